@@ -1,0 +1,145 @@
+//! South-bound: what can be asked about mailboxes, and the endpoints that answer.
+
+pub mod settings;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
+
+/// A source of calendars. Implementations hold no retry loop, no cache and no routing: [`endpoint::Endpoint`] does.
+#[async_trait]
+pub trait Backend: Send + Sync + 'static {
+    /// What one call may ask for.
+    fn limits(&self) -> Limits;
+
+    /// Asks for all mailboxes of `ask` at once. `Err` means that the whole call failed; a mailbox that is missing from
+    /// the map is unknown, never free.
+    async fn free_busy(
+        &self,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError>;
+
+    /// The mailbox's display name (its address where no better one is known), or None where there is no such mailbox.
+    async fn resolve(
+        &self,
+        mailbox: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError>;
+
+    /// Whether the source can be used now, for readiness and `check`.
+    async fn probe(&self, deadline: Instant) -> Result<(), EndpointError>;
+}
+
+/// One call to a backend.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// Without duplicates, at most [`Limits::mailboxes_per_call`].
+    pub mailboxes: Vec<SmtpAddress>,
+    /// At most [`Limits::days_per_call`] long.
+    pub window: TimeWindow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    pub mailboxes_per_call: usize,
+    pub days_per_call: u16,
+}
+
+impl Default for Limits {
+    /// What every Exchange since 2007 grants ([MS-OXWAVLS] section 2.2.3.1, ews.md section 1.6).
+    fn default() -> Self {
+        Self {
+            mailboxes_per_call: 100,
+            days_per_call: 42,
+        }
+    }
+}
+
+/// Why a whole call failed. `Clone`, because one failure is shared by all who waited for it. The texts are for the
+/// administrator's log: they may name role accounts, never passwords or the mailboxes asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum EndpointError {
+    #[error("no answer within {}s", .0.as_secs_f32())]
+    Timeout(Duration),
+    #[error("could not connect: {0}")]
+    Connect(Arc<str>),
+    #[error("TLS failed: {0}")]
+    Tls(Arc<str>),
+    #[error("the role account {account} was refused (401): {hint}")]
+    Unauthorized {
+        account: SmtpAddress,
+        hint: Arc<str>,
+    },
+    #[error("no role account can be used now: {0}")]
+    NoAccount(Arc<str>),
+    #[error("forbidden (403): {0}")]
+    Forbidden(Arc<str>),
+    #[error("throttled")]
+    Throttled { back_off: Option<Duration> },
+    #[error("HTTP status {0}")]
+    Status(u16),
+    #[error("fault {code}: {text}")]
+    Fault { code: Arc<str>, text: Arc<str> },
+    #[error("the answer cannot be read: {0}")]
+    BadAnswer(Arc<str>),
+    #[error("the source cannot be read: {0}")]
+    Source(Arc<str>),
+}
+
+impl EndpointError {
+    /// A short word for logs and metric labels.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Timeout(_) => "timeout",
+            Self::Connect(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Unauthorized { .. } => "unauthorized",
+            Self::NoAccount(_) => "no_account",
+            Self::Forbidden(_) => "forbidden",
+            Self::Throttled { .. } => "throttled",
+            Self::Status(_) => "status",
+            Self::Fault { .. } => "fault",
+            Self::BadAnswer(_) => "bad_answer",
+            Self::Source(_) => "source",
+        }
+    }
+
+    /// Whether the same call may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Timeout(_) | Self::Connect(_) | Self::Throttled { .. } | Self::Source(_) => true,
+            Self::Status(status) => *status >= 500 || *status == 429,
+            Self::Tls(_)
+            | Self::Unauthorized { .. }
+            | Self::NoAccount(_)
+            | Self::Forbidden(_)
+            | Self::Fault { .. }
+            | Self::BadAnswer(_) => false,
+        }
+    }
+}
+
+impl From<&EndpointError> for MailboxError {
+    /// What every mailbox of the failed call is answered with.
+    fn from(error: &EndpointError) -> Self {
+        match error {
+            EndpointError::Timeout(_) => Self::Timeout,
+            EndpointError::Throttled { .. } => Self::Throttled,
+            EndpointError::Connect(_)
+            | EndpointError::Tls(_)
+            | EndpointError::Unauthorized { .. }
+            | EndpointError::NoAccount(_)
+            | EndpointError::Forbidden(_)
+            | EndpointError::Status(_)
+            | EndpointError::Fault { .. }
+            | EndpointError::BadAnswer(_)
+            | EndpointError::Source(_) => Self::EndpointFailed,
+        }
+    }
+}

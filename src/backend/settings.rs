@@ -1,0 +1,59 @@
+//! What a configuration must say about endpoints; `config` builds these, `backend` reads them.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use secrecy::SecretString;
+
+use super::Limits;
+use crate::domain::{MailDomain, SmtpAddress};
+
+#[derive(Debug, Clone)]
+pub struct EndpointSettings {
+    /// Unique among the endpoints.
+    pub name: String,
+    /// Mail domains whose mailboxes this endpoint knows; no domain stands at two endpoints.
+    pub domains: Vec<MailDomain>,
+    /// How long one call may take.
+    pub timeout: Duration,
+    /// Calls in flight at once.
+    pub max_concurrency: usize,
+    pub limits: Limits,
+    pub kind: BackendSettings,
+}
+
+#[derive(Debug, Clone)]
+pub enum BackendSettings {
+    Ews(EwsSettings),
+    CalendarFiles(CalendarFilesSettings),
+}
+
+/// An Exchange server.
+#[derive(Debug, Clone)]
+pub struct EwsSettings {
+    /// `https` only.
+    pub url: String,
+    /// PEM file of certificates to trust instead of the machine's.
+    pub ca_certificate: Option<PathBuf>,
+    /// `http://` or `https://` proxy for this endpoint; proxies from the environment are ignored.
+    pub proxy: Option<String>,
+    /// At least one.
+    pub role_accounts: Vec<RoleAccountSettings>,
+}
+
+/// An account that calbridge logs in with at an endpoint.
+#[derive(Debug, Clone)]
+pub struct RoleAccountSettings {
+    pub address: SmtpAddress,
+    /// The user name of the login where it is not the address (`DOMAIN\user`).
+    pub username: Option<String>,
+    pub password: SecretString,
+}
+
+/// A folder of iCalendar files, `<address>.ics` each.
+#[derive(Debug, Clone)]
+pub struct CalendarFilesSettings {
+    pub directory: PathBuf,
+    /// The zone of mailboxes whose file names none: all-day events and floating times are read in it.
+    pub time_zone: jiff::tz::TimeZone,
+}

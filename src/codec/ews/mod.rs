@@ -1,0 +1,3 @@
+//! Exchange Web Services: envelopes, faults, and one file per operation.
+
+pub mod upstream;

@@ -1,0 +1,3 @@
+//! Bytes to values and back; pure. Wire words and digits live here and nowhere else.
+
+pub mod ews;

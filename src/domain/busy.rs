@@ -1,0 +1,142 @@
+//! How busy somebody is, the one order of strength, and slots of some minutes filled with the strongest status.
+
+use jiff::SignedDuration;
+
+use super::{CalendarEvent, TimeWindow};
+
+/// In order of strength: where several meet in a slot, the later one in this list wins ([MS-OXWAVLS] section 2.2.4.5).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BusyStatus {
+    Free,
+    WorkingElsewhere,
+    Tentative,
+    Busy,
+    OutOfOffice,
+    /// Nothing is known. The strongest, because an unknown must never be shown as free.
+    NoData,
+}
+
+/// The strongest status in each slot of `interval`, the first slot starting where the window starts, the last one
+/// covering what remains. A slot is filled by whatever overlaps it, however little; events without length fill none.
+pub fn slots(
+    events: &[CalendarEvent],
+    window: &TimeWindow,
+    interval: SignedDuration,
+) -> Vec<BusyStatus> {
+    let width = interval.as_secs().max(1);
+    let origin = window.start().as_second();
+    let length =
+        window.end().as_second() - origin + i64::from(window.end().subsec_nanosecond() > 0);
+    let count = (length + width - 1) / width;
+    let mut slots = vec![BusyStatus::Free; count as usize];
+    for event in events {
+        if event.start >= event.end || event.status == BusyStatus::Free {
+            continue;
+        }
+        let first = (event.start.as_second() - origin)
+            .div_euclid(width)
+            .clamp(0, count);
+        let end_second = event.end.as_second() + i64::from(event.end.subsec_nanosecond() > 0);
+        let last = (end_second - origin + width - 1)
+            .div_euclid(width)
+            .clamp(0, count);
+        if first >= last {
+            continue;
+        }
+        for slot in &mut slots[first as usize..last as usize] {
+            *slot = (*slot).max(event.status);
+        }
+    }
+    slots
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::Timestamp;
+
+    fn at(text: &str) -> Timestamp {
+        format!("2026-09-01T{text}Z").parse().unwrap()
+    }
+
+    /// Events as `HH:MM-HH:MM letter`, result as letters, by an interval in minutes from 08:00 to `end`.
+    #[track_caller]
+    fn check(events: &str, end: &str, minutes: i64, expect: &str) {
+        let events: Vec<CalendarEvent> = events
+            .split_terminator(';')
+            .map(|text| {
+                let (times, letter) = text.trim().split_once(' ').unwrap();
+                let (start, end) = times.split_once('-').unwrap();
+                CalendarEvent {
+                    start: at(start),
+                    end: at(end),
+                    status: status(letter),
+                    details: None,
+                }
+            })
+            .collect();
+        let window = TimeWindow::new(at("08:00"), at(end)).unwrap();
+        let got = slots(&events, &window, SignedDuration::from_mins(minutes));
+        assert_eq!(got.iter().map(|&s| letter(s)).collect::<String>(), expect);
+    }
+
+    const LETTERS: [(BusyStatus, char); 6] = [
+        (BusyStatus::Free, '.'),
+        (BusyStatus::WorkingElsewhere, 'w'),
+        (BusyStatus::Tentative, 't'),
+        (BusyStatus::Busy, 'b'),
+        (BusyStatus::OutOfOffice, 'o'),
+        (BusyStatus::NoData, '?'),
+    ];
+
+    fn status(letter: &str) -> BusyStatus {
+        LETTERS
+            .iter()
+            .find(|(_, l)| letter.starts_with(*l))
+            .unwrap()
+            .0
+    }
+
+    fn letter(status: BusyStatus) -> char {
+        LETTERS.iter().find(|(s, _)| *s == status).unwrap().1
+    }
+
+    #[test]
+    fn the_documented_example() {
+        // Four hours by 60: out of office for one, busy for ninety minutes, then free.
+        check("08:00-09:00 o; 09:00-10:30 b", "12:00", 60, "obb.");
+    }
+
+    #[test]
+    fn the_strongest_wins_however_short() {
+        check(
+            "08:00-09:00 t; 08:59-09:01 b; 08:10-08:11 o",
+            "10:00",
+            30,
+            "obb.",
+        );
+        check("08:00-10:00 b; 09:00-09:30 ?", "10:00", 30, "bb?b");
+    }
+
+    #[test]
+    fn slots_are_half_open() {
+        check(
+            "07:00-08:00 b; 08:30-09:00 b; 10:00-11:00 b",
+            "10:00",
+            30,
+            ".b..",
+        );
+    }
+
+    #[test]
+    fn events_without_length_fill_nothing() {
+        check("08:30-08:30 b", "10:00", 30, "....");
+    }
+
+    #[test]
+    fn the_last_slot_covers_the_rest() {
+        check("08:59-09:30 b", "09:10", 60, "bb");
+        check("", "08:05", 60, ".");
+        check("", "09:00", 7, ".........");
+    }
+}

@@ -1,0 +1,22 @@
+//! The words of the trade: mailboxes, windows, busy statuses, questions and answers. No IO, no clock, no wire words.
+
+pub mod address;
+pub mod busy;
+pub mod caller;
+pub mod clock;
+pub mod error;
+pub mod freebusy;
+pub mod query;
+pub mod window;
+pub mod zone;
+
+pub use address::{MailDomain, SmtpAddress};
+pub use busy::BusyStatus;
+pub use caller::Caller;
+pub use clock::{Clock, FixedClock};
+pub use error::MailboxError;
+pub use freebusy::{
+    CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, WorkingHours, WorkingPeriod,
+};
+pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Outcome};
+pub use window::TimeWindow;

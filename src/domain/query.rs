@@ -1,0 +1,42 @@
+//! The question of the gateway and its answer.
+
+use std::sync::Arc;
+
+use super::{Caller, Detail, FreeBusy, MailboxError, SmtpAddress, TimeWindow};
+
+/// What is known of a mailbox, or why nothing is.
+pub type Outcome = Result<FreeBusy, MailboxError>;
+
+/// Who is free when? `attendees` keep their places: answer N belongs to attendee N.
+#[derive(Debug, Clone)]
+pub struct AvailabilityQuery {
+    pub caller: Arc<Caller>,
+    pub attendees: Vec<Attendee>,
+    pub window: TimeWindow,
+    /// The most that the caller wants to know.
+    pub detail: Detail,
+}
+
+/// One entry of a question; a bad address keeps its place as an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attendee {
+    pub mailbox: Result<SmtpAddress, MailboxError>,
+    pub role: AttendeeRole,
+    pub exclude_conflicts: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum AttendeeRole {
+    Organizer,
+    #[default]
+    Required,
+    Optional,
+    Room,
+    Resource,
+}
+
+/// One outcome for each attendee of the question, in the same order.
+#[derive(Debug, Clone)]
+pub struct AvailabilityAnswer {
+    pub per_mailbox: Vec<Outcome>,
+}

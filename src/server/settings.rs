@@ -1,0 +1,84 @@
+//! What a configuration must say about the listener and about who may call; `config` builds these, `server` reads them.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use crate::domain::{Caller, SmtpAddress};
+
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    pub listen: Vec<SocketAddr>,
+    /// Host name for the Basic realm: the host of `server.public_url`.
+    pub realm: String,
+    /// PEM: the server's certificate, then intermediates.
+    pub certificate: PathBuf,
+    /// PEM: PKCS#8, PKCS#1 or SEC1.
+    pub private_key: PathBuf,
+    pub access: AccessSettings,
+    pub limits: ServerLimits,
+}
+
+#[derive(Debug, Clone)]
+pub struct AccessSettings {
+    /// Networks that may call the faces.
+    pub allow: Vec<IpNet>,
+    pub client_address: ClientAddress,
+    pub trusted_proxies: Vec<IpNet>,
+    pub role_accounts: Vec<InboundAccount>,
+}
+
+/// Where the caller's address is read. All but `Peer` hold for peers in `trusted_proxies` only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAddress {
+    Peer,
+    ProxyProtocol,
+    XForwardedFor,
+}
+
+/// An account that callers log in with.
+#[derive(Debug, Clone)]
+pub struct InboundAccount {
+    pub address: SmtpAddress,
+    /// Argon2id in PHC form.
+    pub password_hash: String,
+    /// The caller that a login as this account becomes.
+    pub caller: Caller,
+}
+
+/// Bounds on what callers can make the process hold or do.
+#[derive(Debug, Clone)]
+pub struct ServerLimits {
+    pub max_connections: usize,
+    /// Requests being answered at once; beyond, callers are told to come back.
+    pub max_in_flight: usize,
+    /// Bytes of one request body.
+    pub max_body: usize,
+    /// Bytes of all request bodies held at once.
+    pub max_bodies: usize,
+    pub handshake_timeout: Duration,
+    pub header_timeout: Duration,
+    pub body_timeout: Duration,
+    /// A whole question, from the end of its body to the answer.
+    pub deadline: Duration,
+    /// How long a stop waits for requests in flight.
+    pub drain: Duration,
+}
+
+impl Default for ServerLimits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            max_in_flight: 1_000,
+            max_body: 1 << 20,
+            max_bodies: 64 << 20,
+            handshake_timeout: Duration::from_secs(10),
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(15),
+            deadline: Duration::from_secs(25),
+            drain: Duration::from_secs(30),
+        }
+    }
+}
