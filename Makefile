@@ -1,0 +1,92 @@
+# `make test` is the whole check: it installs what is missing (.ci/tools) and runs everything below, as CI does.
+#
+# CALBRIDGE_CORPUS  folder of the conformance corpus (ews-samples/, ews-schema/); without it the tests that need it are
+#                   left out, and one line says so.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+
+# Tests write the answers that callers got to this folder, one .xml file each; `schema` validates them.
+export CALBRIDGE_ANSWERS ?= $(CURDIR)/target/answers
+export CARGO_TERM_COLOR ?= auto
+export PYTHONDONTWRITEBYTECODE := 1
+
+PYTHON := .venv/bin/python
+NODE_MODULES := tests/interop/node_modules/.package-lock.json
+
+.PHONY: help test tools fmt lint unit bench-build doc deny interop schema
+
+help:
+	@echo "make test         install what the tests need, then run all of them"
+	echo "make fmt          formatting (changes nothing)"
+	echo "make lint         clippy, warnings are errors"
+	echo "make unit         the Rust tests"
+	echo "make bench-build  build the benchmarks and run each once (measure with: cargo bench)"
+	echo "make doc          the API documentation, warnings are errors"
+	echo "make deny         banned crates, licences and sources"
+	echo "make interop      real clients against calbridge demo"
+	echo "make schema       validate the answers that the tests have collected"
+
+# One after the other whatever -j says: all of them want the same target folder.
+test:
+	@$(MAKE) --no-print-directory tools
+	rm -rf "$$CALBRIDGE_ANSWERS"
+	for step in fmt lint unit bench-build doc deny interop schema; do
+	    echo "== $$step"
+	    $(MAKE) --no-print-directory $$step
+	done
+	echo "== all tests passed"
+
+tools:
+	@.ci/tools
+
+fmt:
+	@cargo fmt --check
+
+lint:
+	@cargo clippy --locked --all-targets -- -D warnings
+
+unit:
+	@mkdir -p "$$CALBRIDGE_ANSWERS"
+	cargo test --locked
+
+bench-build:
+	@cargo test --locked --bench '*'
+
+doc:
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+
+deny:
+	@cargo deny --locked check bans licenses sources
+
+.venv/.installed: tests/interop/requirements.txt
+	@[ -x $(PYTHON) ] || python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+$(NODE_MODULES): tests/interop/package.json tests/interop/package-lock.json
+	@npm ci --prefix tests/interop --no-audit --no-fund --loglevel=error
+	touch $@
+
+# The binary that `cargo test` has built already: the same profile, nothing is compiled twice.
+interop: .venv/.installed $(NODE_MODULES)
+	@cargo build --locked --bin calbridge
+	mkdir -p "$$CALBRIDGE_ANSWERS"
+	$(PYTHON) -m pytest -q -p no:cacheprovider tests/interop
+
+schema:
+	@if [ -z "$${CALBRIDGE_CORPUS:-}" ]; then
+	    echo "The conformance corpus was not given (CALBRIDGE_CORPUS): samples and schema are not checked."
+	    exit 0
+	fi
+	count=$$(find "$$CALBRIDGE_ANSWERS" -name '*.xml' | wc -l)
+	if [ "$$count" -eq 0 ]; then
+	    echo "no answers in $$CALBRIDGE_ANSWERS: run make unit interop first" >&2
+	    exit 1
+	fi
+	find "$$CALBRIDGE_ANSWERS" -name '*.xml' -print0 \
+	    | xargs -0 -n 200 xmllint --noout --nonet --schema "$$CALBRIDGE_CORPUS/ews-schema/soap-ews.xsd" 2>&1 \
+	    | { grep -v ' validates$$' || true; }
+	echo "$$count answers validate against the schema"
