@@ -4,7 +4,11 @@
 //! answers the question; `face` speaks to callers in the north; `server` owns the sockets; `config` and `cli` start it.
 
 pub mod backend;
+pub mod cli;
 pub mod codec;
+pub mod config;
 pub mod domain;
 pub mod face;
 pub mod server;
+pub mod service;
+pub mod telemetry;

@@ -1,1 +1,24 @@
-fn main() {}
+//! The program: arguments, logging, the runtime, the exit status. Everything else is in the library.
+
+use std::process::ExitCode;
+
+use calbridge::{cli, config, telemetry};
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let arguments = cli::Cli::parse();
+    let filter = ["CALBRIDGE_LOG", "RUST_LOG"]
+        .into_iter()
+        .find_map(config::process_environment);
+    telemetry::start(
+        arguments.log_format,
+        filter.as_ref().and_then(|filter| filter.to_str()),
+    );
+    match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(cli::run(arguments)),
+        Err(error) => {
+            tracing::error!("The runtime cannot start: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -15,10 +15,23 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &["domain", "backend", "service", "face", "server"],
     ),
+    ("telemetry", &[]),
+    (
+        "gateway",
+        &["domain", "backend", "service", "face", "server", "config"],
+    ),
     (
         "cli",
         &[
-            "domain", "codec", "backend", "service", "face", "server", "config",
+            "domain",
+            "codec",
+            "backend",
+            "service",
+            "face",
+            "server",
+            "config",
+            "gateway",
+            "telemetry",
         ],
     ),
 ];

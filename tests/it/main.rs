@@ -5,4 +5,5 @@
     reason = "a test that cannot go on fails there; the helpers beside the tests are tests as well"
 )]
 
+mod command_line;
 mod layers;

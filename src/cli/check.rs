@@ -1,0 +1,45 @@
+//! `calbridge check`: everything about a configuration that can be told without the network.
+
+use super::{CommandError, ConfigFile, Exit, output};
+use crate::backend::settings::{BackendSettings, EndpointSettings};
+use crate::config::Config;
+use crate::domain::MailDomain;
+
+pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
+    let config = file.load()?;
+    for line in summary(&config) {
+        output::say(&line)?;
+    }
+    output::say(&"configuration is valid")?;
+    Ok(Exit::Success)
+}
+
+fn summary(config: &Config) -> Vec<String> {
+    let mut lines = Vec::new();
+    for address in &config.server.listen {
+        lines.push(format!("listens on {address} as {}", config.public_url));
+    }
+    let access = &config.server.access;
+    lines.push(format!(
+        "admits {} networks and {} role accounts",
+        access.allow.len(),
+        access.role_accounts.len()
+    ));
+    lines.extend(config.endpoints.iter().map(endpoint_line));
+    lines
+}
+
+fn endpoint_line(endpoint: &EndpointSettings) -> String {
+    let domains: Vec<&str> = endpoint.domains.iter().map(MailDomain::as_str).collect();
+    let source = match &endpoint.kind {
+        BackendSettings::Ews(ews) => format!("ews, {}", ews.url),
+        BackendSettings::CalendarFiles(files) => {
+            format!("calendar-files, {}", files.directory.display())
+        }
+    };
+    format!(
+        "endpoint {}: {} ({source})",
+        endpoint.name,
+        domains.join(", ")
+    )
+}

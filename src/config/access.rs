@@ -1,0 +1,87 @@
+//! `[access]`: who may call, and with which accounts.
+
+use std::collections::BTreeSet;
+
+use super::document::Section;
+use super::networks::networks;
+use super::secret;
+use super::surroundings::Surroundings;
+use super::values::address;
+use crate::domain::{Caller, Detail, SmtpAddress};
+use crate::server::settings::{AccessSettings, ClientAddress, InboundAccount};
+
+pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> AccessSettings {
+    section.require("allow");
+    let allow = section.texts("allow");
+    if let Some(list) = allow.as_ref().filter(|list| list.value.is_empty()) {
+        list.problem("is empty: nobody could call");
+    }
+    let client_address = client_address(section);
+    let trusted_proxies = section.texts("trusted_proxies");
+    let has_proxies = trusted_proxies
+        .as_ref()
+        .is_some_and(|list| !list.value.is_empty());
+    check_proxies(section, client_address, has_proxies);
+    AccessSettings {
+        allow: networks(allow.as_ref()),
+        client_address,
+        trusted_proxies: networks(trusted_proxies.as_ref()),
+        role_accounts: role_accounts(section, around),
+    }
+}
+
+fn client_address(section: &Section<'_>) -> ClientAddress {
+    let Some(text) = section.text("client_address") else {
+        return ClientAddress::Peer;
+    };
+    let parsed = text.parse(|text| match *text {
+        "peer" => Ok(ClientAddress::Peer),
+        "proxy-protocol" => Ok(ClientAddress::ProxyProtocol),
+        "x-forwarded-for" => Ok(ClientAddress::XForwardedFor),
+        _ => Err("must be \"peer\", \"proxy-protocol\" or \"x-forwarded-for\""),
+    });
+    parsed.unwrap_or(ClientAddress::Peer)
+}
+
+fn check_proxies(section: &Section<'_>, client_address: ClientAddress, has_proxies: bool) {
+    match client_address {
+        ClientAddress::Peer if has_proxies => section.warning(
+            "trusted_proxies",
+            "has no effect while access.client_address is \"peer\"",
+        ),
+        ClientAddress::ProxyProtocol | ClientAddress::XForwardedFor if !has_proxies => section
+            .problem_at(
+                "trusted_proxies",
+                "must name the proxies whose word on the client's address is taken",
+            ),
+        ClientAddress::Peer | ClientAddress::ProxyProtocol | ClientAddress::XForwardedFor => {}
+    }
+}
+
+fn role_accounts(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<InboundAccount> {
+    section.require("role_account");
+    let mut seen = BTreeSet::new();
+    let accounts = section.each("role_account", |account| {
+        role_account(account, around, &mut seen)
+    });
+    accounts.into_iter().flatten().collect()
+}
+
+fn role_account(
+    account: &Section<'_>,
+    around: &Surroundings<'_>,
+    seen: &mut BTreeSet<SmtpAddress>,
+) -> Option<InboundAccount> {
+    let address = address(account, seen);
+    let password_hash = secret::password_hash(account, around);
+    let address = address?;
+    Some(InboundAccount {
+        password_hash: password_hash?,
+        // What an account may be told is not yet configured apart; `sharing` lowers it for everybody.
+        caller: Caller {
+            account: address.clone(),
+            detail: Detail::Subjects,
+        },
+        address,
+    })
+}

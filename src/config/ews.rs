@@ -1,0 +1,76 @@
+//! The keys of an endpoint of kind `ews`.
+
+use std::collections::BTreeSet;
+
+use url::Url;
+
+use super::certificate;
+use super::document::Section;
+use super::secret;
+use super::surroundings::Surroundings;
+use super::values::{address, has_login, https_url};
+use crate::backend::settings::{EwsSettings, RoleAccountSettings};
+use crate::domain::SmtpAddress;
+
+pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<EwsSettings> {
+    section.require("url");
+    let url = section.text("url").and_then(|text| https_url(&text));
+    let proxy = proxy(section);
+    let ca_certificate = section.text("ca_certificate").and_then(|path| {
+        let _ = certificate::chain(&path, around)?;
+        Some(around.path(path.value))
+    });
+    section.require("role_account");
+    let mut seen = BTreeSet::new();
+    let accounts = section.each("role_account", |account| {
+        role_account(account, around, &mut seen)
+    });
+    Some(EwsSettings {
+        url: url?.into(),
+        ca_certificate,
+        proxy,
+        role_accounts: accounts.into_iter().flatten().collect(),
+    })
+}
+
+fn proxy(section: &Section<'_>) -> Option<String> {
+    let text = section.text("proxy")?;
+    let not_a_proxy = "must be an http or https URL, as \"http://proxy.example.com:3128\"";
+    let url = text.parse(|text| Url::parse(text).map_err(|_| not_a_proxy))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        text.problem(not_a_proxy);
+        None
+    } else if has_login(&url) {
+        text.problem("must not hold a user name or password");
+        None
+    } else {
+        Some(url.into())
+    }
+}
+
+fn role_account(
+    account: &Section<'_>,
+    around: &Surroundings<'_>,
+    seen: &mut BTreeSet<SmtpAddress>,
+) -> Option<RoleAccountSettings> {
+    let address = address(account, seen);
+    let username = username(account);
+    let password = secret::password(account, around);
+    Some(RoleAccountSettings {
+        address: address?,
+        username,
+        password: password?,
+    })
+}
+
+/// HTTP Basic cannot carry a colon in the user name (RFC 7617 section 2).
+fn username(account: &Section<'_>) -> Option<String> {
+    let text = account.text("username")?;
+    text.parse(|text| {
+        if text.is_empty() || text.contains(':') || text.contains(char::is_control) {
+            Err("must not be empty or have a colon or control characters")
+        } else {
+            Ok((*text).to_owned())
+        }
+    })
+}

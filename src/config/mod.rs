@@ -1,0 +1,77 @@
+//! The configuration file: read, checked as a whole, and turned into the settings that each layer defines for itself.
+//!
+//! One file for each section. Nothing here starts anything; only `cli` uses it.
+
+mod access;
+mod calendar_files;
+mod certificate;
+mod document;
+mod endpoint;
+mod ews;
+mod findings;
+mod networks;
+pub mod password;
+mod problems;
+mod resolve;
+mod secret;
+mod server;
+mod surroundings;
+#[cfg(test)]
+mod tests;
+mod values;
+
+use std::path::Path;
+
+use url::Url;
+
+use crate::backend::settings::EndpointSettings;
+use crate::server::settings::ServerSettings;
+use crate::service::settings::SharingSettings;
+
+pub use problems::{ConfigErrors, Place, Problem};
+pub use surroundings::{Environment, process_environment};
+
+use surroundings::Surroundings;
+
+/// A configuration that can be served.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub server: ServerSettings,
+    /// `https`, a host, perhaps a port, no path: what callers are given.
+    pub public_url: Url,
+    pub sharing: SharingSettings,
+    /// At least one.
+    pub endpoints: Vec<EndpointSettings>,
+    /// What is odd and yet works.
+    pub warnings: Vec<Problem>,
+}
+
+/// Loads a file and all that it refers to: secrets, certificates, folders. Nothing is asked over the network.
+pub fn load(file: &Path) -> Result<Config, ConfigErrors> {
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigErrors {
+        file: file.to_owned(),
+        problems: vec![Problem {
+            place: Place {
+                line: None,
+                key: String::new(),
+            },
+            text: format!("cannot be read: {error}"),
+        }],
+    })?;
+    load_text(&text, file, &process_environment)
+}
+
+/// Loads `text` as if it stood in `file`, whose folder is where relative paths start.
+pub fn load_text(
+    text: &str,
+    file: &Path,
+    environment: Environment<'_>,
+) -> Result<Config, ConfigErrors> {
+    let folder = file.parent().unwrap_or(Path::new(""));
+    resolve::resolve(text, &Surroundings::new(folder, environment)).map_err(|problems| {
+        ConfigErrors {
+            file: file.to_owned(),
+            problems,
+        }
+    })
+}

@@ -1,0 +1,104 @@
+//! Argon2id hashes in PHC form: made from passwords, and checked for being what they must be.
+
+use argon2::password_hash::PasswordHasher;
+use argon2::password_hash::phc::PasswordHash;
+use argon2::{Algorithm, Argon2, Params};
+
+/// A text that is not the PHC string of an Argon2id hash that a login can be checked against. Never repeats the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum HashError {
+    #[error("must be an Argon2id hash in PHC form; `calbridge hash-password` makes one")]
+    NotArgon2id,
+    #[error("the hash asks for more than 256 MiB of memory, 16 passes or 16 lanes at each login")]
+    TooCostly,
+    #[error("the password could not be hashed")]
+    Failed,
+}
+
+/// The most that one login may cost: 256 MiB (in KiB), passes, lanes.
+const MOST_MEMORY: u32 = 256 << 10;
+const MOST_PASSES: u32 = 16;
+const MOST_LANES: u32 = 16;
+
+/// The PHC string (`$argon2id$v=19$...`) of `password`, with a random salt and the parameters that OWASP recommends.
+pub fn hash(password: &str) -> Result<String, HashError> {
+    let hash: PasswordHash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|_| HashError::Failed)?;
+    Ok(hash.to_string())
+}
+
+/// Whether `text` is an Argon2id PHC string with a salt, a hash and bearable costs.
+pub fn check(text: &str) -> Result<(), HashError> {
+    let hash = PasswordHash::new(text).map_err(|_| HashError::NotArgon2id)?;
+    if hash.algorithm.as_str() != Algorithm::Argon2id.as_str()
+        || hash.salt.is_none()
+        || hash.hash.is_none()
+    {
+        return Err(HashError::NotArgon2id);
+    }
+    let params = Params::try_from(&hash).map_err(|_| HashError::NotArgon2id)?;
+    if params.m_cost() > MOST_MEMORY
+        || params.t_cost() > MOST_PASSES
+        || params.p_cost() > MOST_LANES
+    {
+        return Err(HashError::TooCostly);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argon2::PasswordVerifier;
+
+    #[test]
+    fn a_hash_verifies_its_password_only() {
+        let phc = hash("correct horse").unwrap();
+        assert!(phc.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{phc}");
+        assert_eq!(check(&phc), Ok(()));
+        let hash = PasswordHash::new(&phc).unwrap();
+        assert!(
+            Argon2::default()
+                .verify_password(b"correct horse", &hash)
+                .is_ok()
+        );
+        assert!(
+            Argon2::default()
+                .verify_password(b"correct horse ", &hash)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn what_is_no_usable_hash_is_refused() {
+        let salt_and_hash = "c29tZXNhbHRzb21l$cmVzdWx0cmVzdWx0cmVzdWx0cmVzdWx0";
+        let with = |head: &str| check(&format!("{head}${salt_and_hash}"));
+        assert_eq!(with("$argon2id$v=19$m=19456,t=2,p=1"), Ok(()));
+        assert_eq!(
+            with("$argon2i$v=19$m=19456,t=2,p=1"),
+            Err(HashError::NotArgon2id)
+        );
+        assert_eq!(
+            with("$argon2d$v=19$m=19456,t=2,p=1"),
+            Err(HashError::NotArgon2id)
+        );
+        assert_eq!(
+            with("$argon2id$v=19$m=4194304,t=2,p=1"),
+            Err(HashError::TooCostly)
+        );
+        assert_eq!(
+            with("$argon2id$v=19$m=19456,t=999,p=1"),
+            Err(HashError::TooCostly)
+        );
+        for text in [
+            "",
+            "secret",
+            "$argon2id$",
+            "$argon2id$v=19$m=19456,t=2,p=1",
+            "$2b$12$abc",
+        ] {
+            assert_eq!(check(text), Err(HashError::NotArgon2id), "{text}");
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! What a configuration file refers to outside of itself: the folder it is in, and environment variables.
+//!
+//! The one place of the library that reads the environment.
+
+use std::ffi::OsString;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// The longest secret file or PEM file that is read.
+const LONGEST_FILE: u64 = 1 << 20;
+
+/// Reads an environment variable; tests and the demo pass their own.
+pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
+
+pub(super) struct Surroundings<'a> {
+    folder: &'a Path,
+    environment: Environment<'a>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// `folder` is where relative paths start.
+    pub(super) fn new(folder: &'a Path, environment: Environment<'a>) -> Self {
+        Self {
+            folder,
+            environment,
+        }
+    }
+
+    /// The path as written, or from the configuration's folder where it is relative.
+    pub(super) fn path(&self, text: &str) -> PathBuf {
+        self.folder.join(text)
+    }
+
+    /// A whole file; the error is a sentence that names the path.
+    pub(super) fn file(&self, text: &str) -> Result<Vec<u8>, String> {
+        let path = self.path(text);
+        read_bounded(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    }
+
+    /// A variable that must be set, in UTF-8.
+    pub(super) fn variable(&self, name: &str) -> Result<String, String> {
+        let value = (self.environment)(name)
+            .ok_or_else(|| format!("the environment variable {name} is not set"))?;
+        value
+            .into_string()
+            .map_err(|_| format!("the environment variable {name} is not valid UTF-8"))
+    }
+}
+
+/// The environment of this process.
+pub fn process_environment(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let file = fs::File::open(path)?;
+    if file.metadata()?.is_dir() {
+        return Err(std::io::ErrorKind::IsADirectory.into());
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(std::io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,122 @@
+//! The program as a person at a terminal meets it: exit statuses and what is written where.
+
+use assert_cmd::Command;
+use assert_cmd::assert::Assert;
+
+fn calbridge(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
+    command
+        .args(arguments)
+        .env_clear()
+        .timeout(std::time::Duration::from_mins(1));
+    command
+}
+
+fn stdout(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stdout.clone()).unwrap()
+}
+
+fn stderr(assert: &Assert) -> String {
+    String::from_utf8(assert.get_output().stderr.clone()).unwrap()
+}
+
+#[test]
+fn wrong_usage_is_status_2() {
+    for arguments in [
+        &[][..],
+        &["dance"],
+        &["check"],
+        &["check", "--config"],
+        &["hash-password", "secret"],
+        &["--log-format", "xml", "hash-password"],
+    ] {
+        let assert = calbridge(arguments).assert().code(2);
+        assert_eq!(stdout(&assert), "", "{arguments:?}");
+        assert_ne!(stderr(&assert), "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn help_and_version_are_status_0() {
+    let help = calbridge(&["--help"]).assert().code(0);
+    for command in ["check", "hash-password"] {
+        assert!(stdout(&help).contains(command), "{command}");
+    }
+    let version = calbridge(&["--version"]).assert().code(0);
+    assert_eq!(
+        stdout(&version),
+        format!("calbridge {}\n", env!("CARGO_PKG_VERSION"))
+    );
+}
+
+#[test]
+fn hash_password_prints_the_hash_and_nothing_else() {
+    let hash = |input: &str| {
+        let assert = calbridge(&["hash-password"])
+            .write_stdin(input)
+            .assert()
+            .code(0);
+        assert_eq!(stderr(&assert), "");
+        stdout(&assert)
+    };
+    let printed = hash("correct horse\nsecond line\n");
+    let phc = printed.strip_suffix('\n').unwrap();
+    assert!(!phc.contains('\n'));
+    assert_eq!(calbridge::config::password::check(phc), Ok(()));
+    assert!(verifies(phc, "correct horse"));
+    assert!(!verifies(phc, "correct horse\n"));
+    assert!(verifies(hash("no line end").trim_end(), "no line end"));
+}
+
+fn verifies(phc: &str, password: &str) -> bool {
+    use argon2::password_hash::phc::PasswordHash;
+    use argon2::{Argon2, PasswordVerifier};
+    let hash = PasswordHash::new(phc).unwrap();
+    Argon2::default()
+        .verify_password(password.as_bytes(), &hash)
+        .is_ok()
+}
+
+#[test]
+fn hash_password_refuses_an_empty_line() {
+    for input in ["", "\n", "\r\n", "\nsecond line\n"] {
+        let assert = calbridge(&["hash-password"])
+            .write_stdin(input)
+            .assert()
+            .code(2);
+        assert_eq!(stdout(&assert), "", "{input:?}");
+        assert!(stderr(&assert).contains("no password"), "{input:?}");
+    }
+}
+
+#[test]
+fn check_lists_every_problem_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("calbridge.toml");
+    let text = "[server]\nlisten = []\nlistem = []\n[access]\nallow = [\"nowhere\"]\n";
+    std::fs::write(&file, text).unwrap();
+    let file = file.to_str().unwrap();
+    let assert = calbridge(&["check", "--config", file]).assert().code(2);
+    assert_eq!(stdout(&assert), "");
+    let told = stderr(&assert);
+    for expect in [
+        format!("{file}: endpoint: is missing"),
+        format!("{file}:1: server.public_url: is missing"),
+        format!("{file}:2: server.listen: needs at least one address"),
+        format!("{file}:3: server.listem: unknown key"),
+        format!("{file}:5: access.allow[0]: must be a network"),
+    ] {
+        assert!(
+            told.lines().any(|line| line.starts_with(&expect)),
+            "{expect}\nin\n{told}"
+        );
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_status_2() {
+    let assert = calbridge(&["check", "--config", "no/such.toml"])
+        .assert()
+        .code(2);
+    assert!(stderr(&assert).starts_with("no/such.toml: cannot be read: "));
+}
