@@ -1,5 +1,11 @@
 //! South-bound: what can be asked about mailboxes, and the endpoints that answer.
 
+pub mod build;
+pub mod endpoint;
+pub mod ews;
+mod failure;
+mod http;
+mod role_account;
 pub mod settings;
 
 use std::collections::BTreeMap;
@@ -65,9 +71,10 @@ impl Default for Limits {
 /// administrator's log: they may name role accounts, never passwords or the mailboxes asked for.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum EndpointError {
-    #[error("no answer within {}s", .0.as_secs_f32())]
+    #[error("no answer within {:.1} s", .0.as_secs_f32())]
     Timeout(Duration),
-    #[error("could not connect: {0}")]
+    /// No connection, or one that broke before the answer was complete.
+    #[error("no connection: {0}")]
     Connect(Arc<str>),
     #[error("TLS failed: {0}")]
     Tls(Arc<str>),
@@ -80,12 +87,21 @@ pub enum EndpointError {
     NoAccount(Arc<str>),
     #[error("forbidden (403): {0}")]
     Forbidden(Arc<str>),
-    #[error("throttled")]
+    /// `back_off` is what the server asked for, or what remains of it.
+    #[error("throttled{}", .back_off.map(|wait| format!(", to be asked again in {:.1} s", wait.as_secs_f32())).unwrap_or_default())]
     Throttled { back_off: Option<Duration> },
     #[error("HTTP status {0}")]
     Status(u16),
+    /// Redirects are never followed: the login would go along.
+    #[error("the server redirects (HTTP status {status}) to {host}; is the URL right?")]
+    Redirect { status: u16, host: Arc<str> },
+    /// `transient` where the code says that the server may answer the same question later.
     #[error("fault {code}: {text}")]
-    Fault { code: Arc<str>, text: Arc<str> },
+    Fault {
+        code: Arc<str>,
+        text: Arc<str>,
+        transient: bool,
+    },
     #[error("the answer cannot be read: {0}")]
     BadAnswer(Arc<str>),
     #[error("the source cannot be read: {0}")]
@@ -104,6 +120,7 @@ impl EndpointError {
             Self::Forbidden(_) => "forbidden",
             Self::Throttled { .. } => "throttled",
             Self::Status(_) => "status",
+            Self::Redirect { .. } => "redirect",
             Self::Fault { .. } => "fault",
             Self::BadAnswer(_) => "bad_answer",
             Self::Source(_) => "source",
@@ -113,13 +130,18 @@ impl EndpointError {
     /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Timeout(_) | Self::Connect(_) | Self::Throttled { .. } | Self::Source(_) => true,
+            // Exchange redirects to its own error page when it is in trouble.
+            Self::Timeout(_)
+            | Self::Connect(_)
+            | Self::Throttled { .. }
+            | Self::Redirect { .. }
+            | Self::Source(_) => true,
             Self::Status(status) => *status >= 500 || *status == 429,
+            Self::Fault { transient, .. } => *transient,
             Self::Tls(_)
             | Self::Unauthorized { .. }
             | Self::NoAccount(_)
             | Self::Forbidden(_)
-            | Self::Fault { .. }
             | Self::BadAnswer(_) => false,
         }
     }
@@ -137,6 +159,7 @@ impl From<&EndpointError> for MailboxError {
             | EndpointError::NoAccount(_)
             | EndpointError::Forbidden(_)
             | EndpointError::Status(_)
+            | EndpointError::Redirect { .. }
             | EndpointError::Fault { .. }
             | EndpointError::BadAnswer(_)
             | EndpointError::Source(_) => Self::EndpointFailed,

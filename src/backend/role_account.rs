@@ -1,0 +1,420 @@
+//! The role accounts of one endpoint: which of them makes the next call, and which are left alone for a while.
+//!
+//! A wrong password must never hammer an account into its lock-out: an account that was refused is not used for half an
+//! hour, and one that has not been accepted yet makes one call at a time. Knows no protocol and makes no calls.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use super::EndpointError;
+use crate::domain::SmtpAddress;
+
+/// How long a refused account is left alone the first time; doubled each time it is refused again.
+const QUARANTINE: Duration = Duration::from_mins(30);
+const LONGEST_QUARANTINE: Duration = Duration::from_hours(8);
+/// How long a throttled account rests when the server does not say; doubled each time.
+const REST: Duration = Duration::from_secs(10);
+const LONGEST_REST: Duration = Duration::from_mins(5);
+/// The most that a server may ask for: a misconfigured proxy must not silence an endpoint for a year.
+const LONGEST_ASKED_REST: Duration = Duration::from_hours(1);
+
+/// The accounts, each with what a call needs to log in as it.
+pub(super) struct RoleAccounts<L> {
+    accounts: Vec<(SmtpAddress, L)>,
+    states: Mutex<States>,
+    /// Wakes those who wait for an account that is being tried for the first time.
+    changed: Notify,
+}
+
+struct States {
+    each: Vec<State>,
+    /// Where the search for the least used account starts next: round robin on ties.
+    next: usize,
+}
+
+#[derive(Default)]
+struct State {
+    in_flight: usize,
+    /// The server has accepted its login since the last refusal.
+    accepted: bool,
+    closed: Option<Closed>,
+    refusals: u32,
+    throttles: u32,
+}
+
+struct Closed {
+    until: Instant,
+    why: Why,
+}
+
+enum Why {
+    Refused(Arc<str>),
+    Throttled,
+}
+
+/// The accounts that one call has used already; it uses none twice.
+#[derive(Default)]
+pub(super) struct Tried(Vec<usize>);
+
+/// One call's use of an account. Dropping it gives the account back.
+pub(super) struct Lease<'a, L> {
+    pool: &'a RoleAccounts<L>,
+    index: usize,
+    address: &'a SmtpAddress,
+    login: &'a L,
+}
+
+enum Pick {
+    Account(usize),
+    /// The only usable accounts are being tried for the first time just now.
+    Wait,
+    None(EndpointError),
+}
+
+impl<L> RoleAccounts<L> {
+    pub(super) fn new(accounts: Vec<(SmtpAddress, L)>) -> Self {
+        let each = accounts.iter().map(|_| State::default()).collect();
+        Self {
+            accounts,
+            states: Mutex::new(States { each, next: 0 }),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The usable account with the fewest calls in flight that is not in `tried`, to which it is added. Waits while the
+    /// only usable ones are being tried for the first time. An error where all are out; it names their state.
+    pub(super) async fn lease(&self, tried: &mut Tried) -> Result<Lease<'_, L>, EndpointError> {
+        loop {
+            // Taken before the look, so that a change between the look and the wait is not missed.
+            let changed = self.changed.notified();
+            match self.pick(tried) {
+                Pick::Account(index) => {
+                    if let Some((address, login)) = self.accounts.get(index) {
+                        tried.0.push(index);
+                        return Ok(Lease {
+                            pool: self,
+                            index,
+                            address,
+                            login,
+                        });
+                    }
+                }
+                Pick::Wait => changed.await,
+                Pick::None(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The address of the first account.
+    pub(super) fn first(&self) -> Option<&SmtpAddress> {
+        self.accounts.first().map(|(address, _)| address)
+    }
+
+    fn pick(&self, tried: &Tried) -> Pick {
+        let now = Instant::now();
+        let mut states = self.lock();
+        let count = states.each.len();
+        let mut best: Option<(usize, usize)> = None;
+        let mut wait = false;
+        for offset in 0..count {
+            let index = (states.next + offset) % count;
+            let Some(state) = states.each.get_mut(index) else {
+                continue;
+            };
+            if tried.0.contains(&index) || !state.is_open(now) {
+                continue;
+            }
+            if !state.accepted && state.in_flight > 0 {
+                wait = true;
+            } else if best.is_none_or(|(_, least)| state.in_flight < least) {
+                best = Some((index, state.in_flight));
+            }
+        }
+        match best {
+            Some((index, _)) => {
+                states.next = (index + 1) % count;
+                if let Some(state) = states.each.get_mut(index) {
+                    state.in_flight += 1;
+                }
+                Pick::Account(index)
+            }
+            None if wait => Pick::Wait,
+            None => Pick::None(self.out(&states, now)),
+        }
+    }
+
+    /// Why no account can be used: throttled where one only has to rest, else the state of each.
+    fn out(&self, states: &States, now: Instant) -> EndpointError {
+        let mut text = String::new();
+        let mut rest: Option<Duration> = None;
+        for ((address, _), state) in self.accounts.iter().zip(&states.each) {
+            let Some(closed) = &state.closed else {
+                continue;
+            };
+            let left = closed.until.saturating_duration_since(now);
+            match &closed.why {
+                Why::Throttled => rest = Some(rest.map_or(left, |rest| rest.min(left))),
+                Why::Refused(hint) => {
+                    let separator = if text.is_empty() { "" } else { "; " };
+                    // Writing to a String cannot fail.
+                    let _ = write!(
+                        text,
+                        "{separator}{address} was refused (401: {hint}) and is tried again in {} s",
+                        left.as_secs()
+                    );
+                }
+            }
+        }
+        match rest {
+            Some(left) => EndpointError::Throttled {
+                back_off: Some(left),
+            },
+            None => EndpointError::NoAccount(text.into()),
+        }
+    }
+
+    /// A panic elsewhere leaves the states whole: each change is a plain assignment.
+    fn lock(&self) -> MutexGuard<'_, States> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, index: usize, change: impl FnOnce(&mut State)) {
+        if let Some(state) = self.lock().each.get_mut(index) {
+            change(state);
+        }
+        self.changed.notify_waiters();
+    }
+}
+
+impl State {
+    fn is_open(&mut self, now: Instant) -> bool {
+        if self.closed.as_ref().is_some_and(|c| c.until <= now) {
+            self.closed = None;
+        }
+        self.closed.is_none()
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(
+            &self.closed,
+            Some(Closed {
+                why: Why::Refused(_),
+                ..
+            })
+        )
+    }
+}
+
+impl<L> Lease<'_, L> {
+    pub(super) fn address(&self) -> &SmtpAddress {
+        self.address
+    }
+
+    pub(super) fn login(&self) -> &L {
+        self.login
+    }
+
+    /// The server took the login and served the call.
+    pub(super) fn served(&self) {
+        self.pool.change(self.index, |state| {
+            state.accepted = true;
+            state.refusals = 0;
+            state.throttles = 0;
+        });
+    }
+
+    /// The server took the login, whatever it then said.
+    pub(super) fn accepted(&self) {
+        self.pool.change(self.index, |state| state.accepted = true);
+    }
+
+    /// The server refused the login; says for how long the account is left alone from now. Calls that were in flight
+    /// together count as one refusal.
+    pub(super) fn refused(&self, hint: &Arc<str>) -> Duration {
+        let mut pause = QUARANTINE;
+        self.pool.change(self.index, |state| {
+            state.accepted = false;
+            if !state.is_refused() {
+                state.refusals += 1;
+            }
+            pause = doubled(QUARANTINE, state.refusals, LONGEST_QUARANTINE);
+            state.closed = Some(Closed {
+                until: Instant::now() + pause,
+                why: Why::Refused(Arc::clone(hint)),
+            });
+        });
+        pause
+    }
+
+    /// The server asked this account to wait, for `back_off` where it said how long. A quarantine is not shortened.
+    pub(super) fn throttled(&self, back_off: Option<Duration>) {
+        self.pool.change(self.index, |state| {
+            if state.is_refused() {
+                return;
+            }
+            state.throttles = state.throttles.saturating_add(1);
+            let rest = back_off.map_or_else(
+                || doubled(REST, state.throttles, LONGEST_REST),
+                |asked| asked.min(LONGEST_ASKED_REST),
+            );
+            let until = Instant::now() + rest;
+            let until = state.closed.as_ref().map_or(until, |c| c.until.max(until));
+            state.closed = Some(Closed {
+                until,
+                why: Why::Throttled,
+            });
+        });
+    }
+}
+
+impl<L> Drop for Lease<'_, L> {
+    fn drop(&mut self) {
+        self.pool.change(self.index, |state| {
+            state.in_flight = state.in_flight.saturating_sub(1);
+        });
+    }
+}
+
+/// `base` the first time, twice as long each further time, never more than `longest`.
+fn doubled(base: Duration, times: u32, longest: Duration) -> Duration {
+    let factor = 1_u32 << times.saturating_sub(1).min(16);
+    base.saturating_mul(factor).min(longest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::time::{advance, timeout};
+
+    fn pool(names: &[&str]) -> RoleAccounts<()> {
+        let accounts = names
+            .iter()
+            .map(|name| (SmtpAddress::parse(name).unwrap(), ()))
+            .collect();
+        RoleAccounts::new(accounts)
+    }
+
+    async fn lease(pool: &RoleAccounts<()>) -> Result<Lease<'_, ()>, EndpointError> {
+        pool.lease(&mut Tried::default()).await
+    }
+
+    async fn accept_all(pool: &RoleAccounts<()>, count: usize) {
+        let mut tried = Tried::default();
+        for _ in 0..count {
+            pool.lease(&mut tried).await.unwrap().served();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_least_used_account_is_next() {
+        let pool = pool(&["a@x.example", "b@x.example", "c@x.example"]);
+        accept_all(&pool, 3).await;
+        let first = lease(&pool).await.unwrap();
+        let second = lease(&pool).await.unwrap();
+        let third = lease(&pool).await.unwrap();
+        let mut got = [&first, &second, &third].map(|l| l.address().to_string());
+        got.sort();
+        assert_eq!(got, ["a@x.example", "b@x.example", "c@x.example"]);
+        let free = second.address().clone();
+        drop(second);
+        assert_eq!(lease(&pool).await.unwrap().address(), &free);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_call_uses_no_account_twice() {
+        let pool = pool(&["a@x.example", "b@x.example"]);
+        let mut tried = Tried::default();
+        pool.lease(&mut tried).await.unwrap().served();
+        pool.lease(&mut tried).await.unwrap().served();
+        assert!(pool.lease(&mut tried).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_refused_account_is_left_alone_for_half_an_hour_then_for_an_hour() {
+        let pool = pool(&["a@x.example"]);
+        let hint: Arc<str> = "wrong password".into();
+        for minutes in [30, 60, 120] {
+            lease(&pool).await.unwrap().refused(&hint);
+            let Err(EndpointError::NoAccount(text)) = lease(&pool).await else {
+                panic!("expected a quarantine");
+            };
+            assert!(text.contains("a@x.example was refused (401: wrong password)"));
+            advance(Duration::from_secs(minutes * 60 - 1)).await;
+            assert!(lease(&pool).await.is_err());
+            advance(Duration::from_secs(1)).await;
+        }
+        lease(&pool).await.unwrap().served();
+        let pause = lease(&pool).await.unwrap().refused(&hint);
+        assert_eq!(pause, QUARANTINE, "a success forgets the refusals");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn refusals_of_calls_in_flight_together_count_once() {
+        let pool = pool(&["a@x.example"]);
+        accept_all(&pool, 1).await;
+        let (first, second) = (lease(&pool).await.unwrap(), lease(&pool).await.unwrap());
+        let hint: Arc<str> = "no".into();
+        assert_eq!(first.refused(&hint), QUARANTINE);
+        assert_eq!(second.refused(&hint), QUARANTINE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_not_accepted_yet_makes_one_call_at_a_time() {
+        let pool = pool(&["a@x.example"]);
+        let first = lease(&pool).await.unwrap();
+        assert!(
+            timeout(Duration::from_secs(1), lease(&pool)).await.is_err(),
+            "the second waits"
+        );
+        first.served();
+        let second = lease(&pool).await.unwrap();
+        drop((first, second));
+
+        let pool = self::pool(&["b@x.example"]);
+        let first = lease(&pool).await.unwrap();
+        let (second, ()) = tokio::join!(lease(&pool), async {
+            first.refused(&"no".into());
+        });
+        assert!(matches!(second, Err(EndpointError::NoAccount(_))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_throttled_account_rests_while_others_work() {
+        let pool = pool(&["a@x.example", "b@x.example"]);
+        accept_all(&pool, 2).await;
+        let resting = lease(&pool).await.unwrap();
+        resting.throttled(Some(Duration::from_secs(42)));
+        let name = resting.address().clone();
+        drop(resting);
+        for _ in 0..4 {
+            assert_ne!(lease(&pool).await.unwrap().address(), &name);
+        }
+        let other = lease(&pool).await.unwrap();
+        other.throttled(Some(Duration::from_secs(50)));
+        drop(other);
+        let Err(EndpointError::Throttled { back_off }) = lease(&pool).await else {
+            panic!("all rest");
+        };
+        assert_eq!(back_off, Some(Duration::from_secs(42)));
+        advance(Duration::from_secs(42)).await;
+        assert_eq!(lease(&pool).await.unwrap().address(), &name);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_hint_the_rest_doubles_up_to_five_minutes() {
+        let pool = pool(&["a@x.example"]);
+        for seconds in [10, 20, 40, 80, 160, 300, 300] {
+            lease(&pool).await.unwrap().throttled(None);
+            advance(Duration::from_secs(seconds - 1)).await;
+            assert!(lease(&pool).await.is_err(), "{seconds}");
+            advance(Duration::from_secs(1)).await;
+        }
+        lease(&pool).await.unwrap().throttled(Some(Duration::MAX));
+        advance(LONGEST_ASKED_REST).await;
+        assert!(lease(&pool).await.is_ok());
+    }
+}
