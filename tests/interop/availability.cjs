@@ -1,0 +1,45 @@
+// Asks once with ews-javascript-api and prints what it understood as JSON. Everything comes from the environment:
+// EWS_URL, EWS_USER, EWS_PASSWORD, EWS_MAILBOXES (blank-separated), EWS_FROM and EWS_TO (dates); TZ is the zone.
+const ews = require("ews-javascript-api");
+
+async function main() {
+  const { EWS_URL, EWS_USER, EWS_PASSWORD, EWS_MAILBOXES, EWS_FROM, EWS_TO } = process.env;
+  const service = new ews.ExchangeService(ews.ExchangeVersion.Exchange2013);
+  service.Url = new ews.Uri(EWS_URL);
+  service.Credentials = new ews.WebCredentials(EWS_USER, EWS_PASSWORD);
+  const attendees = EWS_MAILBOXES.split(" ").map((mailbox) => new ews.AttendeeInfo(mailbox));
+  const window = new ews.TimeWindow(new ews.DateTime(EWS_FROM), new ews.DateTime(EWS_TO));
+  const options = new ews.AvailabilityOptions();
+  options.RequestedFreeBusyView = ews.FreeBusyViewType.FreeBusy;
+  const results = await service.GetUserAvailability(
+    attendees,
+    window,
+    ews.AvailabilityData.FreeBusyAndSuggestions,
+    options,
+  );
+  const local = (time) => time.Format("YYYY-MM-DD HH:mm");
+  console.log(
+    JSON.stringify({
+      mailboxes: results.AttendeesAvailability.Responses.map((response) => ({
+        result: ews.ServiceResult[response.Result],
+        error: ews.ServiceError[response.ErrorCode],
+        view: ews.FreeBusyViewType[response.ViewType],
+        events: response.CalendarEvents.map((event) => [
+          local(event.StartTime),
+          local(event.EndTime),
+          ews.LegacyFreeBusyStatus[event.FreeBusyStatus],
+        ]),
+      })),
+      suggestions: {
+        result: ews.ServiceResult[results.SuggestionsResponse.Result],
+        error: ews.ServiceError[results.SuggestionsResponse.ErrorCode],
+        message: results.SuggestionsResponse.ErrorMessage,
+      },
+    }),
+  );
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});

@@ -1,0 +1,115 @@
+"""Starts `calbridge demo` once for all tests and ends it with SIGTERM.
+
+The binary is the one of the development profile, or the one that CALBRIDGE_BINARY names.
+"""
+
+import os
+import pathlib
+import queue
+import re
+import signal
+import socket
+import subprocess
+import threading
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BINARY = pathlib.Path(os.environ.get("CALBRIDGE_BINARY", ROOT / "target/debug/calbridge"))
+START_SECONDS = 60
+STOP_SECONDS = 40
+
+
+class Demo:
+    """A running `calbridge demo`: where it listens, how to log in, whom to trust."""
+
+    def __init__(self, url, exchange_url, user, password, ca):
+        self.url = url
+        self.exchange_url = exchange_url
+        self.user = user
+        self.password = password
+        self.ca = ca
+
+
+class Process:
+    """The demo's process, with its standard output collected line by line."""
+
+    def __init__(self, *arguments):
+        self.child = subprocess.Popen(
+            [str(BINARY), "demo", *arguments],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+        self.lines = []
+        self._queue = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.child.stdout:
+            self._queue.put(line)
+        self._queue.put(None)
+
+    def output_until(self, pattern, seconds=START_SECONDS):
+        """All output up to the first line that matches."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                line = self._queue.get(timeout=max(0.1, deadline - time.monotonic()))
+            except queue.Empty:
+                line = None
+            if line is None:
+                self.child.kill()
+                raise AssertionError(f"no {pattern!r} in the output:\n{''.join(self.lines)}")
+            self.lines.append(line)
+            if re.search(pattern, line):
+                return "".join(self.lines)
+
+    def stop(self):
+        """SIGTERM; the exit status."""
+        self.child.send_signal(signal.SIGTERM)
+        try:
+            return self.child.wait(timeout=STOP_SECONDS)
+        finally:
+            self.child.kill()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture(scope="session")
+def demo():
+    assert BINARY.exists(), f"{BINARY} is missing: run `cargo build` first"
+    gateway, exchange = free_port(), free_port()
+    process = Process("--listen", f"127.0.0.1:{gateway}", "--exchange-listen", f"127.0.0.1:{exchange}")
+    # The curl lines are the last thing it prints before it serves.
+    output = process.output_until(r"^\s*curl .*GetUserAvailability|^\s*curl .*-u 'interop@")
+    password = re.search(r"(?i)password[: ]+(\S+)", output)
+    ca = re.search(r"--cacert (\S+)", output)
+    assert password and ca, f"password or certificate missing in the output:\n{output}"
+    yield Demo(
+        url=f"https://127.0.0.1:{gateway}/EWS/Exchange.asmx",
+        exchange_url=f"https://127.0.0.1:{exchange}/EWS/Exchange.asmx",
+        user="interop@exchange.example",
+        password=password[1],
+        ca=str(ROOT / ca[1].strip("'\"")),
+    )
+    assert process.stop() == 0, f"exit status after SIGTERM:\n{''.join(process.lines)}"
+
+
+@pytest.fixture(scope="session")
+def answers():
+    """The folder for answers that are to be validated against the schema, or None."""
+    folder = os.environ.get("CALBRIDGE_ANSWERS")
+    if not folder:
+        return None
+    path = pathlib.Path(folder)
+    path.mkdir(parents=True, exist_ok=True)
+    return path
