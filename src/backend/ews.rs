@@ -3,32 +3,25 @@
 //! One call is one question put by one role account; another account takes over where one is refused or throttled, an
 //! older schema where the server does not know ours. No cache, no splitting, no retries.
 
+mod call;
 mod refusal;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
-use reqwest::{Client, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::time::{Instant, timeout_at};
-use tracing::{debug, info, warn};
-use uuid::Uuid;
+use tracing::{info, warn};
 
 use super::build::BuildProblem;
-use super::http::{self, Reach};
+use super::http::Reach;
 use super::role_account::{Lease, RoleAccounts, Tried};
-use super::settings::{EwsSettings, RoleAccountSettings};
+use super::settings::EwsSettings;
 use super::{Ask, Backend, EndpointError, Limits};
-use crate::codec::ews::reaction::{Reaction, reaction};
-use crate::codec::ews::upstream::{self, MailboxAnswer, Question, ReadError, SchemaLevel};
+use crate::codec::ews::upstream::{MailboxAnswer, Question, SchemaLevel};
 use crate::domain::{Clock, MailboxError, Outcome, SmtpAddress, TimeWindow};
-
-/// Exactly so, with the blank: Exchange 2010 answers 415 to anything else.
-const XML: &str = "text/xml; charset=utf-8";
+use call::{Failure, Login, Server, Setback};
 
 /// What any server grants; an endpoint's own limits may be lower.
 const LIMITS: Limits = Limits {
@@ -38,47 +31,15 @@ const LIMITS: Limits = Limits {
 
 /// One Exchange server and the accounts it is asked by.
 pub struct Ews {
-    url: Url,
+    server: Server,
     accounts: RoleAccounts<Login>,
     /// The newest level that the server has answered, or the newest of all.
     level: Mutex<SchemaLevel>,
-    clock: Arc<dyn Clock>,
-}
-
-/// What one role account calls with; the client holds its cookies.
-struct Login {
-    client: Client,
-    username: String,
-    password: SecretString,
-}
-
-/// Why one call gave nothing, and what may be tried next.
-enum Failure {
-    /// The server refused the login.
-    Refused(Arc<str>),
-    /// The account is to wait.
-    Throttled(Option<Duration>),
-    /// Another account would fare no better.
-    Any(Setback),
-}
-
-/// Why no account gets an answer.
-enum Setback {
-    /// The server may know an older schema.
-    Level(EndpointError),
-    /// Nothing else is worth trying now.
-    Final(EndpointError),
-}
-
-impl From<EndpointError> for Failure {
-    fn from(error: EndpointError) -> Self {
-        Self::Any(Setback::Final(error))
-    }
 }
 
 impl Ews {
     pub fn new(settings: EwsSettings, clock: Arc<dyn Clock>) -> Result<Self, BuildProblem> {
-        let url = read_url(&settings.url)?;
+        let server = Server::new(&settings.url, clock)?;
         let reach = Reach::new(
             settings.ca_certificate.as_deref(),
             settings.proxy.as_deref(),
@@ -89,13 +50,12 @@ impl Ews {
         let accounts = settings
             .role_accounts
             .into_iter()
-            .map(|account| Ok((account.address.clone(), login(account, &reach)?)))
+            .map(|account| Ok((account.address.clone(), Login::new(account, &reach)?)))
             .collect::<Result<_, BuildProblem>>()?;
         Ok(Self {
-            url,
+            server,
             accounts: RoleAccounts::new(accounts),
             level: Mutex::new(SchemaLevel::Exchange2013Sp1),
-            clock,
         })
     }
 
@@ -149,7 +109,7 @@ impl Ews {
                 Ok(lease) => lease,
                 Err(out) => return Err(Setback::Final(last.unwrap_or(out))),
             };
-            match self.call(lease.login(), question).await {
+            match self.server.call(lease.login(), question).await {
                 Ok(answers) => {
                     settle(&lease, &answers);
                     return Ok(answers);
@@ -174,59 +134,6 @@ impl Ews {
                     return Err(setback);
                 }
             }
-        }
-    }
-
-    /// One HTTP request and what its answer says.
-    async fn call(
-        &self,
-        login: &Login,
-        question: &Question<'_>,
-    ) -> Result<Vec<MailboxAnswer>, Failure> {
-        let request_id = Uuid::new_v4();
-        let request = login
-            .client
-            .post(self.url.clone())
-            .basic_auth(&login.username, Some(login.password.expose_secret()))
-            .header(CONTENT_TYPE, XML)
-            .header(ACCEPT, "text/xml")
-            .header("client-request-id", request_id.to_string())
-            .header("return-client-request-id", "true")
-            .body(upstream::write(question));
-        let answer = http::send(request).await?;
-        trace_answer(request_id, &answer);
-        self.judge(answer, question).await
-    }
-
-    async fn judge(
-        &self,
-        answer: Response,
-        question: &Question<'_>,
-    ) -> Result<Vec<MailboxAnswer>, Failure> {
-        let status = answer.status();
-        let headers = answer.headers().clone();
-        match status {
-            StatusCode::OK => {
-                if let Some(error) = refusal::not_xml(&headers) {
-                    return Err(error.into());
-                }
-                let body = http::body(answer).await?;
-                upstream::read(&body, question).map_err(|error| unreadable(error, &body))
-            }
-            StatusCode::INTERNAL_SERVER_ERROR => {
-                let body = http::body(answer).await?;
-                match upstream::read(&body, question) {
-                    Err(error @ ReadError::Fault { .. }) => Err(unreadable(error, &body)),
-                    Ok(_) | Err(ReadError::Count { .. } | ReadError::Decode(_)) => {
-                        Err(EndpointError::Status(status.as_u16()).into())
-                    }
-                }
-            }
-            StatusCode::UNAUTHORIZED => Err(Failure::Refused(refusal::unauthorized(&headers))),
-            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(
-                Failure::Throttled(refusal::retry_after(&headers, self.clock.now())),
-            ),
-            _ => Err(refusal::other(status, &headers, &self.url).into()),
         }
     }
 }
@@ -304,34 +211,12 @@ impl Backend for Ews {
 impl Ews {
     /// The next half hour.
     fn moment(&self) -> Result<TimeWindow, EndpointError> {
-        let now = self.clock.now();
+        let now = self.server.now();
         now.checked_add(SignedDuration::from_mins(30))
             .ok()
             .and_then(|end| TimeWindow::new(now, end).ok())
             .ok_or_else(|| EndpointError::Source("the clock stands at the end of time".into()))
     }
-}
-
-fn read_url(text: &str) -> Result<Url, BuildProblem> {
-    Url::parse(text)
-        .ok()
-        .filter(|url| url.scheme() == "https" && url.host_str().is_some())
-        .ok_or(BuildProblem::Url)
-}
-
-fn login(account: RoleAccountSettings, reach: &Reach) -> Result<Login, BuildProblem> {
-    let username = account
-        .username
-        .unwrap_or_else(|| account.address.as_str().to_owned());
-    // RFC 7617 section 2: the first colon ends the user name.
-    if username.contains(':') {
-        return Err(BuildProblem::UserName(account.address));
-    }
-    Ok(Login {
-        client: reach.client()?,
-        username,
-        password: account.password,
-    })
 }
 
 /// A mailbox answered with a back-off, or every mailbox throttled, means that the account's budget is used up although
@@ -346,48 +231,4 @@ fn settle(lease: &Lease<'_, Login>, answers: &[MailboxAnswer]) {
     } else {
         lease.served();
     }
-}
-
-fn unreadable(error: ReadError, body: &[u8]) -> Failure {
-    match error {
-        ReadError::Fault {
-            code,
-            text,
-            back_off,
-        } => {
-            let kind = reaction(&code);
-            let fault = EndpointError::Fault {
-                code: refusal::without_addresses(&code).into(),
-                text: refusal::without_addresses(&text).into(),
-                transient: kind == Reaction::TryAgain,
-            };
-            match kind {
-                Reaction::Wait => Failure::Throttled(back_off),
-                Reaction::LowerLevel => Failure::Any(Setback::Level(fault)),
-                Reaction::TryAgain | Reaction::GiveUp => fault.into(),
-            }
-        }
-        ReadError::Count { .. } => EndpointError::BadAnswer(error.to_string().into()).into(),
-        ReadError::Decode(text) => refusal::unreadable(&text, body).into(),
-    }
-}
-
-/// What an administrator of the server needs to find the request in its own logs.
-fn trace_answer(request_id: Uuid, answer: &Response) {
-    let header = |name: &str| text_of(answer.headers(), name);
-    debug!(
-        client_request_id = %request_id,
-        status = answer.status().as_u16(),
-        request_id = header("request-id"),
-        front_end = header("x-feserver"),
-        back_end = header("x-beserver"),
-        "Answer of the server"
-    );
-}
-
-fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
 }

@@ -9,7 +9,6 @@ use jiff::fmt::rfc2822::DateTimeParser;
 use reqwest::header::{CONTENT_TYPE, DATE, HeaderMap, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 use reqwest::{StatusCode, Url};
 
-use super::text_of;
 use crate::backend::EndpointError;
 
 /// The longest foreign text that is passed on, in characters.
@@ -106,6 +105,14 @@ fn redirect_host(headers: &HeaderMap, url: &Url) -> Arc<str> {
         .ok()
         .and_then(|target| target.host_str().map(Into::into))
         .unwrap_or_else(|| "nowhere".into())
+}
+
+/// The header as text; empty where it is missing.
+pub(super) fn text_of<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
 }
 
 /// The authentication schemes of all challenges, in separate headers or joined with commas (RFC 9110 section 11.6.1).

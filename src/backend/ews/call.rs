@@ -1,0 +1,182 @@
+//! One call to an Exchange server: the HTTP request, and what the answer means for the account, the schema level and the
+//! caller. Tries nothing twice.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Client, Response, StatusCode, Url};
+use secrecy::{ExposeSecret, SecretString};
+use tracing::debug;
+use uuid::Uuid;
+
+use super::refusal;
+use crate::backend::EndpointError;
+use crate::backend::build::BuildProblem;
+use crate::backend::http::{self, Reach};
+use crate::backend::settings::RoleAccountSettings;
+use crate::codec::ews::reaction::{Reaction, reaction};
+use crate::codec::ews::upstream::{self, MailboxAnswer, Question, ReadError};
+use crate::domain::Clock;
+
+/// Exactly so, with the blank: Exchange 2010 answers 415 to anything else.
+const XML: &str = "text/xml; charset=utf-8";
+
+/// The server's address, and the clock that its dates are compared with.
+pub(super) struct Server {
+    url: Url,
+    clock: Arc<dyn Clock>,
+}
+
+/// What one role account calls with; the client holds its cookies.
+pub(super) struct Login {
+    client: Client,
+    username: String,
+    password: SecretString,
+}
+
+/// Why one call gave nothing, and what may be tried next.
+pub(super) enum Failure {
+    /// The server refused the login.
+    Refused(Arc<str>),
+    /// The account is to wait.
+    Throttled(Option<Duration>),
+    /// Another account would fare no better.
+    Any(Setback),
+}
+
+/// Why no account gets an answer.
+pub(super) enum Setback {
+    /// The server may know an older schema.
+    Level(EndpointError),
+    /// Nothing else is worth trying now.
+    Final(EndpointError),
+}
+
+impl From<EndpointError> for Failure {
+    fn from(error: EndpointError) -> Self {
+        Self::Any(Setback::Final(error))
+    }
+}
+
+impl Login {
+    pub(super) fn new(account: RoleAccountSettings, reach: &Reach) -> Result<Self, BuildProblem> {
+        let username = account
+            .username
+            .unwrap_or_else(|| account.address.as_str().to_owned());
+        // RFC 7617 section 2: the first colon ends the user name.
+        if username.contains(':') {
+            return Err(BuildProblem::UserName(account.address));
+        }
+        Ok(Self {
+            client: reach.client()?,
+            username,
+            password: account.password,
+        })
+    }
+}
+
+impl Server {
+    pub(super) fn new(url: &str, clock: Arc<dyn Clock>) -> Result<Self, BuildProblem> {
+        let url = Url::parse(url)
+            .ok()
+            .filter(|url| url.scheme() == "https" && url.host_str().is_some())
+            .ok_or(BuildProblem::Url)?;
+        Ok(Self { url, clock })
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// One HTTP request and what its answer says.
+    pub(super) async fn call(
+        &self,
+        login: &Login,
+        question: &Question<'_>,
+    ) -> Result<Vec<MailboxAnswer>, Failure> {
+        let request_id = Uuid::new_v4();
+        let request = login
+            .client
+            .post(self.url.clone())
+            .basic_auth(&login.username, Some(login.password.expose_secret()))
+            .header(CONTENT_TYPE, XML)
+            .header(ACCEPT, "text/xml")
+            .header("client-request-id", request_id.to_string())
+            .header("return-client-request-id", "true")
+            .body(upstream::write(question));
+        let answer = http::send(request).await?;
+        trace_answer(request_id, &answer);
+        self.judge(answer, question).await
+    }
+
+    async fn judge(
+        &self,
+        answer: Response,
+        question: &Question<'_>,
+    ) -> Result<Vec<MailboxAnswer>, Failure> {
+        let status = answer.status();
+        let headers = answer.headers().clone();
+        match status {
+            StatusCode::OK => {
+                if let Some(error) = refusal::not_xml(&headers) {
+                    return Err(error.into());
+                }
+                let body = http::body(answer).await?;
+                upstream::read(&body, question).map_err(|error| unreadable(error, &body))
+            }
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                let body = http::body(answer).await?;
+                match upstream::read(&body, question) {
+                    Err(error @ ReadError::Fault { .. }) => Err(unreadable(error, &body)),
+                    Ok(_) | Err(ReadError::Count { .. } | ReadError::Decode(_)) => {
+                        Err(EndpointError::Status(status.as_u16()).into())
+                    }
+                }
+            }
+            StatusCode::UNAUTHORIZED => Err(Failure::Refused(refusal::unauthorized(&headers))),
+            StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(
+                Failure::Throttled(refusal::retry_after(&headers, self.clock.now())),
+            ),
+            _ => Err(refusal::other(status, &headers, &self.url).into()),
+        }
+    }
+}
+
+fn unreadable(error: ReadError, body: &[u8]) -> Failure {
+    match error {
+        ReadError::Fault {
+            code,
+            text,
+            back_off,
+        } => {
+            let kind = reaction(&code);
+            let fault = EndpointError::Fault {
+                code: refusal::without_addresses(&code).into(),
+                text: refusal::without_addresses(&text).into(),
+                transient: kind == Reaction::TryAgain,
+            };
+            match kind {
+                Reaction::Wait => Failure::Throttled(back_off),
+                Reaction::LowerLevel => Failure::Any(Setback::Level(fault)),
+                Reaction::TryAgain | Reaction::GiveUp => fault.into(),
+            }
+        }
+        ReadError::Count { .. } => EndpointError::BadAnswer(error.to_string().into()).into(),
+        ReadError::Decode(text) => refusal::unreadable(&text, body).into(),
+    }
+}
+
+/// What an administrator of the server needs to find the request in its own logs.
+fn trace_answer(request_id: Uuid, answer: &Response) {
+    let header = |name: &str| refusal::text_of(answer.headers(), name);
+    debug!(
+        client_request_id = %request_id,
+        status = answer.status().as_u16(),
+        request_id = header("request-id"),
+        front_end = header("x-feserver"),
+        back_end = header("x-beserver"),
+        "Answer of the server"
+    );
+}
