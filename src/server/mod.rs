@@ -1,3 +1,24 @@
 //! Sockets, TLS, the gate and the login: everything between a caller and a face.
+//!
+//! One connection's way: [`accept`] takes it, `proxy` reads who is behind a load balancer, `tls` and `conn` speak TLS
+//! and HTTP on it. One request's way is the list in `pipeline`. No protocol of a face is known here.
 
+mod accept;
+mod address;
+mod body;
+pub mod clock;
+mod compress;
+mod conn;
+mod error;
+pub mod lifecycle;
+pub mod login;
+mod pipeline;
+mod proxy;
+mod pulse;
+mod reply;
 pub mod settings;
+mod tls;
+
+pub use accept::Server;
+pub use clock::SystemClock;
+pub use error::StartError;

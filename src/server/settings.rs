@@ -60,9 +60,14 @@ pub struct ServerLimits {
     pub max_bodies: usize,
     pub handshake_timeout: Duration,
     pub header_timeout: Duration,
+    /// A request body from its first byte to its last; also how long a caller may take nothing of an answer.
     pub body_timeout: Duration,
+    /// How long a connection without a request stays open.
+    pub idle_timeout: Duration,
     /// A whole question, from the end of its body to the answer.
     pub deadline: Duration,
+    /// Logins that may wait for a free core to verify their password; beyond, callers are told to come back.
+    pub login_queue: usize,
     /// How long a stop waits for requests in flight.
     pub drain: Duration,
 }
@@ -77,7 +82,9 @@ impl Default for ServerLimits {
             handshake_timeout: Duration::from_secs(10),
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(15),
+            idle_timeout: Duration::from_mins(2),
             deadline: Duration::from_secs(25),
+            login_queue: 64,
             drain: Duration::from_secs(30),
         }
     }

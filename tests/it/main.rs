@@ -1,4 +1,4 @@
-//! The integration tests: one binary, one file for each subject.
+//! All integration tests in one binary, one module per subject.
 
 #![expect(
     clippy::unwrap_used,
@@ -8,3 +8,7 @@
 mod command_line;
 mod layers;
 mod samples;
+mod server_faces;
+mod server_http1;
+mod server_start;
+mod world;

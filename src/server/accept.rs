@@ -1,0 +1,168 @@
+//! The server as a whole: binds, accepts, and stops without losing a request.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::address::Access;
+use super::conn::Shared;
+use super::login::Login;
+use super::pipeline::Pipeline;
+use super::settings::ServerSettings;
+use super::{StartError, tls};
+use crate::face::Routes;
+
+/// After accepting failed for want of something (files, memory), others need a moment to give it back.
+const BACK_OFF: Duration = Duration::from_millis(50);
+
+/// A server that holds its addresses and its certificate and is ready to run.
+pub struct Server {
+    listeners: Vec<TcpListener>,
+    addresses: Vec<SocketAddr>,
+    shared: Arc<Shared>,
+    connections: Arc<Semaphore>,
+    /// Every connection's task.
+    tasks: TaskTracker,
+    /// Ends the tasks that a drain did not.
+    cut: CancellationToken,
+}
+
+impl Server {
+    /// Binds every address and loads certificate, key and password hashes: whatever is wrong with them shows here,
+    /// before anything is served. Port 0 takes a free port. Connections wait in the backlog until [`Server::run`].
+    pub async fn bind(settings: ServerSettings, routes: Routes) -> Result<Self, StartError> {
+        let config = tls::load(&settings.certificate, &settings.private_key)?;
+        let access = Arc::new(Access::new(&settings.access));
+        let stop = CancellationToken::new();
+        let pipeline = Pipeline::new(&settings, routes, Arc::clone(&access), stop.clone())?;
+        let (listeners, addresses) = listen(&settings.listen).await?;
+        let limits = settings.limits;
+        Ok(Self {
+            listeners,
+            addresses,
+            connections: Arc::new(Semaphore::new(
+                limits.max_connections.min(Semaphore::MAX_PERMITS),
+            )),
+            shared: Arc::new(Shared {
+                tls: TlsAcceptor::from(config),
+                access,
+                limits,
+                pipeline: Arc::new(pipeline),
+                stop,
+            }),
+            tasks: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        })
+    }
+
+    /// Where the server really listens, in the order of the settings.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.addresses.clone()
+    }
+
+    /// The login that all faces share, for its counters.
+    pub fn login(&self) -> Arc<Login> {
+        Arc::clone(self.shared.pipeline.login())
+    }
+
+    /// Serves until `stop` is cancelled. Then accepts no more, answers what has begun, waits for it at most
+    /// `limits.drain` and returns. Dropping the future cuts everything off at once.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let _cut_when_dropped = self.cut.clone().drop_guard();
+        let listeners = std::mem::take(&mut self.listeners);
+        let accepting = listeners
+            .into_iter()
+            .map(|listener| self.accept_until(listener, &stop));
+        futures_util::future::join_all(accepting).await;
+        self.drain().await;
+    }
+
+    async fn drain(&self) {
+        self.shared.stop.cancel();
+        self.tasks.close();
+        tracing::info!("Stopping: no new connections, requests in flight are finished");
+        if timeout(self.shared.limits.drain, self.tasks.wait())
+            .await
+            .is_err()
+        {
+            let left = self.tasks.len();
+            tracing::warn!(left, "Stopped with connections that did not end in time");
+        }
+    }
+
+    async fn accept_until(&self, listener: TcpListener, stop: &CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer.ip().to_canonical()),
+                Err(cause) => rest_after(&cause).await,
+            }
+        }
+        // Connections that the kernel has already accepted would be reset with the listener.
+        while let Some(Ok((stream, peer))) = listener.accept().now_or_never() {
+            self.admit(stream, peer.ip().to_canonical());
+        }
+    }
+
+    /// Drops the connection without a word when the peer may not connect or there are too many.
+    fn admit(&self, stream: TcpStream, peer: IpAddr) {
+        if !self.shared.access.may_connect(peer) {
+            tracing::debug!(%peer, "Dropped a connection from an address that is not allowed");
+            return;
+        }
+        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+            tracing::debug!(%peer, "Dropped a connection beyond server.max_connections");
+            return;
+        };
+        // Without it, the last piece of an answer may wait for the peer's acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let (shared, cut) = (Arc::clone(&self.shared), self.cut.clone());
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            cut.run_until_cancelled(shared.serve(stream, peer)).await;
+        });
+    }
+}
+
+async fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
+    if wanted.is_empty() {
+        return Err(StartError::NoAddress);
+    }
+    let mut listeners = Vec::with_capacity(wanted.len());
+    let mut addresses = Vec::with_capacity(wanted.len());
+    for &address in wanted {
+        let named = |source| StartError::Listen { address, source };
+        let listener = TcpListener::bind(address).await.map_err(named)?;
+        addresses.push(listener.local_addr().map_err(named)?);
+        listeners.push(listener);
+    }
+    Ok((listeners, addresses))
+}
+
+/// A connection that ended before it was accepted is nobody's fault; anything else may last.
+fn rest_after(cause: &io::Error) -> impl Future<Output = ()> + use<> {
+    let brief = matches!(
+        cause.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    );
+    if !brief {
+        tracing::warn!(%cause, "Could not accept a connection");
+    }
+    tokio::time::sleep(if brief { Duration::ZERO } else { BACK_OFF })
+}

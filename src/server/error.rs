@@ -1,0 +1,42 @@
+//! Why a server could not start. Each text names the address or file at fault, for the person who starts it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        address: SocketAddr,
+        source: io::Error,
+    },
+    #[error("there is no address to listen on")]
+    NoAddress,
+    #[error("cannot read {path}: {source}", path = path.display())]
+    Unreadable { path: PathBuf, source: io::Error },
+    #[error("{path} has no PEM certificate in it", path = path.display())]
+    NoCertificate { path: PathBuf },
+    #[error("{path} has no PEM private key in it (PKCS#8, PKCS#1 or SEC1, not encrypted)", path = path.display())]
+    NoPrivateKey { path: PathBuf },
+    #[error("{path} is not valid PEM: {reason}", path = path.display())]
+    BadPem { path: PathBuf, reason: String },
+    #[error("the certificate in {path} cannot be used: {reason}", path = path.display())]
+    BadCertificate { path: PathBuf, reason: String },
+    #[error("the private key in {path} cannot be used: {reason}", path = path.display())]
+    BadPrivateKey { path: PathBuf, reason: String },
+    #[error("the private key in {key} does not belong to the certificate in {certificate}",
+        key = key.display(), certificate = certificate.display())]
+    KeyMismatch { certificate: PathBuf, key: PathBuf },
+    #[error("access.role_account[{index}].password_hash is not an Argon2id hash in PHC form")]
+    PasswordHash { index: usize },
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl StartError {
+    /// Whether another process holds one of the addresses.
+    pub fn is_address_in_use(&self) -> bool {
+        matches!(self, Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+    }
+}

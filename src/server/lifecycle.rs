@@ -1,0 +1,70 @@
+//! Signals of the process: the first asks for an orderly stop, the second for an immediate one.
+
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::Server;
+
+/// SIGTERM and SIGINT, from the moment of [`StopSignals::listen`] on.
+#[derive(Debug)]
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From now on these signals no longer end the process by themselves.
+    pub fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for the next of them.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. When signals cannot be listened to, never returns.
+pub async fn stop_signal() {
+    match StopSignals::listen() {
+        Ok(mut signals) => signals.next().await,
+        Err(cause) => {
+            tracing::error!(%cause, "Cannot listen for signals");
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// Requests in flight were answered, as far as the drain time allowed.
+    Drained,
+    /// A second signal cut them off.
+    AtOnce,
+}
+
+/// Serves until a signal, then drains; a second signal ends the drain. Listen for signals before saying that the server
+/// is up, so that none is missed.
+pub async fn run_until_signal(server: Server, mut signals: StopSignals) -> Ended {
+    let stop = CancellationToken::new();
+    let run = server.run(stop.clone());
+    let second = async {
+        signals.next().await;
+        stop.cancel();
+        signals.next().await;
+    };
+    tokio::select! {
+        biased;
+        () = run => Ended::Drained,
+        () = second => Ended::AtOnce,
+    }
+}

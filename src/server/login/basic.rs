@@ -1,0 +1,112 @@
+//! The `Authorization: Basic` header (RFC 7617): UTF-8, split at the first colon. Malformed ones are as good as none.
+
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use secrecy::SecretString;
+use secrecy::zeroize::Zeroizing;
+
+use crate::domain::SmtpAddress;
+
+/// Bytes of the whole header value; an address and a long pass phrase take a quarter of it.
+const MAX_HEADER: usize = 4096;
+
+/// Some clients leave the padding out.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+pub(super) struct Credential {
+    /// None when the user name is no address: such an account cannot exist, but costs a verification like any other.
+    pub(super) user: Option<SmtpAddress>,
+    pub(super) password: SecretString,
+}
+
+impl Credential {
+    pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        let (line, more) = (lines.next()?, lines.next());
+        if more.is_some() || line.len() > MAX_HEADER {
+            return None;
+        }
+        let (scheme, token) = line.to_str().ok()?.trim().split_once(' ')?;
+        if !scheme.eq_ignore_ascii_case("basic") {
+            return None;
+        }
+        let plain = Zeroizing::new(BASE64.decode(token.trim()).ok()?);
+        let (user, password) = std::str::from_utf8(&plain).ok()?.split_once(':')?;
+        Some(Self {
+            user: SmtpAddress::parse(user).ok(),
+            password: SecretString::from(password),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::engine::general_purpose::STANDARD;
+    use secrecy::ExposeSecret;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(header: &str, expect: Option<(Option<&str>, &str)>) {
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, header.parse().unwrap());
+        let seen = Credential::read(&headers);
+        let seen = seen.as_ref().map(|c| {
+            let user = c.user.as_ref().map(SmtpAddress::as_str);
+            (user, c.password.expose_secret())
+        });
+        assert_eq!(seen, expect, "{header:?}");
+    }
+
+    fn basic(plain: &[u8]) -> String {
+        format!("Basic {}", STANDARD.encode(plain))
+    }
+
+    #[test]
+    fn credentials_are_read() {
+        check(
+            &basic(b"A@Example.com:x"),
+            Some((Some("a@example.com"), "x")),
+        );
+        check(
+            &basic(b"a@example.com:x:y z"),
+            Some((Some("a@example.com"), "x:y z")),
+        );
+        check(
+            &basic("a@example.com:gr\u{fc}n".as_bytes()),
+            Some((Some("a@example.com"), "gr\u{fc}n")),
+        );
+        check(&basic(b"a@example.com:"), Some((Some("a@example.com"), "")));
+        check(&basic(b"DOM\\user:x"), Some((None, "x")));
+        check(&basic(b":x"), Some((None, "x")));
+        let lower = basic(b"a@example.com:x").replace("Basic ", "bAsIc   ");
+        check(&lower, Some((Some("a@example.com"), "x")));
+        let unpadded = basic(b"a@example.com:xy").trim_end_matches('=').to_owned();
+        check(&unpadded, Some((Some("a@example.com"), "xy")));
+    }
+
+    #[test]
+    fn what_is_malformed_counts_as_absent() {
+        check("Basic", None);
+        check("Basic ", None);
+        check("Basic !!!!", None);
+        check("Basic A", None);
+        check(&basic(b"no colon"), None);
+        check(&basic(b"a@example.com:\xff\xfe"), None);
+        check("NTLM TlRMTVNTUAABAAAA", None);
+        check("Negotiate YII=", None);
+        check("Bearer abc.def", None);
+        check(&format!("Basic {}", "QUFB".repeat(2000)), None);
+        let mut twice = HeaderMap::new();
+        twice.append(AUTHORIZATION, basic(b"a@example.com:x").parse().unwrap());
+        twice.append(AUTHORIZATION, basic(b"b@example.com:x").parse().unwrap());
+        assert!(Credential::read(&twice).is_none());
+    }
+}

@@ -1,0 +1,302 @@
+//! One request's way from its head to its answer, as one readable list: path, address, method, room, body, login, face.
+//!
+//! Knows HTTP but no sockets. The order is part of the contract: what costs nothing comes first, and the body is read
+//! before a 401 so that a caller who first asks without credentials keeps the connection.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::address::Access;
+use super::body::{self, BodyError, BodyReader};
+use super::login::{Denied, FAILURE_DELAY, Login};
+use super::pulse::Pulse;
+use super::reply::{self, Refusal};
+use super::settings::{ServerLimits, ServerSettings};
+use super::{StartError, compress};
+use crate::face::{Call, Face, Routes};
+
+/// Header lines of one request.
+pub(super) const MAX_HEADERS: usize = 100;
+/// What a turned away caller waits.
+const COME_BACK: Duration = Duration::from_secs(1);
+/// How long after its deadline a face is still waited for: it ought to have answered by then.
+const OVERTIME: Duration = Duration::from_secs(5);
+
+/// What all requests share.
+pub(super) struct Pipeline {
+    routes: Routes,
+    access: Arc<Access>,
+    limits: ServerLimits,
+    login: Arc<Login>,
+    challenge: HeaderValue,
+    in_flight: Semaphore,
+    bodies: BodyReader,
+    stop: CancellationToken,
+}
+
+/// Where a request comes from.
+#[derive(Debug, Clone)]
+pub(super) struct Origin {
+    /// The peer, or who the peer announced in its PROXY header.
+    pub(super) source: IpAddr,
+    pub(super) pulse: Arc<Pulse>,
+}
+
+/// An answer on its way out.
+struct Outgoing {
+    response: Response<Bytes>,
+    face: &'static str,
+    /// A refusal is logged at a lower level than an answer.
+    refused: bool,
+    /// The request's body was not read to its end.
+    body_left: bool,
+}
+
+impl Pipeline {
+    pub(super) fn new(
+        settings: &ServerSettings,
+        routes: Routes,
+        access: Arc<Access>,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let limits = settings.limits.clone();
+        Ok(Self {
+            routes,
+            access,
+            login: Login::new(&settings.access.role_accounts, limits.login_queue)?,
+            challenge: reply::basic_challenge(&settings.realm),
+            in_flight: Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS)),
+            bodies: BodyReader::new(&limits),
+            limits,
+            stop,
+        })
+    }
+
+    pub(super) fn login(&self) -> &Arc<Login> {
+        &self.login
+    }
+
+    /// Never fails and never panics.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        origin: Origin,
+    ) -> Result<Response<Full<Bytes>>, Infallible> {
+        let _in_work = origin.pulse.begin();
+        let started = Instant::now();
+        let id = Uuid::new_v4();
+        let (head, body) = request.into_parts();
+        let outgoing = AssertUnwindSafe(self.walk(&head, body, &origin, id))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|panic| self.broken(id, panic.as_ref()));
+        log(&head.method, &outgoing, started.elapsed(), id);
+        if outgoing.body_left {
+            origin.pulse.leave_body_unread();
+        }
+        let closes = outgoing.body_left || self.stop.is_cancelled();
+        let mut response = compress::as_asked(&head.headers, outgoing.response).await;
+        let client_id = reply::client_request_id(&head.headers);
+        reply::sign(response.headers_mut(), id, client_id);
+        if closes && head.version < Version::HTTP_2 {
+            reply::announce_close(response.headers_mut());
+        }
+        Ok(if head.method == Method::HEAD {
+            without_body(response)
+        } else {
+            response.map(Full::new)
+        })
+    }
+
+    async fn walk(&self, head: &Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
+        let Some(face) = self.routes.find(head.uri.path()) else {
+            return self
+                .refuse_unread(head, body, "none", Refusal::NoSuchPath)
+                .await;
+        };
+        if let Err(refusal) = self.admit(head, face.as_ref(), origin) {
+            return self.refuse_unread(head, body, face.name(), refusal).await;
+        }
+        let Ok(permit) = self.in_flight.try_acquire() else {
+            let body_left = !body::discard(&head.headers, body).await;
+            return Outgoing {
+                body_left,
+                ..busy(face.as_ref())
+            };
+        };
+        if is_compressed(&head.headers) {
+            return self
+                .refuse_unread(head, body, face.name(), Refusal::CompressedBody)
+                .await;
+        }
+        let (bytes, _share) = match self.bodies.read(body).await {
+            Ok(held) => held.into_parts(),
+            Err(error) => return self.refuse_body(face.as_ref(), error),
+        };
+        let caller = match self.login.caller(&head.headers).await {
+            Ok(caller) => caller,
+            Err(denied) => {
+                drop(permit);
+                return self.deny(face.as_ref(), denied).await;
+            }
+        };
+        let deadline = Instant::now() + self.limits.deadline;
+        let call = Call {
+            method: face_method(face.as_ref(), &head.method),
+            path: head.uri.path().into(),
+            headers: without_secrets(&head.headers),
+            body: bytes,
+            caller,
+            request_id: id,
+            deadline,
+        };
+        match timeout_at(deadline + OVERTIME, face.answer(call)).await {
+            Ok(response) => answered(face.as_ref(), response),
+            Err(_) => self.refuse(face.name(), &Refusal::ComeBack(COME_BACK)),
+        }
+    }
+
+    /// What can be told from the head alone.
+    fn admit(&self, head: &Parts, face: &dyn Face, origin: &Origin) -> Result<(), Refusal> {
+        let client = self.access.client(origin.source, &head.headers);
+        if !client.is_some_and(|client| self.access.may_call(client)) {
+            return Err(Refusal::AddressNotAllowed);
+        }
+        if head.headers.len() > MAX_HEADERS {
+            return Err(Refusal::TooManyHeaders);
+        }
+        if !face.methods().contains(&face_method(face, &head.method)) {
+            return Err(Refusal::Method(face.methods()));
+        }
+        Ok(())
+    }
+
+    async fn refuse_unread(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        face: &'static str,
+        refusal: Refusal,
+    ) -> Outgoing {
+        let body_left = !body::discard(&head.headers, body).await;
+        Outgoing {
+            body_left,
+            ..self.refuse(face, &refusal)
+        }
+    }
+
+    fn refuse_body(&self, face: &dyn Face, error: BodyError) -> Outgoing {
+        let outgoing = match error {
+            BodyError::TooLarge => self.refuse(face.name(), &Refusal::BodyTooLarge),
+            BodyError::TooSlow => self.refuse(face.name(), &Refusal::BodyTooSlow),
+            BodyError::Broken => self.refuse(face.name(), &Refusal::BodyBroken),
+            BodyError::NoRoom => busy(face),
+        };
+        Outgoing {
+            body_left: true,
+            ..outgoing
+        }
+    }
+
+    async fn deny(&self, face: &dyn Face, denied: Denied) -> Outgoing {
+        match denied {
+            Denied::Absent => self.refuse(face.name(), &Refusal::NotLoggedIn),
+            Denied::Wrong => {
+                tokio::time::sleep(FAILURE_DELAY).await;
+                self.refuse(face.name(), &Refusal::NotLoggedIn)
+            }
+            Denied::Overloaded => self.refuse(face.name(), &Refusal::ComeBack(COME_BACK)),
+        }
+    }
+
+    fn refuse(&self, face: &'static str, refusal: &Refusal) -> Outgoing {
+        Outgoing {
+            response: refusal.response(&self.challenge),
+            face,
+            refused: true,
+            body_left: false,
+        }
+    }
+
+    fn broken(&self, id: Uuid, panic: &(dyn Any + Send)) -> Outgoing {
+        // The panic's text may carry anything of the request, so it stays out of the logs; the panic hook told where.
+        let _ = panic;
+        tracing::error!(request_id = %id, "A request was given up because of a defect in this program");
+        self.refuse("none", &Refusal::Broken)
+    }
+}
+
+fn busy(face: &dyn Face) -> Outgoing {
+    Outgoing {
+        refused: true,
+        ..answered(face, face.busy())
+    }
+}
+
+fn answered(face: &dyn Face, response: Response<Bytes>) -> Outgoing {
+    Outgoing {
+        response,
+        face: face.name(),
+        refused: false,
+        body_left: false,
+    }
+}
+
+/// HEAD is GET without the body, unless a face wants it otherwise.
+fn face_method(face: &dyn Face, method: &Method) -> Method {
+    if *method == Method::HEAD && !face.methods().contains(method) {
+        Method::GET
+    } else {
+        method.clone()
+    }
+}
+
+fn is_compressed(headers: &HeaderMap) -> bool {
+    headers.get_all(CONTENT_ENCODING).iter().any(|coding| {
+        !coding
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    })
+}
+
+/// A face has no use for the password.
+fn without_secrets(headers: &HeaderMap) -> HeaderMap {
+    let mut headers = headers.clone();
+    headers.remove(AUTHORIZATION);
+    headers
+}
+
+fn without_body(response: Response<Bytes>) -> Response<Full<Bytes>> {
+    let (mut head, body) = response.into_parts();
+    head.headers
+        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    Response::from_parts(head, Full::default())
+}
+
+/// No address, no account and no path: none of them is needed to see what the server does.
+fn log(method: &Method, outgoing: &Outgoing, took: Duration, id: Uuid) {
+    let (face, status) = (outgoing.face, outgoing.response.status().as_u16());
+    let duration_ms = took.as_millis() as u64;
+    if outgoing.refused {
+        tracing::debug!(face, %method, status, duration_ms, request_id = %id, "Refused a request");
+    } else {
+        tracing::info!(face, %method, status, duration_ms, request_id = %id, "Answered a request");
+    }
+}

@@ -1,0 +1,156 @@
+//! What is said without a face: refusals, and the headers that every answer carries.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
+use uuid::Uuid;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
+const MAX_CLIENT_REQUEST_ID: usize = 64;
+
+/// A request that is answered before a face sees it, or in place of one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Refusal {
+    NoSuchPath,
+    AddressNotAllowed,
+    Method(&'static [Method]),
+    CompressedBody,
+    BodyTooLarge,
+    BodyTooSlow,
+    BodyBroken,
+    TooManyHeaders,
+    NotLoggedIn,
+    ComeBack(Duration),
+    Broken,
+}
+
+impl Refusal {
+    pub(super) fn status(&self) -> StatusCode {
+        match self {
+            Self::NoSuchPath => StatusCode::NOT_FOUND,
+            Self::AddressNotAllowed => StatusCode::FORBIDDEN,
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::CompressedBody => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken => StatusCode::BAD_REQUEST,
+            Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Self::ComeBack(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// `challenge`: the value of `WWW-Authenticate`.
+    pub(super) fn response(&self, challenge: &HeaderValue) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = self.status();
+        let headers = response.headers_mut();
+        match self {
+            Self::Method(allowed) => {
+                headers.insert(ALLOW, allow(allowed));
+            }
+            Self::NotLoggedIn => {
+                headers.insert(WWW_AUTHENTICATE, challenge.clone());
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+            }
+            Self::ComeBack(after) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            }
+            Self::NoSuchPath => return say(response, "There is nothing at this address.\n"),
+            Self::AddressNotAllowed
+            | Self::CompressedBody
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyBroken
+            | Self::TooManyHeaders
+            | Self::Broken => {}
+        }
+        response
+    }
+}
+
+fn say(mut response: Response<Bytes>, text: &'static str) -> Response<Bytes> {
+    *response.body_mut() = Bytes::from_static(text.as_bytes());
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
+}
+
+fn allow(methods: &[Method]) -> HeaderValue {
+    let names: Vec<&str> = methods.iter().map(Method::as_str).collect();
+    HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
+}
+
+/// `Basic realm="<host>"`, with what cannot stand in a quoted string left out.
+pub(super) fn basic_challenge(realm: &str) -> HeaderValue {
+    let realm: String = realm
+        .chars()
+        .filter(|c| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '"' | '\\'))
+        .collect();
+    HeaderValue::try_from(format!("Basic realm=\"{realm}\""))
+        .unwrap_or(HeaderValue::from_static("Basic realm=\"calbridge\""))
+}
+
+/// The caller's own id of the request, when it is harmless enough to be repeated.
+pub(super) fn client_request_id(asked: &HeaderMap) -> Option<HeaderValue> {
+    let id = asked.get(CLIENT_REQUEST_ID)?;
+    let harmless = (1..=MAX_CLIENT_REQUEST_ID).contains(&id.len())
+        && id
+            .as_bytes()
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || *b == b'-');
+    harmless.then(|| id.clone())
+}
+
+/// The headers of every answer.
+pub(super) fn sign(headers: &mut HeaderMap, id: Uuid, client_id: Option<HeaderValue>) {
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(client_id) = client_id {
+        headers.insert(CLIENT_REQUEST_ID, client_id);
+    }
+}
+
+pub(super) fn announce_close(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_harmless_client_ids_are_repeated() {
+        let check = |id: &str, kept: bool| {
+            let mut headers = HeaderMap::new();
+            headers.insert(CLIENT_REQUEST_ID, id.parse().unwrap());
+            assert_eq!(client_request_id(&headers).is_some(), kept, "{id:?}");
+        };
+        check("5f1b6ec4-0e2d-4d6a-8c0b-1f6b7c1c2d3e", true);
+        check(&"a".repeat(64), true);
+        check(&"a".repeat(65), false);
+        check("", false);
+        check("a b", false);
+        check("<script>", false);
+        check("a;b", false);
+    }
+
+    #[test]
+    fn the_realm_is_always_a_quoted_string() {
+        assert_eq!(
+            basic_challenge("interop.example.com"),
+            "Basic realm=\"interop.example.com\""
+        );
+        assert_eq!(
+            basic_challenge("a\"b\\c\r\nd\u{e9}"),
+            "Basic realm=\"abcd\""
+        );
+    }
+}

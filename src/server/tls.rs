@@ -1,0 +1,163 @@
+//! The server's side of TLS: certificate and key from PEM files, and what to do with a peer that speaks plain HTTP.
+//!
+//! TLS 1.2 and 1.3 over aws-lc-rs, HTTP/2 and HTTP/1.1 by ALPN, sessions resumed by tickets whose key lives in memory.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ParsedCertificate;
+use rustls::sign::CertifiedKey;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use uuid::Uuid;
+
+use super::StartError;
+
+/// First byte of every TLS connection: a handshake record (RFC 8446 section 5.1).
+const HANDSHAKE_RECORD: u8 = 22;
+
+/// Reads and checks certificate and key; blocking file access, used once at the start.
+pub(super) fn load(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, StartError> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let pair = certified_key(&provider, certificate, key)?;
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    Ok(Arc::new(config))
+}
+
+fn certified_key(
+    provider: &CryptoProvider,
+    certificate: &Path,
+    key: &Path,
+) -> Result<CertifiedKey, StartError> {
+    let chain = read_chain(certificate)?;
+    let leaf = chain.first().ok_or_else(|| StartError::NoCertificate {
+        path: certificate.into(),
+    })?;
+    ParsedCertificate::try_from(leaf).map_err(|cause| StartError::BadCertificate {
+        path: certificate.into(),
+        reason: cause.to_string(),
+    })?;
+    let signer = provider
+        .key_provider
+        .load_private_key(read_key(key)?)
+        .map_err(|cause| StartError::BadPrivateKey {
+            path: key.into(),
+            reason: cause.to_string(),
+        })?;
+    let pair = CertifiedKey::new(chain, signer);
+    match pair.keys_match() {
+        // A key type that cannot show its public half is not an error: clients will tell.
+        Ok(()) | Err(rustls::Error::InconsistentKeys(rustls::InconsistentKeys::Unknown)) => {
+            Ok(pair)
+        }
+        Err(_) => Err(StartError::KeyMismatch {
+            certificate: certificate.into(),
+            key: key.into(),
+        }),
+    }
+}
+
+fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, StartError> {
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(&read(path)?)
+        .collect::<Result<_, _>>()
+        .map_err(|cause| bad_pem(path, &cause))?;
+    if chain.is_empty() {
+        return Err(StartError::NoCertificate { path: path.into() });
+    }
+    Ok(chain)
+}
+
+fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, StartError> {
+    PrivateKeyDer::from_pem_slice(&read(path)?).map_err(|cause| match cause {
+        pem::Error::NoItemsFound => StartError::NoPrivateKey { path: path.into() },
+        cause => bad_pem(path, &cause),
+    })
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, StartError> {
+    std::fs::read(path).map_err(|source| StartError::Unreadable {
+        path: path.into(),
+        source,
+    })
+}
+
+/// The texts of `pem::Error` may repeat a line of the file, so a short one of our own is used.
+fn bad_pem(path: &Path, cause: &pem::Error) -> StartError {
+    let reason = match cause {
+        pem::Error::MissingSectionEnd { .. } => "a section has no END line",
+        pem::Error::IllegalSectionStart { .. } => "a BEGIN line is malformed",
+        pem::Error::Base64Decode(_) => "a section is not base64",
+        _ => "it cannot be read",
+    };
+    StartError::BadPem {
+        path: path.into(),
+        reason: reason.to_owned(),
+    }
+}
+
+/// What a peer's first bytes are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Opening {
+    Tls,
+    PlainHttp,
+    Noise,
+}
+
+/// Looks at the first bytes without taking them.
+pub(super) async fn opening(stream: &TcpStream) -> io::Result<Opening> {
+    let mut first = [0; 8];
+    let length = stream.peek(&mut first).await?;
+    Ok(classify(&first[..length]))
+}
+
+fn classify(bytes: &[u8]) -> Opening {
+    let word = bytes.split(|&b| b == b' ').next().unwrap_or_default();
+    match bytes.first() {
+        Some(&HANDSHAKE_RECORD) => Opening::Tls,
+        Some(_) if !word.is_empty() && word.iter().all(u8::is_ascii_uppercase) => {
+            Opening::PlainHttp
+        }
+        Some(_) | None => Opening::Noise,
+    }
+}
+
+/// Tells a caller with `http://` in its URL what is wrong; the caller of this closes the connection.
+pub(super) async fn refuse_plain_http(stream: &mut TcpStream) -> io::Result<()> {
+    const TEXT: &str = "This port speaks TLS only: use https.\n";
+    let answer = format!(
+        "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
+         Request-Id: {}\r\nConnection: close\r\n\r\n{TEXT}",
+        TEXT.len(),
+        Uuid::new_v4(),
+    );
+    stream.write_all(answer.as_bytes()).await?;
+    stream.shutdown().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_bytes_tell_what_a_peer_speaks() {
+        assert_eq!(classify(&[22, 3, 1, 2]), Opening::Tls);
+        assert_eq!(classify(b"GET / HT"), Opening::PlainHttp);
+        assert_eq!(classify(b"OPTIONS "), Opening::PlainHttp);
+        assert_eq!(classify(b"PROPFIND"), Opening::PlainHttp);
+        assert_eq!(classify(b"P"), Opening::PlainHttp);
+        assert_eq!(classify(b" GET"), Opening::Noise);
+        assert_eq!(classify(b"SSH-2.0-"), Opening::Noise);
+        assert_eq!(classify(&[0, 1]), Opening::Noise);
+        assert_eq!(classify(b""), Opening::Noise);
+    }
+}
