@@ -1,3 +1,4 @@
 //! Bytes to values and back; pure. Wire words and digits live here and nowhere else.
 
 pub mod ews;
+pub mod xml;

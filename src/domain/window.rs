@@ -45,6 +45,19 @@ impl TimeWindow {
         self.start <= other.start && other.end <= self.end
     }
 
+    /// The smallest window of whole UTC days that contains this one.
+    #[must_use]
+    pub fn whole_days(&self) -> Self {
+        const DAY: i64 = 86_400;
+        let start = self.start.as_second().div_euclid(DAY) * DAY;
+        let end_second = self.end.as_second() + i64::from(self.end.subsec_nanosecond() > 0);
+        let end = (end_second + DAY - 1).div_euclid(DAY) * DAY;
+        Self {
+            start: Timestamp::from_second(start).map_or(self.start, |start| start.min(self.start)),
+            end: Timestamp::from_second(end).map_or(self.end, |end| end.max(self.end)),
+        }
+    }
+
     /// The same window in pieces of at most `longest`, in order, without gaps.
     pub fn split(&self, longest: SignedDuration) -> Vec<Self> {
         let mut pieces = Vec::new();
@@ -90,6 +103,25 @@ mod tests {
         assert!(w.touches(at("2026-09-01T12:00Z"), at("2026-09-01T12:00Z")));
         assert!(w.touches(w.start(), w.start()));
         assert!(!w.touches(w.end(), w.end()));
+    }
+
+    #[test]
+    fn whole_days_contain_the_window_and_no_more() {
+        let days = window().whole_days();
+        assert_eq!(
+            (days.start(), days.end()),
+            (at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z"))
+        );
+        assert_eq!(days.whole_days(), days);
+        let odd = TimeWindow::new(at("1969-12-31T23:59:59.5Z"), at("1970-01-01T00:00:00.5Z"))
+            .unwrap()
+            .whole_days();
+        assert_eq!(
+            (odd.start(), odd.end()),
+            (at("1969-12-31T00:00Z"), at("1970-01-02T00:00Z"))
+        );
+        let edge = TimeWindow::new(Timestamp::MIN, Timestamp::MAX).unwrap();
+        assert_eq!(edge.whole_days(), edge);
     }
 
     #[test]

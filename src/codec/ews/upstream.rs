@@ -3,7 +3,13 @@
 
 use std::time::Duration;
 
+use crate::codec::xml::XmlWriter;
 use crate::domain::{FreeBusy, MailboxError, SmtpAddress, TimeWindow};
+
+mod answer;
+mod view;
+
+pub use answer::read;
 
 /// The schema level of our requests, newest first: after a version or schema error the next one is tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,7 +35,7 @@ impl SchemaLevel {
 pub struct Question<'a> {
     pub level: SchemaLevel,
     pub mailboxes: &'a [SmtpAddress],
-    /// Widened to whole days by [`write`].
+    /// Widened to whole days, UTC, before it is asked ([`Question::asked_window`]).
     pub window: TimeWindow,
 }
 
@@ -63,12 +69,53 @@ pub enum ReadError {
     Decode(Box<str>),
 }
 
-/// The request body, UTF-8.
-pub fn write(_question: &Question<'_>) -> Vec<u8> {
-    unimplemented!("being written")
+impl Question<'_> {
+    /// The window that is really asked for: whole days, because some servers cut what is not, and the clients that they
+    /// were built for never ask for less.
+    pub fn asked_window(&self) -> TimeWindow {
+        self.window.whole_days()
+    }
 }
 
-/// Reads the answer to `question`: one [`MailboxAnswer`] for each mailbox, in the order asked.
-pub fn read(_body: &[u8], _question: &Question<'_>) -> Result<Vec<MailboxAnswer>, ReadError> {
-    unimplemented!("being written")
+/// Length of the slots of the merged string, which is used only where a server grants nothing better.
+const INTERVAL_MINUTES: i64 = 15;
+
+/// The request body, UTF-8: UTC in the form of longest record, routing type SMTP, `DetailedMerged`.
+pub fn write(question: &Question<'_>) -> Vec<u8> {
+    let mut w = XmlWriter::with_capacity(2048 + question.mailboxes.len() * 256);
+    w.raw(concat!(
+        r#"<?xml version="1.0" encoding="utf-8"?>"#,
+        r#"<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" "#,
+        r#"xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" "#,
+        r#"xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">"#,
+        r#"<soap:Header><t:RequestServerVersion Version=""#
+    ));
+    w.raw(match question.level {
+        SchemaLevel::Exchange2013Sp1 => "Exchange2013_SP1",
+        SchemaLevel::Exchange2010Sp1 => "Exchange2010_SP1",
+        SchemaLevel::Exchange2007Sp1 => "Exchange2007_SP1",
+    });
+    w.raw(concat!(
+        r#""/></soap:Header><soap:Body><m:GetUserAvailabilityRequest><t:TimeZone><t:Bias>0</t:Bias>"#,
+        "<t:StandardTime><t:Bias>0</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>1</t:DayOrder><t:Month>3</t:Month>",
+        "<t:DayOfWeek>Sunday</t:DayOfWeek></t:StandardTime>",
+        "<t:DaylightTime><t:Bias>0</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>1</t:DayOrder><t:Month>10</t:Month>",
+        "<t:DayOfWeek>Sunday</t:DayOfWeek></t:DaylightTime></t:TimeZone><m:MailboxDataArray>"
+    ));
+    for mailbox in question.mailboxes {
+        w.raw("<t:MailboxData><t:Email><t:Address>")
+            .text(mailbox.as_str());
+        w.raw("</t:Address><t:RoutingType>SMTP</t:RoutingType></t:Email><t:AttendeeType>Required</t:AttendeeType>");
+        w.raw("<t:ExcludeConflicts>false</t:ExcludeConflicts></t:MailboxData>");
+    }
+    let window = question.asked_window();
+    w.raw("</m:MailboxDataArray><t:FreeBusyViewOptions><t:TimeWindow><t:StartTime>");
+    w.local_time(window.start().as_second())
+        .raw("</t:StartTime><t:EndTime>");
+    w.local_time(window.end().as_second());
+    w.raw("</t:EndTime></t:TimeWindow><t:MergedFreeBusyIntervalInMinutes>")
+        .number(INTERVAL_MINUTES);
+    w.raw("</t:MergedFreeBusyIntervalInMinutes><t:RequestedView>DetailedMerged</t:RequestedView>");
+    w.raw("</t:FreeBusyViewOptions></m:GetUserAvailabilityRequest></soap:Body></soap:Envelope>");
+    w.into_bytes()
 }

@@ -1,0 +1,187 @@
+//! `GetUserAvailabilityResponse` as Exchange writes it: default namespaces, one `FreeBusyResponse` for each entry of the
+//! request, a view even beside an error, naive times in the caller's zone.
+
+use jiff::SignedDuration;
+
+use super::View;
+use crate::codec::ews::{mailbox_error, working_hours};
+use crate::codec::xml::XmlWriter;
+use crate::domain::busy::slots;
+use crate::domain::zone::LocalView;
+use crate::domain::{
+    BusyStatus, CalendarEvent, Detail, EventDetails, FreeBusy, Outcome, TimeWindow,
+};
+
+/// What was asked of free/busy data and what is known.
+pub struct FreeBusyPart<'a> {
+    /// One for each attendee of the request, in its order.
+    pub outcomes: &'a [Outcome],
+    pub window: TimeWindow,
+    /// Length of a slot of the merged string.
+    pub interval: SignedDuration,
+    pub view: View,
+    pub zone: &'a LocalView,
+    /// Callers before Exchange 2013 do not know `WorkingElsewhere` and are told Free, as its slots are.
+    pub working_elsewhere: bool,
+}
+
+/// What is said of suggestions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SuggestionsPart {
+    NotAsked,
+    Unavailable,
+}
+
+/// The whole document.
+pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: SuggestionsPart) -> Vec<u8> {
+    let mut w = XmlWriter::with_capacity(free_busy.map_or(1024, expected_size));
+    w.raw(crate::codec::ews::OPEN_BODY);
+    w.raw(r#"<GetUserAvailabilityResponse xmlns="http://schemas.microsoft.com/exchange/services/2006/messages">"#);
+    if let Some(part) = free_busy {
+        w.raw("<FreeBusyResponseArray>");
+        for outcome in part.outcomes {
+            w.raw("<FreeBusyResponse>");
+            match outcome {
+                Ok(known) => part.write_view(&mut w, known),
+                Err(error) => mailbox_error::write(&mut w, *error),
+            }
+            w.raw("</FreeBusyResponse>");
+        }
+        w.raw("</FreeBusyResponseArray>");
+    }
+    match suggestions {
+        SuggestionsPart::NotAsked => {}
+        SuggestionsPart::Unavailable => {
+            w.raw(concat!(
+                r#"<SuggestionsResponse><ResponseMessage ResponseClass="Error">"#,
+                "<MessageText>Meeting suggestions are not available from this server.</MessageText>",
+                "<ResponseCode>ErrorMeetingSuggestionGenerationFailed</ResponseCode>",
+                "<DescriptiveLinkKey>0</DescriptiveLinkKey><MessageXml/></ResponseMessage></SuggestionsResponse>"
+            ));
+        }
+    }
+    w.raw("</GetUserAvailabilityResponse>")
+        .raw(crate::codec::ews::CLOSE_BODY);
+    w.into_bytes()
+}
+
+fn expected_size(part: &FreeBusyPart<'_>) -> usize {
+    let events: usize = part
+        .outcomes
+        .iter()
+        .map(|outcome| outcome.as_ref().map_or(0, |known| known.events.len()))
+        .sum();
+    let per_event = if part.view.is_detailed() { 420 } else { 150 };
+    1024 + part.outcomes.len() * 1200 + events * per_event
+}
+
+impl FreeBusyPart<'_> {
+    fn write_view(&self, w: &mut XmlWriter, known: &FreeBusy) {
+        let view = match known.detail {
+            Detail::DigitsOnly => View::MergedOnly,
+            Detail::BusyOnly => self.view.without_details(),
+            Detail::Subjects => self.view,
+        };
+        w.raw(r#"<ResponseMessage ResponseClass="Success"><ResponseCode>NoError</ResponseCode></ResponseMessage>"#);
+        w.raw(r#"<FreeBusyView><FreeBusyViewType xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
+        w.raw(view.as_str()).raw("</FreeBusyViewType>");
+        if view.is_merged() {
+            w.raw(r#"<MergedFreeBusy xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
+            w.digits(
+                slots(&known.events, &self.window, self.interval)
+                    .into_iter()
+                    .map(digit),
+            )
+            .raw("</MergedFreeBusy>");
+        }
+        if view != View::MergedOnly {
+            self.write_events(w, known, view);
+            if let Some(hours) = &known.working_hours {
+                working_hours::write(w, hours);
+            }
+        }
+        w.raw("</FreeBusyView>");
+    }
+
+    /// Exchange leaves the array out where there are no events.
+    fn write_events(&self, w: &mut XmlWriter, known: &FreeBusy, view: View) {
+        let mut any = false;
+        for event in known.events_in(&self.window) {
+            if !any {
+                w.raw(r#"<CalendarEventArray xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
+                any = true;
+            }
+            self.write_event(w, event, view);
+        }
+        if any {
+            w.raw("</CalendarEventArray>");
+        }
+    }
+
+    fn write_event(&self, w: &mut XmlWriter, event: &CalendarEvent, view: View) {
+        w.raw("<CalendarEvent><StartTime>")
+            .local_time(self.zone.local_seconds(event.start));
+        w.raw("</StartTime><EndTime>")
+            .local_time(self.zone.local_seconds(event.end));
+        w.raw("</EndTime><BusyType>")
+            .raw(self.busy_type(event.status))
+            .raw("</BusyType>");
+        if let (true, Some(details)) = (view.is_detailed(), &event.details) {
+            write_details(w, details);
+        }
+        w.raw("</CalendarEvent>");
+    }
+
+    fn busy_type(&self, status: BusyStatus) -> &'static str {
+        match status {
+            BusyStatus::Free => "Free",
+            BusyStatus::WorkingElsewhere if self.working_elsewhere => "WorkingElsewhere",
+            BusyStatus::WorkingElsewhere => "Free",
+            BusyStatus::Tentative => "Tentative",
+            BusyStatus::Busy => "Busy",
+            BusyStatus::OutOfOffice => "OOF",
+            BusyStatus::NoData => "NoData",
+        }
+    }
+}
+
+/// A digit of the merged string. Real servers write 0 for working elsewhere; 4 is kept for "no data", because readers
+/// disagree about it and none takes it for free.
+fn digit(status: BusyStatus) -> u8 {
+    match status {
+        BusyStatus::Free | BusyStatus::WorkingElsewhere => b'0',
+        BusyStatus::Tentative => b'1',
+        BusyStatus::Busy => b'2',
+        BusyStatus::OutOfOffice => b'3',
+        BusyStatus::NoData => b'4',
+    }
+}
+
+fn write_details(w: &mut XmlWriter, details: &EventDetails) {
+    w.raw("<CalendarEventDetails>");
+    if let Some(id) = &details.id {
+        w.raw("<ID>").text(id).raw("</ID>");
+    }
+    if let Some(subject) = &details.subject {
+        w.raw("<Subject>").text(subject).raw("</Subject>");
+    }
+    if let Some(location) = &details.location {
+        w.raw("<Location>").text(location).raw("</Location>");
+    }
+    let flags = &details.flags;
+    w.raw("<IsMeeting>")
+        .raw(word(flags.meeting))
+        .raw("</IsMeeting><IsRecurring>")
+        .raw(word(flags.recurring));
+    w.raw("</IsRecurring><IsException>")
+        .raw(word(flags.exception))
+        .raw("</IsException><IsReminderSet>");
+    w.raw(word(flags.reminder_set))
+        .raw("</IsReminderSet><IsPrivate>")
+        .raw(word(flags.private));
+    w.raw("</IsPrivate></CalendarEventDetails>");
+}
+
+fn word(flag: bool) -> &'static str {
+    if flag { "true" } else { "false" }
+}

@@ -1,0 +1,329 @@
+//! `m:GetUserAvailabilityRequest`, in schema order ([MS-OXWAVLS] section 2.2.4.1, types.xsd of Exchange SE).
+
+use super::View;
+use crate::codec::ews::fault::Fault;
+use crate::codec::ews::zone_rules;
+use crate::codec::xml::{Cursor, Element, Moment, Ns, Sequence, XmlWriter};
+use crate::domain::zone::ZoneRules;
+use crate::domain::{Attendee, AttendeeRole, MailboxError, SmtpAddress};
+
+/// The request, each value of the right type; whether the values make sense together is the face's question.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AvailabilityRequest {
+    pub zone: Option<ZoneRules>,
+    pub attendees: Vec<Attendee>,
+    pub free_busy: Option<FreeBusyOptions>,
+    pub suggestions: Option<SuggestionsOptions>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct FreeBusyOptions {
+    pub window: Window,
+    /// Minutes.
+    pub interval: Option<i32>,
+    /// A list type: several views may be asked for. None where the element is missing.
+    pub views: Option<Vec<View>>,
+}
+
+/// Start and end as written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    pub start: Moment,
+    pub end: Moment,
+}
+
+/// That suggestions are asked for, and for when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SuggestionsOptions {
+    pub window: Window,
+}
+
+impl AvailabilityRequest {
+    /// The content of the request's element.
+    pub(in crate::codec::ews) fn read<'a>(
+        cursor: &mut Cursor<'a>,
+        element: &Element<'a>,
+    ) -> Result<Self, Fault> {
+        cursor.only_attributes(element, &[])?;
+        let mut parts = Sequence::of(cursor);
+        let zone = match parts.optional(cursor, Ns::Types, "TimeZone")? {
+            Some(element) => {
+                cursor.only_attributes(&element, &[])?;
+                Some(zone_rules::read(cursor)?)
+            }
+            None => None,
+        };
+        let array = parts.required(cursor, Ns::Messages, "MailboxDataArray")?;
+        cursor.only_attributes(&array, &[])?;
+        let attendees = read_attendees(cursor)?;
+        let free_busy = match parts.optional(cursor, Ns::Types, "FreeBusyViewOptions")? {
+            Some(element) => Some(read_free_busy_options(cursor, &element)?),
+            None => None,
+        };
+        let suggestions = match parts.optional(cursor, Ns::Types, "SuggestionsViewOptions")? {
+            Some(element) => Some(read_suggestions_options(cursor, &element)?),
+            None => None,
+        };
+        parts.end(cursor)?;
+        Ok(Self {
+            zone,
+            attendees,
+            free_busy,
+            suggestions,
+        })
+    }
+}
+
+fn read_attendees(cursor: &mut Cursor<'_>) -> Result<Vec<Attendee>, Fault> {
+    let mut attendees = Vec::new();
+    let mut array = Sequence::of(cursor);
+    while let Some(element) = array.optional(cursor, Ns::Types, "MailboxData")? {
+        cursor.only_attributes(&element, &[])?;
+        if cursor.is_nil(&element) {
+            Sequence::of(cursor).end(cursor)?;
+            let mailbox = Err(MailboxError::InvalidAddress);
+            attendees.push(Attendee {
+                mailbox,
+                role: AttendeeRole::default(),
+                exclude_conflicts: false,
+            });
+            continue;
+        }
+        attendees.push(read_attendee(cursor)?);
+    }
+    array.end(cursor)?;
+    Ok(attendees)
+}
+
+fn read_attendee(cursor: &mut Cursor<'_>) -> Result<Attendee, Fault> {
+    let mut parts = Sequence::of(cursor);
+    let email = parts.required(cursor, Ns::Types, "Email")?;
+    cursor.only_attributes(&email, &[])?;
+    let mailbox = read_email(cursor)?;
+    let role = parts.required(cursor, Ns::Types, "AttendeeType")?;
+    let role = cursor.value(
+        &role,
+        "http://schemas.microsoft.com/exchange/services/2006/types:MeetingAttendeeType",
+        parse_role,
+    )?;
+    let exclude_conflicts = match parts.optional(cursor, Ns::Types, "ExcludeConflicts")? {
+        Some(element) => cursor.boolean(&element)?,
+        None => false,
+    };
+    parts.end(cursor)?;
+    Ok(Attendee {
+        mailbox,
+        role,
+        exclude_conflicts,
+    })
+}
+
+/// `t:Email`. An address that is no SMTP address keeps its place as an error; one of another routing type (a legacy
+/// distinguished name) is of nobody we could ask.
+fn read_email(cursor: &mut Cursor<'_>) -> Result<Result<SmtpAddress, MailboxError>, Fault> {
+    let mut parts = Sequence::of(cursor);
+    if let Some(name) = parts.optional(cursor, Ns::Types, "Name")? {
+        cursor.string(&name)?;
+    }
+    let address = parts.required(cursor, Ns::Types, "Address")?;
+    let address = cursor.string(&address)?;
+    let routing = match parts.optional(cursor, Ns::Types, "RoutingType")? {
+        Some(element) => Some(cursor.string(&element)?),
+        None => None,
+    };
+    parts.end(cursor)?;
+    let foreign = routing
+        .as_deref()
+        .map(str::trim)
+        .is_some_and(|routing| routing.eq_ignore_ascii_case("EX"));
+    Ok(if foreign {
+        Err(MailboxError::NotFound)
+    } else {
+        SmtpAddress::parse(&address).map_err(|_| MailboxError::InvalidAddress)
+    })
+}
+
+fn parse_role(text: &str) -> Option<AttendeeRole> {
+    Some(match text {
+        "Organizer" => AttendeeRole::Organizer,
+        "Required" => AttendeeRole::Required,
+        "Optional" => AttendeeRole::Optional,
+        "Room" => AttendeeRole::Room,
+        "Resource" => AttendeeRole::Resource,
+        _ => return None,
+    })
+}
+
+fn read_free_busy_options<'a>(
+    cursor: &mut Cursor<'a>,
+    element: &Element<'a>,
+) -> Result<FreeBusyOptions, Fault> {
+    cursor.only_attributes(element, &[])?;
+    let mut parts = Sequence::of(cursor);
+    let window = parts.required(cursor, Ns::Types, "TimeWindow")?;
+    let window = read_window(cursor, &window)?;
+    let interval = match parts.optional(cursor, Ns::Types, "MergedFreeBusyIntervalInMinutes")? {
+        Some(element) => Some(cursor.int(&element)?),
+        None => None,
+    };
+    let views = match parts.optional(cursor, Ns::Types, "RequestedView")? {
+        Some(element) => Some(read_views(cursor, &element)?),
+        None => None,
+    };
+    parts.end(cursor)?;
+    Ok(FreeBusyOptions {
+        window,
+        interval,
+        views,
+    })
+}
+
+fn read_views<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Vec<View>, Fault> {
+    let datatype = "http://schemas.microsoft.com/exchange/services/2006/types:FreeBusyViewType";
+    Ok(cursor.value(element, datatype, |text| {
+        text.split_ascii_whitespace().map(View::parse).collect()
+    })?)
+}
+
+fn read_window<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Window, Fault> {
+    cursor.only_attributes(element, &[])?;
+    let mut parts = Sequence::of(cursor);
+    let start = parts.required(cursor, Ns::Types, "StartTime")?;
+    let start = read_moment(cursor, &start)?;
+    let end = parts.required(cursor, Ns::Types, "EndTime")?;
+    let end = read_moment(cursor, &end)?;
+    parts.end(cursor)?;
+    Ok(Window { start, end })
+}
+
+fn read_moment<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Moment, Fault> {
+    Ok(cursor.value(
+        element,
+        "http://www.w3.org/2001/XMLSchema:dateTime",
+        Moment::parse,
+    )?)
+}
+
+/// Read to the end, so that a violation is told; of the values only the window is kept for now.
+fn read_suggestions_options<'a>(
+    cursor: &mut Cursor<'a>,
+    element: &Element<'a>,
+) -> Result<SuggestionsOptions, Fault> {
+    cursor.only_attributes(element, &[])?;
+    let mut parts = Sequence::of(cursor);
+    for local in [
+        "GoodThreshold",
+        "MaximumResultsByDay",
+        "MaximumNonWorkHourResultsByDay",
+        "MeetingDurationInMinutes",
+    ] {
+        if let Some(element) = parts.optional(cursor, Ns::Types, local)? {
+            cursor.int(&element)?;
+        }
+    }
+    if let Some(element) = parts.optional(cursor, Ns::Types, "MinimumSuggestionQuality")? {
+        let datatype =
+            "http://schemas.microsoft.com/exchange/services/2006/types:SuggestionQuality";
+        cursor.value(&element, datatype, |text| {
+            ["Excellent", "Good", "Fair", "Poor"]
+                .contains(&text)
+                .then_some(())
+        })?;
+    }
+    let window = parts.required(cursor, Ns::Types, "DetailedSuggestionsWindow")?;
+    let window = read_window(cursor, &window)?;
+    if let Some(element) = parts.optional(cursor, Ns::Types, "CurrentMeetingTime")? {
+        read_moment(cursor, &element)?;
+    }
+    if let Some(element) = parts.optional(cursor, Ns::Types, "GlobalObjectId")? {
+        cursor.string(&element)?;
+    }
+    parts.end(cursor)?;
+    Ok(SuggestionsOptions { window })
+}
+
+impl AvailabilityRequest {
+    /// The request's element, to be put into an envelope that declares the prefixes `m` and `t`. An attendee without a
+    /// usable address is written with an empty one.
+    pub fn write(&self, w: &mut XmlWriter) {
+        w.raw("<m:GetUserAvailabilityRequest>");
+        if let Some(zone) = &self.zone {
+            w.raw(
+                r#"<TimeZone xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#,
+            );
+            zone_rules::write(w, zone);
+            w.raw("</TimeZone>");
+        }
+        w.raw("<m:MailboxDataArray>");
+        for attendee in &self.attendees {
+            write_attendee(w, attendee);
+        }
+        w.raw("</m:MailboxDataArray>");
+        if let Some(options) = &self.free_busy {
+            write_free_busy_options(w, options);
+        }
+        if let Some(options) = &self.suggestions {
+            w.raw("<t:SuggestionsViewOptions><t:DetailedSuggestionsWindow>");
+            write_window(w, &options.window);
+            w.raw("</t:DetailedSuggestionsWindow></t:SuggestionsViewOptions>");
+        }
+        w.raw("</m:GetUserAvailabilityRequest>");
+    }
+}
+
+pub(in crate::codec::ews) fn write_attendee(w: &mut XmlWriter, attendee: &Attendee) {
+    w.raw("<t:MailboxData><t:Email><t:Address>");
+    w.text(attendee.mailbox.as_ref().map_or("", SmtpAddress::as_str));
+    w.raw("</t:Address><t:RoutingType>");
+    w.raw(if attendee.mailbox == Err(MailboxError::NotFound) {
+        "EX"
+    } else {
+        "SMTP"
+    });
+    w.raw("</t:RoutingType></t:Email><t:AttendeeType>")
+        .raw(match attendee.role {
+            AttendeeRole::Organizer => "Organizer",
+            AttendeeRole::Required => "Required",
+            AttendeeRole::Optional => "Optional",
+            AttendeeRole::Room => "Room",
+            AttendeeRole::Resource => "Resource",
+        });
+    w.raw("</t:AttendeeType><t:ExcludeConflicts>")
+        .raw(if attendee.exclude_conflicts {
+            "true"
+        } else {
+            "false"
+        });
+    w.raw("</t:ExcludeConflicts></t:MailboxData>");
+}
+
+fn write_free_busy_options(w: &mut XmlWriter, options: &FreeBusyOptions) {
+    w.raw("<t:FreeBusyViewOptions><t:TimeWindow>");
+    write_window(w, &options.window);
+    w.raw("</t:TimeWindow>");
+    if let Some(interval) = options.interval {
+        w.raw("<t:MergedFreeBusyIntervalInMinutes>")
+            .number(interval)
+            .raw("</t:MergedFreeBusyIntervalInMinutes>");
+    }
+    if let Some(views) = &options.views {
+        let names: Vec<_> = views.iter().map(|view| view.as_str()).collect();
+        w.raw("<t:RequestedView>")
+            .text(&names.join(" "))
+            .raw("</t:RequestedView>");
+    }
+    w.raw("</t:FreeBusyViewOptions>");
+}
+
+fn write_window(w: &mut XmlWriter, window: &Window) {
+    let moment = |moment: Moment| match moment {
+        Moment::Local(local) => local.to_string(),
+        Moment::Instant(instant) => instant.to_string(),
+    };
+    w.raw("<t:StartTime>")
+        .text(&moment(window.start))
+        .raw("</t:StartTime>");
+    w.raw("<t:EndTime>")
+        .text(&moment(window.end))
+        .raw("</t:EndTime>");
+}

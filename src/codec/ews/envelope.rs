@@ -1,0 +1,109 @@
+//! The SOAP envelope of a request: its headers and which operation it asks for.
+
+use super::availability::AvailabilityRequest;
+use super::convert_id::ConvertIdRequest;
+use super::fault::Fault;
+use super::header::Header;
+use super::resolve_names::ResolveNamesRequest;
+use super::server_time_zones::TimeZonesRequest;
+use crate::codec::xml::{Caps, Cursor, Ns, Sequence};
+
+/// A request, read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub header: Header,
+    pub operation: Operation,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Operation {
+    GetUserAvailability(AvailabilityRequest),
+    ConvertId(ConvertIdRequest),
+    GetServerTimeZones(TimeZonesRequest),
+    ResolveNames(ResolveNamesRequest),
+}
+
+impl Operation {
+    /// For logs and metric labels.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::GetUserAvailability(_) => "GetUserAvailability",
+            Self::ConvertId(_) => "ConvertId",
+            Self::GetServerTimeZones(_) => "GetServerTimeZones",
+            Self::ResolveNames(_) => "ResolveNames",
+        }
+    }
+}
+
+/// Reads a request body: UTF-8, with or without byte order mark.
+pub fn read(body: &[u8]) -> Result<Request, Fault> {
+    if body.is_empty() {
+        return Err(Fault::InvalidRequest(None));
+    }
+    let text = std::str::from_utf8(body).map_err(|error| {
+        let valid = body
+            .get(..error.valid_up_to())
+            .and_then(|valid| std::str::from_utf8(valid).ok())
+            .unwrap_or("");
+        Cursor::lenient(valid, Caps::REQUEST)
+            .error_at(valid.len(), "Invalid character in the given encoding.")
+    })?;
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+    let mut cursor = Cursor::strict(text, Caps::REQUEST)?;
+    let root = cursor.root()?;
+    if !root.is(Ns::Soap, "Envelope") {
+        let is_envelope = root.local() == "Envelope";
+        return Err(if is_envelope {
+            Fault::VersionMismatch
+        } else {
+            cursor
+                .error("The root element is not a SOAP envelope.")
+                .into()
+        });
+    }
+    let mut envelope = Sequence::of(&cursor);
+    let header = match envelope.optional(&mut cursor, Ns::Soap, "Header")? {
+        Some(_) => Header::read(&mut cursor)?,
+        None => Header::default(),
+    };
+    envelope.required(&mut cursor, Ns::Soap, "Body")?;
+    let operation = read_body(&mut cursor);
+    // A document that breaks off or goes on after its end is broken, whatever stands in its body.
+    if let Ok(_) | Err(Fault::InvalidRequest(_)) = &operation {
+        envelope.end(&mut cursor)?;
+        cursor.finish()?;
+    }
+    Ok(Request {
+        header,
+        operation: operation?,
+    })
+}
+
+fn read_body(cursor: &mut Cursor<'_>) -> Result<Operation, Fault> {
+    let Some(element) = cursor.child()? else {
+        return Err(Fault::InvalidRequest(None));
+    };
+    let operation = match (element.ns, element.local()) {
+        (Ns::Messages, "GetUserAvailabilityRequest") => {
+            AvailabilityRequest::read(cursor, &element).map(Operation::GetUserAvailability)
+        }
+        (Ns::Messages, "ConvertId") => {
+            ConvertIdRequest::read(cursor, &element).map(Operation::ConvertId)
+        }
+        (Ns::Messages, "GetServerTimeZones") => {
+            TimeZonesRequest::read(cursor, &element).map(Operation::GetServerTimeZones)
+        }
+        (Ns::Messages, "ResolveNames") => {
+            ResolveNamesRequest::read(cursor, &element).map(Operation::ResolveNames)
+        }
+        (_, other) => {
+            let name = other.chars().take(100).collect();
+            cursor.skip()?;
+            Err(Fault::InvalidRequest(Some(name)))
+        }
+    };
+    if let Ok(_) | Err(Fault::InvalidRequest(_)) = &operation {
+        Sequence::of(cursor).end(cursor)?;
+    }
+    operation
+}

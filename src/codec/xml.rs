@@ -1,0 +1,154 @@
+//! XML as the codecs see it: a strict or lenient cursor over quick-xml, and the only writer of `<`.
+//!
+//! Not a general XML library: UTF-8 only, no DTD, no entities but the five of XML itself, bounded depth and attributes.
+
+mod cursor;
+pub mod moment;
+mod sequence;
+mod writer;
+
+pub use cursor::{Cursor, Element, Foreign};
+pub use moment::Moment;
+pub use sequence::{Sequence, parse_boolean};
+pub use writer::{XmlWriter, push_escaped};
+
+/// The namespaces that EWS messages are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ns {
+    Soap,
+    Messages,
+    Types,
+    Errors,
+    /// `xsi`, whose attributes may stand anywhere.
+    SchemaInstance,
+    Other,
+    None,
+}
+
+impl Ns {
+    pub const SOAP: &'static str = "http://schemas.xmlsoap.org/soap/envelope/";
+    pub const MESSAGES: &'static str =
+        "http://schemas.microsoft.com/exchange/services/2006/messages";
+    pub const TYPES: &'static str = "http://schemas.microsoft.com/exchange/services/2006/types";
+    pub const ERRORS: &'static str = "http://schemas.microsoft.com/exchange/services/2006/errors";
+    const SCHEMA_INSTANCE: &'static str = "http://www.w3.org/2001/XMLSchema-instance";
+
+    fn of(uri: &str) -> Self {
+        match uri {
+            Self::TYPES => Self::Types,
+            Self::MESSAGES => Self::Messages,
+            Self::SOAP => Self::Soap,
+            Self::ERRORS => Self::Errors,
+            Self::SCHEMA_INSTANCE => Self::SchemaInstance,
+            "" => Self::None,
+            _ => Self::Other,
+        }
+    }
+
+    /// For the texts of violations.
+    fn uri(self) -> &'static str {
+        match self {
+            Self::Soap => Self::SOAP,
+            Self::Messages => Self::MESSAGES,
+            Self::Types => Self::TYPES,
+            Self::Errors => Self::ERRORS,
+            Self::SchemaInstance => Self::SCHEMA_INSTANCE,
+            Self::Other => "(another namespace)",
+            Self::None => "",
+        }
+    }
+}
+
+/// Bounds on one document.
+#[derive(Debug, Clone, Copy)]
+pub struct Caps {
+    /// Elements inside elements.
+    pub depth: usize,
+    /// Attributes and namespace declarations of one element.
+    pub attributes: usize,
+    /// Bytes of one start tag.
+    pub tag: usize,
+}
+
+impl Caps {
+    /// What a caller may send.
+    pub const REQUEST: Self = Self {
+        depth: 32,
+        attributes: 64,
+        tag: 8 * 1024,
+    };
+    /// What an upstream may send.
+    pub const ANSWER: Self = Self {
+        depth: 64,
+        attributes: 256,
+        tag: 64 * 1024,
+    };
+}
+
+/// A document that is not what it should be: what is wrong, and where.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{violation} (line {line}, position {column})")]
+pub struct DecodeError {
+    /// In the words of .NET's schema validation where it has words for it. May quote a short piece of the document.
+    pub violation: String,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in characters.
+    pub column: u32,
+}
+
+impl DecodeError {
+    fn at(text: &str, offset: usize, violation: String) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+        let line = 1 + before.bytes().filter(|&b| b == b'\n').count() as u32;
+        let column = 1 + before[line_start..].chars().count() as u32;
+        Self {
+            violation,
+            line,
+            column,
+        }
+    }
+}
+
+/// The first character that XML 1.0 section 2.2 forbids, as byte offset and code point. Looks at raw text only; character
+/// references are checked where they are resolved.
+pub fn forbidden_character(text: &str) -> Option<(usize, u32)> {
+    let suspicious =
+        |byte: u8| (byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')) || byte == 0xEF;
+    let bytes = text.as_bytes();
+    let mut from = 0;
+    while let Some(found) = bytes.get(from..)?.iter().position(|&byte| suspicious(byte)) {
+        let offset = from + found;
+        let character = text.get(offset..)?.chars().next()?;
+        if !is_allowed(character) {
+            return Some((offset, character as u32));
+        }
+        from = offset + character.len_utf8();
+    }
+    None
+}
+
+/// The Char production of XML 1.0.
+pub(crate) fn is_allowed(character: char) -> bool {
+    matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forbidden_characters_are_found() {
+        assert_eq!(forbidden_character("ok \t\r\n ü 🎉 \u{FFFD}"), None);
+        assert_eq!(forbidden_character("a\u{0}b"), Some((1, 0)));
+        assert_eq!(forbidden_character("ab\u{FFFF}"), Some((2, 0xFFFF)));
+        assert_eq!(forbidden_character("\u{FEFF}\u{1F}"), Some((3, 0x1F)));
+    }
+
+    #[test]
+    fn places_are_counted_in_lines_and_characters() {
+        let error = DecodeError::at("ab\ncü<", 6, String::new());
+        assert_eq!((error.line, error.column), (2, 3));
+    }
+}

@@ -1,0 +1,163 @@
+//! Reading the children of one element in schema order, with the violations that Exchange's schema validation reports.
+
+use super::cursor::{Name, shortened};
+use super::{Cursor, DecodeError, Element, Ns};
+
+/// The children of the element whose content a strict cursor is about to read. Every call names the next child that
+/// the schema allows; [`Sequence::end`] refuses what is left.
+pub struct Sequence<'a> {
+    parent: Option<Name>,
+    held: Option<Option<Element<'a>>>,
+    /// What could have stood where the held child stands.
+    expected: Vec<(Ns, &'static str)>,
+}
+
+impl<'a> Sequence<'a> {
+    pub fn of(cursor: &Cursor<'a>) -> Self {
+        Self {
+            parent: cursor.current(),
+            held: None,
+            expected: Vec::new(),
+        }
+    }
+
+    /// The child `local`, if it stands here.
+    pub fn optional(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Option<Element<'a>>, DecodeError> {
+        let held = match self.held.take() {
+            Some(held) => held,
+            None => cursor.child()?,
+        };
+        match held {
+            Some(element) if element.is(ns, local) => {
+                self.expected.clear();
+                Ok(Some(element))
+            }
+            other => {
+                self.held = Some(other);
+                self.expected.push((ns, local));
+                Ok(None)
+            }
+        }
+    }
+
+    /// The child `local`, which must stand here.
+    pub fn required(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Element<'a>, DecodeError> {
+        match self.optional(cursor, ns, local)? {
+            Some(element) => Ok(element),
+            None => Err(self.violation(cursor)),
+        }
+    }
+
+    /// Nothing may follow.
+    pub fn end(mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        let held = match self.held.take() {
+            Some(held) => held,
+            None => cursor.child()?,
+        };
+        match held {
+            None => Ok(()),
+            Some(element) => {
+                self.held = Some(Some(element));
+                Err(self.violation(cursor))
+            }
+        }
+    }
+
+    fn violation(&self, cursor: &Cursor<'a>) -> DecodeError {
+        let (parent, ns) = match self.parent {
+            Some(name) => (cursor.name_text(name), name.ns.uri()),
+            None => ("", ""),
+        };
+        let expected = self.expected_text();
+        match &self.held {
+            Some(Some(child)) => cursor.error_at(
+                child.at,
+                format!(
+                    "The element '{parent}' in namespace '{ns}' has invalid child element '{}' in namespace '{}'.{expected}",
+                    shortened(child.local()),
+                    child.ns.uri()
+                ),
+            ),
+            _ => cursor.error(format!("The element '{parent}' in namespace '{ns}' has incomplete content.{expected}")),
+        }
+    }
+
+    fn expected_text(&self) -> String {
+        if self.expected.is_empty() {
+            return String::new();
+        }
+        let names: Vec<_> = self
+            .expected
+            .iter()
+            .map(|(ns, local)| format!("'{local}' in namespace '{}'", ns.uri()))
+            .collect();
+        format!(" List of possible elements expected: {}.", names.join(", "))
+    }
+}
+
+impl<'a> Cursor<'a> {
+    /// The text of a simple element, white space around it dropped, read by `parse`; `datatype` names the XSD type.
+    pub fn value<T>(
+        &mut self,
+        element: &Element<'a>,
+        datatype: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        self.only_attributes(element, &[])?;
+        let at = element.at;
+        let text = self.text()?;
+        let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
+        parse(trimmed).ok_or_else(|| {
+            self.error_at(
+                at,
+                format!(
+                    "The '{}' element is invalid - The value '{}' is invalid according to its datatype '{datatype}'.",
+                    element.local(),
+                    shortened(trimmed)
+                ),
+            )
+        })
+    }
+
+    pub fn int(&mut self, element: &Element<'a>) -> Result<i32, DecodeError> {
+        self.value(element, "http://www.w3.org/2001/XMLSchema:int", |text| {
+            text.parse().ok()
+        })
+    }
+
+    pub fn boolean(&mut self, element: &Element<'a>) -> Result<bool, DecodeError> {
+        self.value(
+            element,
+            "http://www.w3.org/2001/XMLSchema:boolean",
+            parse_boolean,
+        )
+    }
+
+    /// The text of an element without children, as it stands.
+    pub fn string(
+        &mut self,
+        element: &Element<'a>,
+    ) -> Result<std::borrow::Cow<'a, str>, DecodeError> {
+        self.only_attributes(element, &[])?;
+        self.text()
+    }
+}
+
+/// xs:boolean; clients send both forms.
+pub fn parse_boolean(text: &str) -> Option<bool> {
+    match text {
+        "true" | "1" => Some(true),
+        "false" | "0" => Some(false),
+        _ => None,
+    }
+}
