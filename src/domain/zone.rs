@@ -8,13 +8,15 @@ pub mod definition;
 mod local;
 mod pieces;
 mod seasons;
+mod view;
 pub mod windows;
 mod year;
 
 #[cfg(test)]
 mod agreement;
 
-pub use local::{LocalView, Zone};
+pub use local::Zone;
+pub use view::LocalView;
 
 /// The largest bias, one day: no place on Earth is further from UTC than 14 hours, and no sum may leave this range.
 const LARGEST_BIAS_MINUTES: i32 = 24 * 60;
@@ -201,5 +203,129 @@ fn check_bias(minutes: i64) -> Result<(), ZoneError> {
         Ok(())
     } else {
         Err(ZoneError::Bias(minutes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(bias: i32, month: i8, day_order: i8, year: Option<i16>) -> ZoneRule {
+        ZoneRule {
+            bias_minutes: bias,
+            time: time(2, 0, 0, 0),
+            day_order,
+            month,
+            weekday: Weekday::Sunday,
+            year,
+        }
+    }
+
+    /// Berlin's bias with these rules: month, day order and year of standard and daylight time.
+    #[track_caller]
+    fn check(
+        standard: (i8, i8, Option<i16>),
+        daylight: (i8, i8, Option<i16>),
+        expect: &Result<(), ZoneError>,
+    ) {
+        let got = ZoneRules::new(
+            -60,
+            rule(0, standard.0, standard.1, standard.2),
+            rule(-60, daylight.0, daylight.1, daylight.2),
+        );
+        assert_eq!(&got.map(drop), expect);
+    }
+
+    #[test]
+    fn relative_rules_name_the_first_to_the_fifth_weekday() {
+        check((10, 5, None), (3, 1, None), &Ok(()));
+        check((10, 0, None), (3, 5, None), &Err(ZoneError::DayOrder(0)));
+        check((10, 6, None), (3, 5, None), &Err(ZoneError::DayOrder(6)));
+        check((10, 5, None), (3, -1, None), &Err(ZoneError::DayOrder(-1)));
+        check((10, 5, None), (13, 5, None), &Err(ZoneError::Month(13)));
+        check((-1, 5, None), (3, 5, None), &Err(ZoneError::Month(-1)));
+    }
+
+    #[test]
+    fn a_year_makes_the_order_a_day_of_the_month() {
+        check((10, 25, Some(2026)), (3, 29, Some(2026)), &Ok(()));
+        check((10, 25, Some(2026)), (2, 29, Some(2024)), &Ok(()));
+        check(
+            (10, 25, Some(2026)),
+            (2, 29, Some(2026)),
+            &Err(ZoneError::NoSuchDay {
+                year: 2026,
+                month: 2,
+                day: 29,
+            }),
+        );
+        check(
+            (10, 32, Some(2026)),
+            (3, 29, Some(2026)),
+            &Err(ZoneError::DayOrder(32)),
+        );
+        check(
+            (10, 0, Some(2026)),
+            (3, 29, Some(2026)),
+            &Err(ZoneError::DayOrder(0)),
+        );
+        check(
+            (10, 25, Some(12_000)),
+            (3, 29, None),
+            &Err(ZoneError::Year(12_000)),
+        );
+        // Year 0 is no year.
+        check(
+            (10, 25, Some(0)),
+            (3, 5, None),
+            &Err(ZoneError::DayOrder(25)),
+        );
+        check((10, 5, Some(0)), (3, 5, None), &Ok(()));
+    }
+
+    #[test]
+    fn month_zero_means_that_nothing_else_is_read() {
+        check((0, 0, None), (0, 0, None), &Ok(()));
+        check((0, 1, None), (3, 77, None), &Ok(()));
+        check((10, -3, None), (0, 1, Some(2026)), &Ok(()));
+        check((0, 1, None), (13, 1, None), &Err(ZoneError::Month(13)));
+    }
+
+    #[test]
+    fn no_bias_and_no_sum_of_biases_exceeds_a_day() {
+        #[track_caller]
+        fn check(bias: i32, standard: i32, daylight: i32, expect: &Result<(), ZoneError>) {
+            let got = ZoneRules::new(
+                bias,
+                rule(standard, 10, 5, None),
+                rule(daylight, 3, 5, None),
+            );
+            assert_eq!(&got.map(drop), expect);
+        }
+        check(1440, 0, -60, &Ok(()));
+        check(-1440, 0, 60, &Ok(()));
+        check(1441, 0, -60, &Err(ZoneError::Bias(1441)));
+        check(100_000, 0, 0, &Err(ZoneError::Bias(100_000)));
+        check(1400, 0, 60, &Err(ZoneError::Bias(1460)));
+        check(0, -1500, 0, &Err(ZoneError::Bias(-1500)));
+        check(i32::MIN, 0, 0, &Err(ZoneError::Bias(i32::MIN.into())));
+        check(1, 0, i32::MAX, &Err(ZoneError::Bias(i32::MAX.into())));
+    }
+
+    #[test]
+    fn our_own_rules_are_sound() {
+        assert_eq!(ZoneRules::UTC.check(), Ok(()));
+        assert!(!ZoneRules::UTC.has_daylight_time());
+        let berlin = ZoneRules::for_year(&TimeZone::get("Europe/Berlin").unwrap(), 2026);
+        assert_eq!(berlin.check(), Ok(()));
+        let expect = ZoneRules {
+            bias_minutes: -60,
+            standard: ZoneRule {
+                time: time(3, 0, 0, 0),
+                ..rule(0, 10, 5, None)
+            },
+            daylight: rule(-60, 3, 5, None),
+        };
+        assert_eq!(berlin, expect);
     }
 }

@@ -176,3 +176,151 @@ fn new_year(year: i16) -> Option<DateTime> {
         .ok()
         .map(|date| date.to_datetime(Time::midnight()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Zone, ZoneRule, ZoneRules, windows};
+    use super::*;
+    use jiff::Timestamp;
+
+    fn named(id: &str) -> &'static ZoneDefinition {
+        of(windows::find(id).unwrap())
+    }
+
+    /// The rules of a year as exchangelib works them out: groups taken in the order of their ids as text, until one
+    /// begins after the year; the first standard period of it; biases relative to that period.
+    fn read(definition: &ZoneDefinition, year: i16) -> ZoneRules {
+        let mut transitions: Vec<_> = definition.transitions.iter().collect();
+        transitions.sort_by_key(|transition| &transition.to_group);
+        let group = transitions
+            .iter()
+            .take_while(|transition| transition.from.is_none_or(|from| from.year() <= year))
+            .last()
+            .unwrap();
+        let group = definition
+            .groups
+            .iter()
+            .find(|candidate| candidate.id == group.to_group)
+            .unwrap();
+        let period = |id: &str| definition.periods.iter().find(|p| p.id == id).unwrap();
+        match &group.changes {
+            GroupChanges::None { to_period } => {
+                assert_eq!(period(to_period).name, "Standard");
+                ZoneRules::fixed(period(to_period).bias_minutes)
+            }
+            GroupChanges::Yearly(days) => {
+                let one = |name: &str| {
+                    let mut found = days.iter().filter(|d| period(&d.to_period).name == name);
+                    let day = found.next().unwrap();
+                    assert!(found.next().is_none(), "two changes to {name}");
+                    (day, period(&day.to_period).bias_minutes)
+                };
+                let (standard, bias) = one("Standard");
+                let (daylight, daylight_bias) = one("Daylight");
+                ZoneRules::new(
+                    bias,
+                    rule(standard, 0),
+                    rule(daylight, daylight_bias - bias),
+                )
+                .unwrap()
+            }
+        }
+    }
+
+    fn rule(day: &RecurringDay, bias_minutes: i32) -> ZoneRule {
+        ZoneRule {
+            bias_minutes,
+            time: Time::midnight() + day.time_offset,
+            day_order: if day.occurrence == -1 {
+                5
+            } else {
+                day.occurrence
+            },
+            month: day.month,
+            weekday: day.weekday,
+            year: None,
+        }
+    }
+
+    #[test]
+    fn a_reader_gets_the_rules_of_every_year() {
+        for known in windows::all() {
+            let definition = of(known);
+            assert_eq!((definition.id, definition.name), (known.id, known.name));
+            assert_eq!(definition.groups.len(), definition.transitions.len());
+            assert_eq!(definition.transitions[0].from, None);
+            for year in YEARS {
+                let told = Zone::from_rules(read(definition, year));
+                let expect = Zone::from_rules(ZoneRules::for_year(&known.zone, year));
+                assert_eq!(
+                    changes(&told, year),
+                    changes(&expect, year),
+                    "{} in {year}",
+                    known.id
+                );
+            }
+        }
+    }
+
+    /// The offset after New Year, then each change of the year with the offset that follows.
+    fn changes(zone: &Zone, year: i16) -> Vec<(i64, i32)> {
+        let [start, end] = [year, year + 1].map(|year| {
+            let midday = format!("{year}-01-02T12:00Z").parse::<Timestamp>();
+            midday.unwrap().as_second()
+        });
+        std::iter::successors(Some(start), |&at| zone.next_change(at))
+            .take_while(|&at| at < end)
+            .map(|at| (at, zone.offset_at(Timestamp::from_second(at).unwrap())))
+            .collect()
+    }
+
+    #[test]
+    fn a_zone_that_never_changes_is_one_plain_group() {
+        let tokyo = named("Tokyo Standard Time");
+        assert_eq!(tokyo.periods.len(), 1);
+        assert_eq!(tokyo.periods[0].bias_minutes, -540);
+        assert_eq!(
+            tokyo.groups,
+            [TransitionsGroup {
+                id: "0".to_owned(),
+                changes: GroupChanges::None {
+                    to_period: tokyo.periods[0].id.clone()
+                }
+            }]
+        );
+    }
+
+    #[test]
+    fn the_changes_are_told_in_wall_clock_time_and_calendar_order() {
+        let berlin = named("W. Europe Standard Time");
+        let [group] = berlin.groups.as_slice() else {
+            panic!("one group for all years");
+        };
+        let GroupChanges::Yearly([spring, autumn]) = &group.changes else {
+            panic!("two changes");
+        };
+        let said = |day: &RecurringDay| (day.month, day.occurrence, day.time_offset.as_hours());
+        assert_eq!((said(spring), said(autumn)), ((3, -1, 2), (10, -1, 3)));
+        assert_eq!(spring.to_period, "W. Europe Standard Time/Daylight-120");
+        assert_eq!(autumn.to_period, "W. Europe Standard Time/Standard-60");
+    }
+
+    #[test]
+    fn laws_that_changed_make_groups() {
+        let eastern = named("Eastern Standard Time");
+        let from: Vec<_> = eastern.transitions.iter().map(|t| t.from).collect();
+        assert_eq!(from, [None, Some("2007-01-01T00:00".parse().unwrap())]);
+        assert_eq!(eastern.periods.len(), 2);
+    }
+
+    #[test]
+    fn ids_of_many_groups_sort_as_text() {
+        let morocco = named("Morocco Standard Time");
+        assert!(morocco.groups.len() > 10);
+        assert!(morocco.groups.is_sorted_by(|a, b| a.id < b.id));
+        // In 2025 the clocks went back for Ramadan, from 23 February to 6 April.
+        let rules = read(morocco, 2025);
+        assert_eq!((rules.bias_minutes, rules.daylight.bias_minutes), (0, -60));
+        assert_eq!((rules.standard.month, rules.daylight.month), (2, 4));
+    }
+}

@@ -1,7 +1,7 @@
 //! When the two halves of [`ZoneRules`] begin and end, second by second. Not concerned with other kinds of zones.
 
 use jiff::Timestamp;
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{Date, DateTime};
 use jiff::tz::Offset;
 
 use super::{LARGEST_BIAS_MINUTES, ZoneRule, ZoneRules};
@@ -96,13 +96,13 @@ impl ZoneRules {
 impl Change<'_> {
     /// When the rule acts in the year of `second` and the two beside it, or in its only year.
     fn instants_near(&self, second: i64) -> impl Iterator<Item = i64> + '_ {
-        let years = match self.rule.only_year() {
-            Some(year) => year..=year,
-            None => {
+        let years = self.rule.only_year().map_or_else(
+            || {
                 let year = year_of(second);
                 year.saturating_sub(1)..=year.saturating_add(1)
-            }
-        };
+            },
+            |year| year..=year,
+        );
         years.filter_map(|year| {
             let wall = wall_second(self.rule.day_in(year)?.to_datetime(self.rule.time));
             Some(wall - i64::from(self.from))
@@ -112,7 +112,7 @@ impl Change<'_> {
 
 /// The whole seconds from 1970-01-01T00:00:00 to `wall` on one and the same clock.
 pub(super) fn wall_second(wall: DateTime) -> i64 {
-    let time: Time = wall.time();
+    let time = wall.time();
     wall.date().duration_since(EPOCH).as_secs()
         + i64::from(time.hour()) * 3600
         + i64::from(time.minute()) * 60

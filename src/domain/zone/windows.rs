@@ -117,3 +117,79 @@ fn folded(text: &str) -> String {
         .join(" ")
         .to_lowercase()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(found: Option<&Zone>, expect: Option<&str>) {
+        assert_eq!(
+            found,
+            expect
+                .map(|name| Zone::iana(TimeZone::get(name).unwrap()))
+                .as_ref()
+        );
+    }
+
+    #[test]
+    fn every_zone_of_cldr_is_known_and_has_its_data() {
+        assert_eq!(all().len(), WindowsTimezone::iter().count());
+        assert!(all().len() >= 139);
+        assert!(all().is_sorted_by(|a, b| a.id < b.id));
+        for known in all() {
+            let expect = Some(Zone::iana(known.zone.clone()));
+            assert_eq!(zone(known.id), expect, "{}", known.id);
+            assert_eq!(by_name(known.name), expect, "{}", known.name);
+            assert_eq!(iana(known.id), Some(known.iana));
+        }
+        assert_eq!(BY_PLACES.len(), all().len(), "no two zones share a name");
+    }
+
+    #[test]
+    fn ids_are_found_in_any_case_and_nothing_else_is() {
+        check(
+            zone("W. Europe Standard Time").as_ref(),
+            Some("Europe/Berlin"),
+        );
+        check(
+            zone("w. europe STANDARD time").as_ref(),
+            Some("Europe/Berlin"),
+        );
+        check(zone("UTC").as_ref(), Some("Etc/UTC"));
+        for unknown in [
+            "",
+            "Customized Time Zone",
+            "tzone://Microsoft/Custom",
+            "tzone://Microsoft/Utc",
+            "Europe/Berlin",
+            "W. Europe",
+        ] {
+            check(zone(unknown).as_ref(), None);
+            check(by_name(unknown).as_ref(), None);
+        }
+    }
+
+    #[test]
+    fn names_are_found_whatever_their_offset() {
+        for name in [
+            "(UTC+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna",
+            "(GMT+01:00) Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna",
+            " (utc)  amsterdam, berlin, bern, rome, stockholm, vienna ",
+            "Amsterdam, Berlin, Bern, Rome, Stockholm, Vienna",
+            "W. Europe Standard Time",
+        ] {
+            check(by_name(name).as_ref(), Some("Europe/Berlin"));
+        }
+        check(
+            by_name("(UTC) Coordinated Universal Time").as_ref(),
+            Some("Etc/UTC"),
+        );
+        check(
+            by_name("(UTC-05:00) Eastern Time (US & Canada)").as_ref(),
+            Some("America/New_York"),
+        );
+        check(by_name("(UTC+01:00) ").as_ref(), None);
+        check(by_name("(Süd) Berlin").as_ref(), None);
+    }
+}

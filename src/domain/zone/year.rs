@@ -1,8 +1,9 @@
 //! One calendar year of an IANA zone, said in at most two recurring changes. The only place that turns transitions of
 //! the IANA database into rules; which instants these rules mean is computed elsewhere.
 
+use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time, Weekday, time};
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use super::seasons::{nearest_timestamp, wall_second};
 use super::{ZoneRule, ZoneRules};
@@ -267,13 +268,13 @@ fn stretches(zone: &TimeZone, year: i16) -> Vec<Stretch> {
 fn first_second(zone: &TimeZone, year: i16) -> i64 {
     let midnight = new_year(year);
     zone.to_timestamp(midnight)
-        .map_or_else(|_| wall_second(midnight), |start| start.as_second())
+        .map_or_else(|_| wall_second(midnight), Timestamp::as_second)
 }
 
 /// What a clock with this offset shows, kept within the year: a change at the end of 31 December is said a second
 /// early, as Windows does.
 fn wall_in(year: i16, second: i64, offset: i32) -> DateTime {
-    let shown = jiff::tz::Offset::UTC.to_datetime(nearest_timestamp(second + i64::from(offset)));
+    let shown = Offset::UTC.to_datetime(nearest_timestamp(second + i64::from(offset)));
     let last = new_year(year)
         .date()
         .last_of_year()
@@ -290,4 +291,102 @@ fn new_year(year: i16) -> DateTime {
 /// Minutes, `UTC = local + bias`. Offsets with seconds ended with the local mean times of long ago; they are rounded.
 fn bias(offset: i32) -> i32 {
     -((offset + 30).div_euclid(60))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::zone::Zone;
+
+    fn zone(name: &str) -> TimeZone {
+        TimeZone::get(name).unwrap()
+    }
+
+    /// Hours east of UTC by the rules of one year, at instants.
+    #[track_caller]
+    fn check(name: &str, year: i16, cases: &[(&str, i32)]) {
+        let told = Zone::from_rules(rules(&zone(name), year));
+        for (at, hours) in cases {
+            let offset = told.offset_at(at.parse().unwrap());
+            assert_eq!(offset, hours * 3600, "{name} at {at}");
+        }
+    }
+
+    #[test]
+    fn a_year_is_the_one_of_the_local_calendar() {
+        // The island left out 31 December 1994: its year 1994 ended with the change.
+        let kiritimati = zone("Pacific/Kiritimati");
+        assert_eq!(rules(&kiritimati, 1994), ZoneRules::fixed(600));
+        assert_eq!(rules(&kiritimati, 1995), ZoneRules::fixed(-840));
+    }
+
+    #[test]
+    fn a_year_with_one_change_begins_with_the_other() {
+        check(
+            "Europe/Moscow",
+            2011,
+            &[
+                ("2010-12-31T21:00Z", 3),
+                ("2011-03-26T22:59:59Z", 3),
+                ("2011-03-26T23:00Z", 4),
+                ("2011-12-31T19:59:59Z", 4),
+            ],
+        );
+        check(
+            "Europe/Moscow",
+            2014,
+            &[
+                // The first hour of this year is the price: by the rules, the clock before it stood at 23:00.
+                ("2013-12-31T21:00Z", 4),
+                ("2014-10-25T21:59:59Z", 4),
+                ("2014-10-25T22:00Z", 3),
+                ("2014-12-31T20:59:59Z", 3),
+            ],
+        );
+    }
+
+    #[test]
+    fn of_many_changes_the_two_that_are_wrong_for_the_shortest_time_are_told() {
+        // Summer time from 16 May to 26 September 2014, but not from 27 June to 31 July.
+        check(
+            "Africa/Cairo",
+            2014,
+            &[
+                ("2014-05-15T21:59:59Z", 2),
+                ("2014-05-15T22:00Z", 3),
+                ("2014-07-15T00:00Z", 3),
+                ("2014-09-25T20:59:59Z", 3),
+                ("2014-09-25T21:00Z", 2),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_change_at_the_very_end_of_a_year_is_told_a_second_early() {
+        check(
+            "Asia/Dhaka",
+            2009,
+            &[
+                ("2009-06-19T16:59:59Z", 6),
+                ("2009-06-19T17:00Z", 7),
+                ("2009-12-31T16:59:58Z", 7),
+                ("2009-12-31T17:00Z", 6),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_wording_holds_in_the_years_around() {
+        // In 2029 the last Sunday of March is also the fourth.
+        let berlin = rules(&zone("Europe/Berlin"), 2029);
+        assert_eq!(
+            (berlin.daylight.day_order, berlin.standard.day_order),
+            (5, 5)
+        );
+        let new_york = rules(&zone("America/New_York"), 2029);
+        assert_eq!(
+            (new_york.daylight.day_order, new_york.standard.day_order),
+            (2, 1)
+        );
+    }
 }
