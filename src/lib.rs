@@ -11,4 +11,5 @@ pub mod domain;
 pub mod face;
 pub mod server;
 pub mod service;
+pub mod service;
 pub mod telemetry;

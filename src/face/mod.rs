@@ -1,5 +1,7 @@
 //! North-bound: from an HTTP request to a question, from the answer to a response. A face knows no sockets.
 
+pub mod ews;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;

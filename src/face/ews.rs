@@ -1,0 +1,160 @@
+//! The EWS face: what callers take for an Exchange server. It answers the operations around availability and forwards
+//! nothing: whatever it does not implement is refused here.
+
+mod availability;
+mod content_type;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+
+use super::{Call, Face};
+use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
+use crate::codec::ews::{
+    Fault, Header, Impersonation, Operation, convert_id, envelope, server_time_zones,
+};
+use crate::domain::SmtpAddress;
+use crate::service::Availability;
+
+/// DavMail parses an answer only if the header is exactly this.
+const XML: &str = "text/xml; charset=utf-8";
+
+/// When callers should come back who were one too many.
+const BACK_OFF: Duration = Duration::from_secs(2);
+
+/// `POST /EWS/Exchange.asmx`.
+pub struct EwsFace {
+    availability: Arc<Availability>,
+    /// Whom a caller may impersonate. That never adds rights.
+    role_accounts: HashSet<SmtpAddress>,
+}
+
+impl EwsFace {
+    /// In lower case, as [`super::Routes::with`] wants it.
+    pub const PATH: &'static str = "/ews/exchange.asmx";
+
+    pub fn new(
+        availability: Arc<Availability>,
+        role_accounts: impl IntoIterator<Item = SmtpAddress>,
+    ) -> Self {
+        Self {
+            availability,
+            role_accounts: role_accounts.into_iter().collect(),
+        }
+    }
+
+    async fn answer_soap(&self, call: &Call) -> Result<Vec<u8>, Fault> {
+        let request = envelope::read(&call.body)?;
+        self.check_impersonation(&request.header)?;
+        match request.operation {
+            Operation::GetUserAvailability(asked) => {
+                availability::answer(&self.availability, asked, request.header, call).await
+            }
+            Operation::ConvertId(asked) => Ok(convert_id::write_answer(&asked)),
+            Operation::GetServerTimeZones(asked) => Ok(server_time_zones::write_answer(&asked)),
+            Operation::ResolveNames(asked) => Ok(self.resolve(&asked, call).await),
+        }
+    }
+
+    fn check_impersonation(&self, header: &Header) -> Result<(), Fault> {
+        let allowed = match &header.impersonation {
+            None => true,
+            Some(Impersonation::Sid) => false,
+            Some(Impersonation::Name(name)) => {
+                SmtpAddress::parse(name).is_ok_and(|address| self.role_accounts.contains(&address))
+            }
+        };
+        if allowed {
+            Ok(())
+        } else {
+            Err(Fault::ImpersonateUserDenied)
+        }
+    }
+
+    /// Exact addresses only: nobody can walk a directory through this.
+    async fn resolve(&self, asked: &ResolveNamesRequest, call: &Call) -> Vec<u8> {
+        let found = match SmtpAddress::parse(&asked.entry) {
+            Ok(address) => self
+                .availability
+                .resolve(&address, call.deadline)
+                .await
+                .map(|name| Resolution {
+                    name: name.to_string(),
+                    address: address.to_string(),
+                }),
+            Err(_) => None,
+        };
+        resolve_names::write_answer(found.as_ref(), asked.full_contact_data)
+    }
+}
+
+#[async_trait]
+impl Face for EwsFace {
+    fn name(&self) -> &'static str {
+        "ews"
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        &[Method::POST, Method::GET]
+    }
+
+    async fn answer(&self, call: Call) -> Response<Bytes> {
+        if call.method == Method::GET || call.method == Method::HEAD {
+            return text(
+                StatusCode::OK,
+                "calbridge: free/busy lookups by Exchange Web Services. POST SOAP requests to this address.\n",
+            );
+        }
+        if let Err(refused) =
+            content_type::check(call.headers.get(header::CONTENT_TYPE), &call.body)
+        {
+            return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused.to_string());
+        }
+        match self.answer_soap(&call).await {
+            Ok(document) => xml(StatusCode::OK, document),
+            Err(fault) => {
+                tracing::debug!(
+                    fault = fault.code(),
+                    "The request was answered with a fault"
+                );
+                xml(StatusCode::INTERNAL_SERVER_ERROR, fault.write())
+            }
+        }
+    }
+
+    fn busy(&self) -> Response<Bytes> {
+        let mut response = xml(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Fault::ServerBusy(BACK_OFF).write(),
+        );
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, HeaderValue::from(BACK_OFF.as_secs()));
+        response
+    }
+}
+
+fn xml(status: StatusCode, document: Vec<u8>) -> Response<Bytes> {
+    respond(status, XML, document.into())
+}
+
+fn text(status: StatusCode, line: &str) -> Response<Bytes> {
+    respond(
+        status,
+        "text/plain; charset=utf-8",
+        Bytes::copy_from_slice(line.as_bytes()),
+    )
+}
+
+fn respond(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
