@@ -1,4 +1,5 @@
 //! Bytes to values and back; pure. Wire words and digits live here and nowhere else.
 
 pub mod ews;
+pub mod ical;
 pub mod xml;

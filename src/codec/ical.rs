@@ -1,0 +1,133 @@
+//! iCalendar (RFC 5545) calendar files: the bytes of one file become a [`Calendar`], which lists its events in a window.
+//!
+//! calcard reads the components; what it would guess or drop is refused before ([`lines`]), because an event that is
+//! lost on the way would be shown as free time. This file holds no file IO and no clock.
+
+mod entry;
+mod event;
+mod lines;
+mod moment;
+mod rule;
+mod series;
+mod status;
+mod vtimezone;
+mod zones;
+
+use calcard::icalendar::{ICalendar, ICalendarComponentType, ICalendarProperty};
+use calcard::{Entry, Parser};
+use jiff::tz::TimeZone;
+
+use crate::domain::{CalendarEvent, TimeWindow};
+use rule::Budget;
+use series::Series;
+use zones::Zones;
+
+/// The most events that one question is answered with.
+pub const MAX_EVENTS: usize = 10_000;
+
+/// Why a file is not read. Texts name lines and properties, never what an event is about.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    #[error("the file is not UTF-8")]
+    Encoding,
+    #[error("line {line}: {what}")]
+    Line { line: usize, what: &'static str },
+    #[error("the file holds no whole VCALENDAR")]
+    NoCalendar,
+    #[error("{0} is missing or cannot be read")]
+    Property(&'static str),
+    #[error(
+        "the time zone {0:?} is neither an IANA name, a Windows name nor a VTIMEZONE of the file"
+    )]
+    Zone(Box<str>),
+    #[error("{0} is not supported")]
+    Unsupported(&'static str),
+    #[error("the recurrence rules need too much work")]
+    TooMuchWork,
+}
+
+/// A question that would need more events or more work than is granted; see [`MAX_EVENTS`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("too many events in the window")]
+pub struct TooManyEvents;
+
+/// The calendars of one file.
+#[derive(Debug, Clone)]
+pub struct Calendar {
+    name: Option<Box<str>>,
+    series: Vec<Series>,
+}
+
+impl Calendar {
+    /// Reads one file. `zone` is the mailbox's zone where the file names none (`X-WR-TIMEZONE`): DATE values and
+    /// floating times are read in it.
+    pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Self, ReadError> {
+        let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Encoding)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        lines::check(text)?;
+        let mut calendar = Self {
+            name: None,
+            series: Vec::new(),
+        };
+        let mut budget = Budget::default();
+        let mut parser = Parser::new(text);
+        loop {
+            match parser.entry() {
+                Entry::ICalendar(parsed) => calendar.add(&parsed, zone, &mut budget)?,
+                Entry::Eof => break,
+                _ => return Err(ReadError::NoCalendar),
+            }
+        }
+        Ok(calendar)
+    }
+
+    /// `X-WR-CALNAME`.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Every event that touches `window`, whole, in UTC, in no particular order. Private events keep their details
+    /// here: [`crate::domain::FreeBusy::new`] masks them.
+    pub fn events(&self, window: &TimeWindow) -> Result<Vec<CalendarEvent>, TooManyEvents> {
+        let mut budget = Budget::default();
+        let mut events = Vec::new();
+        for series in &self.series {
+            series.expand(window, &mut budget, &mut events)?;
+            if events.len() > MAX_EVENTS {
+                return Err(TooManyEvents);
+            }
+        }
+        Ok(events)
+    }
+
+    fn add(
+        &mut self,
+        parsed: &ICalendar,
+        zone: &TimeZone,
+        budget: &mut Budget,
+    ) -> Result<(), ReadError> {
+        let root = parsed.components.first().ok_or(ReadError::NoCalendar)?;
+        if root.component_type != ICalendarComponentType::VCalendar {
+            return Err(ReadError::NoCalendar);
+        }
+        let x_property = |name: &str| {
+            root.property(&ICalendarProperty::Other(name.into()))
+                .and_then(entry::text)
+        };
+        if self.name.is_none() {
+            self.name = x_property("X-WR-CALNAME").map(Into::into);
+        }
+        let mut zones = Zones::new(parsed, x_property("X-WR-TIMEZONE"), zone, budget);
+        let mut events = Vec::new();
+        for component in entry::children(parsed, root) {
+            if component.component_type == ICalendarComponentType::VEvent {
+                events.push(event::read(parsed, component, &mut zones)?);
+            }
+        }
+        self.series.extend(series::group(events)?);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
