@@ -11,5 +11,4 @@ pub mod domain;
 pub mod face;
 pub mod server;
 pub mod service;
-pub mod service;
 pub mod telemetry;
