@@ -32,7 +32,9 @@ pub(super) fn name(error: &reqwest::Error) -> EndpointError {
             format!("the host name {host} was not found: {}", innermost(error)).into(),
         );
     }
-    if let Some(io) = find::<io::Error>(error) {
+    // The last one: the outer ones only wrap it.
+    let io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    if let Some(io) = io.last() {
         return io_failure(io, error.is_connect());
     }
     if error.is_decode() {
@@ -110,7 +112,8 @@ fn tls_text(error: &rustls::Error) -> String {
 
 fn certificate_text(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => UNTRUSTED.into(),
+        // A bad signature: the authority has the name of a trusted one, but another key.
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => UNTRUSTED.into(),
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "the server's certificate is for another host name: use the name of the certificate in url".into()
         }

@@ -6,9 +6,11 @@
 )]
 
 mod command_line;
+mod ews_backend;
 mod layers;
 mod samples;
 mod server_faces;
 mod server_http1;
 mod server_start;
+mod upstream;
 mod world;

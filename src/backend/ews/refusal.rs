@@ -46,8 +46,7 @@ pub(super) fn not_xml(headers: &HeaderMap) -> Option<EndpointError> {
     let kind = text_of(headers, CONTENT_TYPE.as_str()).to_ascii_lowercase();
     (kind.starts_with("text/html") || kind.starts_with("application/json")).then(|| {
         EndpointError::BadAnswer(
-            "it is not EWS but a web page or the like; is the URL right, and does nothing stand before the server?"
-                .into(),
+            "it is not EWS but a web page or the like; is the URL right?".into(),
         )
     })
 }
