@@ -6,6 +6,7 @@
 )]
 
 mod command_line;
+mod corpus;
 mod ews_backend;
 mod layers;
 mod samples;
