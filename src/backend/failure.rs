@@ -20,16 +20,19 @@ const UNTRUSTED: &str = "the server's certificate is signed by an unknown author
 
 /// The failure of a request that got no answer, or only a part of one.
 pub(super) fn name(error: &reqwest::Error) -> EndpointError {
-    if error.is_timeout() {
+    if error.is_timeout() && error.is_connect() {
         return EndpointError::Timeout(CONNECT_TIMEOUT);
     }
     if let Some(tls) = find::<rustls::Error>(error) {
         return EndpointError::Tls(tls_text(tls).into());
     }
     if error.is_dns() {
-        let host = error.url().and_then(|url| url.host_str()).unwrap_or("?");
         return EndpointError::Connect(
-            format!("the host name {host} was not found: {}", innermost(error)).into(),
+            format!(
+                "the host name of the server, or of the proxy, was not found: {}",
+                innermost(error)
+            )
+            .into(),
         );
     }
     // The last one: the outer ones only wrap it.

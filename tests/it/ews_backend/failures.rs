@@ -1,6 +1,8 @@
 //! Servers that answer wrongly: each failure has its name, nothing of it is shown as free, and nobody asked is named.
 
 use super::*;
+use flate2::{Compression, write::GzEncoder};
+use std::io::Write;
 
 #[track_caller]
 fn check(error: &EndpointError, label: &str, text: &str) {
@@ -96,6 +98,33 @@ async fn an_answer_without_end_is_cut_off() {
         Reply::Answer(200, vec![kind], vec![b' '; (32 << 20) + 1])
     };
     check(&answer_to(huge).await, "bad_answer", "longer than 32 MiB");
+}
+
+/// An XML answer, compressed.
+fn gzip(body: &[u8]) -> Reply {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
+    encoder.write_all(body).unwrap();
+    let headers = [
+        ("Content-Type", "text/xml; charset=utf-8"),
+        ("Content-Encoding", "gzip"),
+    ];
+    let headers = headers.map(|(n, v)| (n, v.to_owned()));
+    Reply::Answer(200, headers.into(), encoder.finish().unwrap())
+}
+
+#[tokio::test]
+async fn compressed_answers_are_read_and_bombs_are_cut_off() {
+    let upstream = Upstream::start(|_, _| gzip(golden("e2016-one-event").as_bytes())).await;
+    assert!(ask_anna(&backend(ews_settings(&upstream))).await.is_ok());
+    let error = answer_to(|| gzip(&vec![b' '; (32 << 20) + 1])).await;
+    check(&error, "bad_answer", "longer than 32 MiB");
+    let broken = || {
+        let Reply::Answer(status, headers, body) = gzip(b"<a/>") else {
+            panic!("an answer");
+        };
+        Reply::Answer(status, headers, body.into_iter().rev().collect())
+    };
+    check(&answer_to(broken).await, "bad_answer", "");
 }
 
 #[tokio::test]
