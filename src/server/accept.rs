@@ -2,11 +2,12 @@
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
@@ -25,6 +26,9 @@ use crate::face::Routes;
 /// After accepting failed for want of something (files, memory), others need a moment to give it back.
 const BACK_OFF: Duration = Duration::from_millis(50);
 
+/// Connections that the kernel may complete before we accept them.
+const BACKLOG: i32 = 1024;
+
 /// A server that holds its addresses and its certificate and is ready to run.
 pub struct Server {
     listeners: Vec<TcpListener>,
@@ -41,11 +45,11 @@ impl Server {
     /// Binds every address and loads certificate, key and password hashes: whatever is wrong with them shows here,
     /// before anything is served. Port 0 takes a free port. Connections wait in the backlog until [`Server::run`].
     pub async fn bind(settings: ServerSettings, routes: Routes) -> Result<Self, StartError> {
-        let config = tls::load(&settings.certificate, &settings.private_key)?;
+        let config = load_tls(&settings).await?;
         let access = Arc::new(Access::new(&settings.access));
         let stop = CancellationToken::new();
         let pipeline = Pipeline::new(&settings, routes, Arc::clone(&access), stop.clone())?;
-        let (listeners, addresses) = listen(&settings.listen).await?;
+        let (listeners, addresses) = listen(&settings.listen)?;
         let limits = settings.limits;
         Ok(Self {
             listeners,
@@ -138,7 +142,15 @@ impl Server {
     }
 }
 
-async fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
+/// Reads files, and so not on an async thread.
+async fn load_tls(settings: &ServerSettings) -> Result<Arc<rustls::ServerConfig>, StartError> {
+    let (certificate, key) = (settings.certificate.clone(), settings.private_key.clone());
+    tokio::task::spawn_blocking(move || tls::load(&certificate, &key))
+        .await
+        .unwrap_or_else(|cause| Err(rustls::Error::General(cause.to_string()).into()))
+}
+
+fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {
     if wanted.is_empty() {
         return Err(StartError::NoAddress);
     }
@@ -146,11 +158,34 @@ async fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAd
     let mut addresses = Vec::with_capacity(wanted.len());
     for &address in wanted {
         let named = |source| StartError::Listen { address, source };
-        let listener = TcpListener::bind(address).await.map_err(named)?;
+        let listener = bind(address, shares_port(address, wanted)).map_err(named)?;
         addresses.push(listener.local_addr().map_err(named)?);
         listeners.push(listener);
     }
     Ok((listeners, addresses))
+}
+
+/// `[::]:443` also takes the IPv4 connections of its port, unless `0.0.0.0:443` is to be listened on as well.
+fn shares_port(address: SocketAddr, wanted: &[SocketAddr]) -> bool {
+    let every_ipv4 = SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port()));
+    address.is_ipv6() && address.port() != 0 && wanted.contains(&every_ipv4)
+}
+
+fn bind(address: SocketAddr, ipv6_only: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    if address.is_ipv6() {
+        socket.set_only_v6(ipv6_only)?;
+    }
+    // A restart must not wait until the last connections of its predecessor are forgotten.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    TcpListener::from_std(socket.into())
 }
 
 /// A connection that ended before it was accepted is nobody's fault; anything else may last.

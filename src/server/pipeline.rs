@@ -35,8 +35,8 @@ use crate::face::{Call, Face, Routes};
 pub(super) const MAX_HEADERS: usize = 100;
 /// What a turned away caller waits.
 const COME_BACK: Duration = Duration::from_secs(1);
-/// How long after its deadline a face is still waited for: it ought to have answered by then.
-const OVERTIME: Duration = Duration::from_secs(5);
+/// A face ought to have answered by its deadline; it is still waited for by this part of the deadline.
+const OVERTIME: u32 = 5;
 
 /// What all requests share.
 pub(super) struct Pipeline {
@@ -157,6 +157,7 @@ impl Pipeline {
             }
         };
         let deadline = Instant::now() + self.limits.deadline;
+        let overtime = self.limits.deadline / OVERTIME;
         let call = Call {
             method: face_method(face.as_ref(), &head.method),
             path: head.uri.path().into(),
@@ -166,7 +167,7 @@ impl Pipeline {
             request_id: id,
             deadline,
         };
-        match timeout_at(deadline + OVERTIME, face.answer(call)).await {
+        match timeout_at(deadline + overtime, face.answer(call)).await {
             Ok(response) => answered(face.as_ref(), response),
             Err(_) => self.refuse(face.name(), &Refusal::ComeBack(COME_BACK)),
         }

@@ -111,8 +111,8 @@ mod tests {
         }
     }
 
-    fn client(text: &str) -> Option<Announced> {
-        Some(Announced::Client(text.parse().unwrap()))
+    fn client(text: &str) -> Announced {
+        Announced::Client(text.parse().unwrap())
     }
 
     fn v2(command: u8, family: u8, rest: &[u8]) -> Vec<u8> {
@@ -127,17 +127,17 @@ mod tests {
     async fn version_1() {
         check(
             b"PROXY TCP4 192.0.2.7 10.0.0.1 5555 443\r\n",
-            client("192.0.2.7"),
+            Some(client("192.0.2.7")),
         )
         .await;
         check(
             b"PROXY TCP6 2001:db8::7 ::1 5555 443\r\n",
-            client("2001:db8::7"),
+            Some(client("2001:db8::7")),
         )
         .await;
         check(
             b"PROXY TCP6 ::ffff:192.0.2.7 ::1 5555 443\r\n",
-            client("192.0.2.7"),
+            Some(client("192.0.2.7")),
         )
         .await;
         check(b"PROXY UNKNOWN\r\n", Some(Announced::Itself)).await;
@@ -152,13 +152,13 @@ mod tests {
     #[tokio::test]
     async fn version_2() {
         let four = [192, 0, 2, 7, 10, 0, 0, 1, 0x15, 0xb3, 1, 187];
-        check(&v2(1, 0x11, &four), client("192.0.2.7")).await;
+        check(&v2(1, 0x11, &four), Some(client("192.0.2.7"))).await;
         let extended = [four.as_slice(), &[4, 0, 3, 9, 9, 9]].concat();
-        check(&v2(1, 0x11, &extended), client("192.0.2.7")).await;
+        check(&v2(1, 0x11, &extended), Some(client("192.0.2.7"))).await;
         let mut six = [0; 36];
         six[..4].copy_from_slice(&[0x20, 1, 0x0d, 0xb8]);
         six[15] = 7;
-        check(&v2(1, 0x21, &six), client("2001:db8::7")).await;
+        check(&v2(1, 0x21, &six), Some(client("2001:db8::7"))).await;
         check(&v2(0, 0, &[]), Some(Announced::Itself)).await;
         check(&v2(1, 0, &[]), None).await;
         check(&v2(1, 0x31, &[0; 216]), None).await;

@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     const HEAD: Duration = Duration::from_secs(10);
-    const IDLE: Duration = Duration::from_secs(120);
+    const IDLE: Duration = Duration::from_mins(2);
     const STUCK: Duration = Duration::from_secs(15);
 
     fn pulse() -> Arc<Pulse> {
