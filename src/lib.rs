@@ -9,6 +9,7 @@ pub mod codec;
 pub mod config;
 pub mod domain;
 pub mod face;
+pub mod gateway;
 pub mod server;
 pub mod service;
 pub mod telemetry;

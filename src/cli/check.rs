@@ -1,13 +1,20 @@
 //! `calbridge check`: everything about a configuration that can be told without the network.
 
+use std::sync::Arc;
+
 use super::{CommandError, ConfigFile, Exit, output};
 use crate::backend::settings::{BackendSettings, EndpointSettings};
 use crate::config::Config;
-use crate::domain::MailDomain;
+use crate::domain::{Clock, MailDomain};
+use crate::gateway::{self, BuildError};
+use crate::server::clock::SystemClock;
 
 pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     let config = file.load()?;
-    for line in summary(&config) {
+    let summary = summary(&config);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    gateway::availability(config.endpoints, config.sharing, &clock).map_err(BuildError::from)?;
+    for line in summary {
         output::say(&line)?;
     }
     output::say(&"configuration is valid")?;

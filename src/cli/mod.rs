@@ -1,8 +1,12 @@
 //! The command line: what can be asked of the program, one file for each command.
 
 mod check;
+mod demo;
 mod hash_password;
+mod lookup;
 mod output;
+mod serve;
+mod timeline;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,6 +14,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::{self, Config};
+use crate::gateway::BuildError;
 use crate::telemetry::LogFormat;
 
 /// Calendar Interop free/busy bridge: an Exchange Web Services door in front of the calendar servers of a company.
@@ -28,8 +33,14 @@ const EXIT_STATUS: &str =
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Answer callers until SIGTERM or SIGINT
+    Serve(ConfigFile),
+    /// Try everything on this machine: an Exchange side with demo calendars, and the gateway in front of it
+    Demo(demo::Demo),
     /// Check a configuration and everything it refers to, without the network
     Check(ConfigFile),
+    /// Ask for mailboxes the way the server does, and draw their days
+    Lookup(lookup::Lookup),
     /// Read a password from standard input (one line) and print its Argon2id hash
     HashPassword,
 }
@@ -69,21 +80,33 @@ enum CommandError {
     Usage(String),
     #[error(transparent)]
     Config(#[from] config::ConfigErrors),
+    #[error(transparent)]
+    Build(#[from] BuildError),
+}
+
+impl CommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Failed(_) => Exit::Failure,
+            // A port in use is a fact of the machine, not of the configuration.
+            Self::Build(error) if error.refused_address().is_some() => Exit::Failure,
+            Self::Usage(_) | Self::Config(_) | Self::Build(_) => Exit::Usage,
+        }
+    }
 }
 
 /// Runs the command; errors are written to standard error.
-#[expect(clippy::unused_async, reason = "serve, lookup and demo will wait")]
 pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
+        Command::Serve(file) => serve::run(&file).await,
+        Command::Demo(demo) => demo::run(&demo).await,
         Command::Check(file) => check::run(&file),
+        Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::HashPassword => hash_password::run(),
     };
     let exit = result.unwrap_or_else(|error| {
         output::complain(&error);
-        match error {
-            CommandError::Failed(_) => Exit::Failure,
-            CommandError::Usage(_) | CommandError::Config(_) => Exit::Usage,
-        }
+        error.exit()
     });
     exit.into()
 }

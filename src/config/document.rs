@@ -137,6 +137,9 @@ impl<'a> Section<'a> {
         let Some(array) = self.typed(&place, value, &expect, DeValue::as_array) else {
             return Vec::new();
         };
+        if array.is_empty() {
+            self.findings.problem(&place, "needs at least one entry");
+        }
         let mut results = Vec::new();
         for (index, entry) in array.iter().enumerate() {
             let place = Place {

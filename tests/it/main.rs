@@ -9,6 +9,7 @@ mod command_line;
 mod corpus;
 mod ews_backend;
 mod layers;
+mod process;
 mod samples;
 mod server_faces;
 mod server_gate;

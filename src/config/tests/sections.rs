@@ -173,6 +173,17 @@ fn accounts_are_distinct() {
 }
 
 #[test]
+fn lists_of_accounts_are_not_empty() {
+    check(
+        &[(
+            "[[endpoint.role_account]]\naddress = \"svc@example.com\"\npassword_env = \"HQ_PASSWORD\"\n",
+            "role_account = []\n",
+        )],
+        &["17 endpoint[0].role_account: needs at least one entry"],
+    );
+}
+
+#[test]
 fn endpoints_are_distinct() {
     check(
         &[

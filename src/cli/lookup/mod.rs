@@ -1,0 +1,146 @@
+//! `calbridge lookup`: asks the way the server does, and draws or prints the answer.
+
+mod json;
+mod window;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use clap::Args;
+use jiff::tz::TimeZone;
+use tokio::time::Instant;
+
+use super::timeline::{self, Timeline};
+use super::{CommandError, ConfigFile, Exit, output};
+use crate::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, Outcome, SmtpAddress,
+    TimeWindow,
+};
+use crate::gateway;
+use crate::server::clock::SystemClock;
+use crate::service::Availability;
+
+/// What the command is asked.
+#[derive(Debug, Args)]
+pub(super) struct Lookup {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Start: 2026-09-07, 2026-09-07T09:00 or 2026-09-07T09:00:00+02:00 [default: today's midnight]
+    #[arg(long, value_name = "TIME")]
+    from: Option<String>,
+    /// End, written like the start [default: a day after the start]
+    #[arg(long, value_name = "TIME")]
+    to: Option<String>,
+    /// IANA time zone of the drawing, and of times without an offset
+    #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
+    zone: TimeZone,
+    /// Ask for subjects and locations, too
+    #[arg(long)]
+    details: bool,
+    /// Print JSON instead of a drawing: window, and for each mailbox its events or an error
+    #[arg(long)]
+    json: bool,
+    /// Mailboxes to ask for
+    #[arg(value_name = "ADDRESS", required = true, value_parser = SmtpAddress::parse)]
+    addresses: Vec<SmtpAddress>,
+}
+
+/// A question from the terminal.
+pub(super) struct Question<'a> {
+    pub(super) caller: Caller,
+    pub(super) mailboxes: &'a [SmtpAddress],
+    pub(super) window: TimeWindow,
+    pub(super) detail: Detail,
+    pub(super) deadline: Instant,
+}
+
+/// Fails (status 1) where any mailbox could not be answered.
+pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
+    let (from, to) = (lookup.from.as_deref(), lookup.to.as_deref());
+    let window =
+        window::window(from, to, &lookup.zone, SystemClock.now()).map_err(CommandError::Usage)?;
+    let config = lookup.file.load()?;
+    let deadline = Instant::now() + config.server.limits.deadline;
+    // The answer is what this account would be given over the network.
+    let account = config.server.access.role_accounts.first();
+    let caller = account
+        .map(|account| account.caller.clone())
+        .context("there is no access.role_account to ask as")?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let availability = gateway::availability(config.endpoints, config.sharing, &clock)
+        .map_err(gateway::BuildError::from)?;
+    let question = Question {
+        caller,
+        mailboxes: &lookup.addresses,
+        window,
+        detail: if lookup.details {
+            Detail::Subjects
+        } else {
+            Detail::BusyOnly
+        },
+        deadline,
+    };
+    let answers = ask(&availability, &question).await;
+    if lookup.json {
+        let document = json::document(&window, &answers).map_err(anyhow::Error::from)?;
+        output::say(&document)?;
+    } else {
+        draw(&window, &lookup.zone, &answers)?;
+    }
+    Ok(if answers.iter().all(|(_, outcome)| outcome.is_ok()) {
+        Exit::Success
+    } else {
+        Exit::Failure
+    })
+}
+
+/// Each mailbox with its outcome, in the order asked.
+pub(super) async fn ask(
+    availability: &Availability,
+    question: &Question<'_>,
+) -> Vec<(SmtpAddress, Outcome)> {
+    let attendees = question.mailboxes.iter().map(|mailbox| Attendee {
+        mailbox: Ok(mailbox.clone()),
+        role: AttendeeRole::Required,
+        exclude_conflicts: false,
+    });
+    let query = AvailabilityQuery {
+        caller: Arc::new(question.caller.clone()),
+        attendees: attendees.collect(),
+        window: question.window,
+        detail: question.detail,
+    };
+    let answer = availability.answer(&query, question.deadline).await;
+    question
+        .mailboxes
+        .iter()
+        .cloned()
+        .zip(answer.per_mailbox)
+        .collect()
+}
+
+/// Draws all mailboxes, with the legend above them.
+pub(super) fn draw(
+    window: &TimeWindow,
+    zone: &TimeZone,
+    answers: &[(SmtpAddress, Outcome)],
+) -> anyhow::Result<()> {
+    let name = zone.iana_name().unwrap_or("local time");
+    output::say(&format_args!("{}   times in {name}", timeline::legend()))?;
+    for (mailbox, outcome) in answers {
+        let timeline = Timeline {
+            mailbox,
+            outcome,
+            window: *window,
+            zone,
+        };
+        output::say(&format_args!("\n{timeline}"))?;
+    }
+    Ok(())
+}
+
+fn zone(name: &str) -> Result<TimeZone, String> {
+    jiff::tz::db()
+        .get(name)
+        .map_err(|_| "not an IANA time zone, as Europe/Berlin".to_owned())
+}

@@ -1,0 +1,85 @@
+//! The gateway as a whole: from a configuration to a server that holds its addresses and is ready to run. Ties the
+//! layers together and decides nothing itself.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::backend::build;
+use crate::backend::settings::EndpointSettings;
+use crate::config::Config;
+use crate::domain::Clock;
+use crate::face::Routes;
+use crate::face::ews::EwsFace;
+use crate::server::lifecycle::{Ended, StopSignals, run_until_signal};
+use crate::server::{Server, StartError};
+use crate::service::Availability;
+use crate::service::settings::SharingSettings;
+
+/// Everything that callers in the north are answered with.
+pub struct Gateway {
+    server: Server,
+}
+
+/// Why there is no gateway; says which key, file or address is at fault.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    #[error(transparent)]
+    Endpoint(#[from] build::BuildError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+}
+
+impl BuildError {
+    /// The address that could not be listened on, where that is the reason: the configuration is not at fault then.
+    pub fn refused_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Start(StartError::Listen { address, .. }) => Some(*address),
+            Self::Start(_) | Self::Endpoint(_) => None,
+        }
+    }
+}
+
+impl Gateway {
+    /// Builds the endpoints, loads the certificate and binds the addresses. Asks no endpoint anything.
+    pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        let availability = availability(config.endpoints, config.sharing, &clock)?;
+        let accounts = config.server.access.role_accounts.iter();
+        let ews = EwsFace::new(
+            Arc::new(availability),
+            accounts.map(|account| account.address.clone()),
+        );
+        let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
+        let server = Server::bind(config.server, routes).await?;
+        Ok(Self { server })
+    }
+
+    /// Where it really listens, in the order of `server.listen`: port 0 has become the port that the system gave.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.server.addresses()
+    }
+
+    /// Serves until `stop` is cancelled, then lets the requests in flight finish.
+    pub async fn run(self, stop: CancellationToken) {
+        self.server.run(stop).await;
+    }
+
+    /// Serves until SIGTERM or SIGINT; see [`run_until_signal`].
+    pub async fn run_until_signal(self, signals: StopSignals) -> Ended {
+        run_until_signal(self.server, signals).await
+    }
+}
+
+/// The service alone, for questions that do not come over the network.
+pub fn availability(
+    endpoints: Vec<EndpointSettings>,
+    sharing: SharingSettings,
+    clock: &Arc<dyn Clock>,
+) -> Result<Availability, build::BuildError> {
+    let endpoints = endpoints
+        .into_iter()
+        .map(|settings| build::endpoint(settings, Arc::clone(clock)).map(Arc::new))
+        .collect::<Result<_, _>>()?;
+    Ok(Availability::new(endpoints, sharing))
+}
