@@ -3,6 +3,7 @@
 use super::*;
 use flate2::{Compression, write::GzEncoder};
 use std::io::Write;
+use std::sync::Mutex;
 
 #[track_caller]
 fn check(error: &EndpointError, label: &str, text: &str) {
@@ -171,4 +172,49 @@ async fn a_failing_server_gives_every_mailbox_an_error() {
             .values()
             .all(|o| *o == Err(MailboxError::EndpointFailed))
     );
+}
+
+#[tokio::test]
+async fn the_log_names_the_endpoint_and_the_role_account_but_nobody_asked() {
+    let log: Arc<Mutex<Vec<u8>>> = Arc::default();
+    let sink = Arc::clone(&log);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .with_ansi(false)
+        .with_writer(move || Sink(Arc::clone(&sink)))
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let upstream = Upstream::start(|_, request| {
+        if request.user() == "first@example.com" {
+            Reply::status(401, &[("WWW-Authenticate", "Basic")])
+        } else {
+            Reply::xml(500, golden("fault-access-denied"))
+        }
+    })
+    .await;
+    let mut ews = ews_settings(&upstream);
+    ews.role_accounts = vec![account("first"), account("second")];
+    let endpoint = build::endpoint(settings(ews), clock()).unwrap();
+    let anna = [mailbox("anna@example.com")];
+    endpoint.ask(&anna, day(), soon()).await;
+    let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    assert!(
+        log.contains("Endpoint `hq` failed: fault ErrorAccessDenied"),
+        "{log}"
+    );
+    assert!(log.contains("first@example.com"), "{log}");
+    assert!(!log.contains("anna") && !log.contains("ssword:"), "{log}");
+}
+
+/// Where a test's log goes.
+struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
