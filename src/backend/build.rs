@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::Backend;
+use super::calendar_files::CalendarFiles;
 use super::endpoint::{Endpoint, Guard};
 use super::ews::Ews;
 use super::settings::{BackendSettings, EndpointSettings};
@@ -34,8 +35,6 @@ pub enum BuildProblem {
     UserName(SmtpAddress),
     #[error("no HTTPS client: {0}")]
     Client(String),
-    #[error("directory: {0}")]
-    Directory(String),
 }
 
 /// The endpoint that `settings` describe.
@@ -56,11 +55,6 @@ pub fn endpoint(settings: EndpointSettings, clock: Arc<dyn Clock>) -> Result<End
 fn backend(kind: BackendSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>, BuildProblem> {
     Ok(match kind {
         BackendSettings::Ews(settings) => Arc::new(Ews::new(settings, clock)?),
-        BackendSettings::CalendarFiles(settings) => {
-            return Err(BuildProblem::Directory(format!(
-                "{}: not built yet",
-                settings.directory.display()
-            )));
-        }
+        BackendSettings::CalendarFiles(settings) => Arc::new(CalendarFiles::new(settings, clock)),
     })
 }

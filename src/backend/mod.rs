@@ -1,6 +1,7 @@
 //! South-bound: what can be asked about mailboxes, and the endpoints that answer.
 
 pub mod build;
+pub mod calendar_files;
 pub mod endpoint;
 pub mod ews;
 mod failure;

@@ -1,0 +1,174 @@
+//! The endpoint kind `calendar-files`: a folder of iCalendar files, `<address>.ics`, one for each mailbox.
+//!
+//! The folder is listed for every question and the mailbox is looked up in the list; what a caller writes never
+//! becomes a path. Reading the format is the work of [`crate::codec::ical`].
+
+mod folder;
+mod shelf;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, stream};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
+use tracing::{Span, debug, warn};
+
+use self::folder::{Folder, Listing};
+use self::shelf::Shelf;
+use super::settings::CalendarFilesSettings;
+use super::{Ask, Backend, EndpointError, Limits};
+use crate::codec::ical::Calendar;
+use crate::domain::{Clock, Detail, FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow};
+
+/// Files that one question reads side by side.
+const SIDE_BY_SIDE: usize = 4;
+
+/// A folder of calendar files. Cheap to build: nothing is read before the first question.
+pub struct CalendarFiles {
+    folder: Arc<Folder>,
+    shelf: Arc<Shelf>,
+}
+
+impl CalendarFiles {
+    pub fn new(settings: CalendarFilesSettings, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            folder: Arc::new(Folder::new(settings.directory)),
+            shelf: Arc::new(Shelf::new(settings.time_zone, clock)),
+        }
+    }
+
+    async fn list(&self) -> Result<Arc<Listing>, EndpointError> {
+        let folder = Arc::clone(&self.folder);
+        let shelf = Arc::clone(&self.shelf);
+        let listing = off_the_runtime(move || {
+            let listing = folder.list()?;
+            shelf.keep_only(&listing);
+            Ok::<_, io::Error>(listing)
+        })
+        .await
+        .map_err(|_| EndpointError::Source("listing the folder failed".into()))?;
+        listing.map(Arc::new).map_err(|error| {
+            let text = format!("{}: {error}", self.folder.directory().display());
+            EndpointError::Source(text.into())
+        })
+    }
+
+    /// The calendar of a mailbox as it is on disk now.
+    async fn calendar(
+        &self,
+        listing: &Arc<Listing>,
+        mailbox: &SmtpAddress,
+    ) -> Result<Arc<Calendar>, MailboxError> {
+        let (shelf, listing, wanted) = (
+            Arc::clone(&self.shelf),
+            Arc::clone(listing),
+            mailbox.clone(),
+        );
+        off_the_runtime(move || shelf.calendar(&listing, &wanted))
+            .await
+            .unwrap_or_else(|error| Err(broken_off(&error, mailbox)))
+    }
+
+    async fn outcome(
+        &self,
+        listing: &Arc<Listing>,
+        mailbox: &SmtpAddress,
+        window: TimeWindow,
+    ) -> Outcome {
+        let calendar = self.calendar(listing, mailbox).await?;
+        off_the_runtime(move || calendar.events(&window))
+            .await
+            .map_err(|error| broken_off(&error, mailbox))?
+            .map(|events| FreeBusy::new(events, Detail::Subjects, None))
+            .map_err(|error| {
+                warn!(directory = %self.folder.directory().display(), %error, "A calendar file needs too much work");
+                debug!(%mailbox, "It is the file of this mailbox");
+                MailboxError::TooManyEvents
+            })
+    }
+}
+
+#[async_trait]
+impl Backend for CalendarFiles {
+    /// Files cost little to ask; the bound on events of one mailbox is the codec's.
+    fn limits(&self) -> Limits {
+        Limits {
+            mailboxes_per_call: 1000,
+            days_per_call: 3660,
+        }
+    }
+
+    async fn free_busy(
+        &self,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        let listing = by(deadline, self.list()).await?;
+        let asked = ask.mailboxes.clone().into_iter().map(|mailbox| {
+            let listing = &listing;
+            async move {
+                let outcome = timeout_at(deadline, self.outcome(listing, &mailbox, ask.window));
+                let outcome = outcome.await.unwrap_or(Err(MailboxError::Timeout));
+                (mailbox, outcome)
+            }
+        });
+        let outcomes = stream::iter(asked)
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await;
+        Ok(outcomes)
+    }
+
+    /// A file that cannot be read has a mailbox all the same.
+    async fn resolve(
+        &self,
+        mailbox: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError> {
+        let listing = by(deadline, self.list()).await?;
+        let calendar = by(deadline, async {
+            Ok(self.calendar(&listing, mailbox).await)
+        })
+        .await?;
+        Ok(match calendar {
+            Ok(calendar) => Some(calendar.name().unwrap_or(mailbox.as_str()).into()),
+            Err(MailboxError::NotFound) => None,
+            Err(_) => Some(mailbox.as_str().into()),
+        })
+    }
+
+    async fn probe(&self, deadline: Instant) -> Result<(), EndpointError> {
+        by(deadline, self.list()).await.map(drop)
+    }
+}
+
+async fn by<T>(
+    deadline: Instant,
+    work: impl Future<Output = Result<T, EndpointError>>,
+) -> Result<T, EndpointError> {
+    let started = Instant::now();
+    timeout_at(deadline, work)
+        .await
+        .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())))
+}
+
+/// Runs `work` where it may block, with the span of the caller around its log lines.
+async fn off_the_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, tokio::task::JoinError> {
+    let span = Span::current();
+    spawn_blocking(move || span.in_scope(work)).await
+}
+
+/// A defect of ours costs one mailbox its answer, not the others theirs.
+fn broken_off(error: &tokio::task::JoinError, mailbox: &SmtpAddress) -> MailboxError {
+    warn!(%error, "Reading a calendar file broke off");
+    debug!(%mailbox, "It is the file of this mailbox");
+    MailboxError::GenerationFailed
+}
+
+#[cfg(test)]
+mod tests;
