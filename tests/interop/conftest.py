@@ -8,7 +8,6 @@ import pathlib
 import queue
 import re
 import signal
-import socket
 import subprocess
 import threading
 import time
@@ -24,9 +23,8 @@ STOP_SECONDS = 40
 class Demo:
     """A running `calbridge demo`: where it listens, how to log in, whom to trust."""
 
-    def __init__(self, url, exchange_url, user, password, ca):
+    def __init__(self, url, user, password, ca):
         self.url = url
-        self.exchange_url = exchange_url
         self.user = user
         self.password = password
         self.ca = ca
@@ -78,28 +76,18 @@ class Process:
             self.child.kill()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @pytest.fixture(scope="session")
 def demo():
     assert BINARY.exists(), f"{BINARY} is missing: run `cargo build` first"
-    gateway, exchange = free_port(), free_port()
-    process = Process("--listen", f"127.0.0.1:{gateway}", "--exchange-listen", f"127.0.0.1:{exchange}")
-    # The curl lines are the last thing it prints before it serves.
-    output = process.output_until(r"^\s*curl .*GetUserAvailability|^\s*curl .*-u 'interop@")
-    password = re.search(r"(?i)password[: ]+(\S+)", output)
-    ca = re.search(r"--cacert (\S+)", output)
-    assert password and ca, f"password or certificate missing in the output:\n{output}"
+    # Port 0: whatever is free.
+    process = Process("--listen", "127.0.0.1:0", "--exchange-listen", "127.0.0.1:0")
+    output = process.output_until(r"^Serving until")
+    told = dict(re.findall(r"^([a-z ]+):\s+(.+)$", output, re.MULTILINE))
     yield Demo(
-        url=f"https://127.0.0.1:{gateway}/EWS/Exchange.asmx",
-        exchange_url=f"https://127.0.0.1:{exchange}/EWS/Exchange.asmx",
-        user="interop@exchange.example",
-        password=password[1],
-        ca=str(ROOT / ca[1].strip("'\"")),
+        url=told["gateway"],
+        user=told["role account"],
+        password=told["password"],
+        ca=str(ROOT / told["trust"]),
     )
     assert process.stop() == 0, f"exit status after SIGTERM:\n{''.join(process.lines)}"
 

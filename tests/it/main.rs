@@ -18,6 +18,7 @@ mod server_http2;
 mod server_load;
 mod server_log;
 mod server_login;
+mod server_slow;
 mod server_start;
 mod server_stop;
 mod server_tls;

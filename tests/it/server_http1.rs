@@ -214,55 +214,6 @@ async fn chunks_of_one_byte_and_trailers_are_fine() {
 }
 
 #[tokio::test]
-async fn a_slow_body_times_out() {
-    let server = TestServer::with(Arc::new(Echo), |s| {
-        s.limits.body_timeout = Duration::from_millis(200);
-    })
-    .await;
-    let mut connection = server.connect().await;
-    let half = post("<aaaaaaaa/>");
-    connection.send(&half[..half.len() - 3]).await;
-    let answer = connection.answer().await;
-    check(&answer, 408);
-    assert!(answer.closes());
-    connection.closed().await;
-    check(&server.connect().await.ask(post("<a/>")).await, 200);
-}
-
-#[tokio::test]
-async fn slow_heads_and_idle_connections_are_closed() {
-    let server = TestServer::with(Arc::new(Echo), |s| {
-        s.limits.header_timeout = Duration::from_millis(200);
-        s.limits.idle_timeout = Duration::from_millis(600);
-    })
-    .await;
-    let mut silent = server.connect().await;
-    let mut slow = server.connect().await;
-    slow.send("POST /EWS/Exchange.asmx HTTP/1.1\r\nHo").await;
-    assert!(silent.closed().await.is_empty());
-    assert!(slow.closed().await.is_empty());
-    // After a request a connection may rest for longer than a head may take.
-    let mut idle = server.connect().await;
-    check(&idle.ask(post("<a/>")).await, 200);
-    let rested = std::time::Instant::now();
-    assert!(idle.closed().await.is_empty());
-    assert!(rested.elapsed() >= Duration::from_millis(500));
-}
-
-#[tokio::test]
-async fn a_slow_handshake_is_cut_off() {
-    let server = TestServer::with(Arc::new(Echo), |s| {
-        s.limits.handshake_timeout = Duration::from_millis(200);
-    })
-    .await;
-    let mut silent = Raw::new(TcpStream::connect(server.address).await.unwrap());
-    let mut half = Raw::new(TcpStream::connect(server.address).await.unwrap());
-    half.send([22, 3, 1, 2, 0, 1, 0]).await;
-    assert!(silent.closed().await.is_empty());
-    assert!(half.closed().await.is_empty());
-}
-
-#[tokio::test]
 async fn two_lengths_close_the_connection() {
     let server = echo().await;
     let login = format!("Authorization: {}\r\n", logged_in());
