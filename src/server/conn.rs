@@ -18,16 +18,14 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
 use super::address::Access;
-use super::pipeline::{MAX_HEADERS, Origin, Pipeline};
+use super::pipeline::{MAX_HEADER_BYTES, MAX_HEADERS, Origin, Pipeline};
 use super::proxy::{self, Announced};
 use super::pulse::{Felt, Overdue, Pulse};
 use super::settings::ServerLimits;
 use super::tls::{self, Opening};
 
-/// Bytes of all headers of one request.
-const MAX_HEADER_BYTES: usize = 64 << 10;
 /// hyper's buffer for one HTTP/1.1 connection; the head must fit into it.
-const MAX_BUFFER: usize = 128 << 10;
+const MAX_BUFFER: usize = 256 << 10;
 /// HTTP/2 requests at once on one connection.
 const MAX_STREAMS: u32 = 100;
 /// Streams that a peer opened and reset before we saw them (rapid reset, CVE-2023-44487).
@@ -168,8 +166,8 @@ fn http1_builder() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         .title_case_headers(true)
-        .max_headers(MAX_HEADERS)
-        .max_header_size(MAX_HEADER_BYTES)
+        .max_headers(2 * MAX_HEADERS)
+        .max_header_size(2 * MAX_HEADER_BYTES)
         .max_buf_size(MAX_BUFFER)
         // The pulse times heads.
         .header_read_timeout(None);
@@ -183,7 +181,7 @@ fn http2_builder(limits: &ServerLimits) -> http2::Builder<TokioExecutor> {
         .max_concurrent_streams(MAX_STREAMS)
         .max_pending_accept_reset_streams(MAX_PENDING_RESETS)
         .max_local_error_reset_streams(MAX_ERROR_RESETS)
-        .max_header_list_size(MAX_HEADER_BYTES as u32)
+        .max_header_list_size(2 * MAX_HEADER_BYTES as u32)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .keep_alive_interval(limits.idle_timeout.min(PING_INTERVAL))

@@ -31,8 +31,10 @@ use super::settings::{ServerLimits, ServerSettings};
 use super::{StartError, compress};
 use crate::face::{Call, Face, Routes};
 
-/// Header lines of one request.
+/// Header lines of one request, and bytes of all of them. The connection takes twice as much before it gives up without
+/// an answer of ours.
 pub(super) const MAX_HEADERS: usize = 100;
+pub(super) const MAX_HEADER_BYTES: usize = 64 << 10;
 /// What a turned away caller waits.
 const COME_BACK: Duration = Duration::from_secs(1);
 /// A face ought to have answered by its deadline; it is still waited for by this part of the deadline.
@@ -145,14 +147,15 @@ impl Pipeline {
                 .refuse_unread(head, body, face.name(), Refusal::CompressedBody)
                 .await;
         }
-        let (bytes, _share) = match self.bodies.read(body).await {
+        let (bytes, share) = match self.bodies.read(body).await {
             Ok(held) => held.into_parts(),
             Err(error) => return self.refuse_body(face.as_ref(), error),
         };
         let caller = match self.login.caller(&head.headers).await {
             Ok(caller) => caller,
             Err(denied) => {
-                drop(permit);
+                // An answer that is held back holds nothing else.
+                drop((permit, bytes, share));
                 return self.deny(face.as_ref(), denied).await;
             }
         };
@@ -179,7 +182,7 @@ impl Pipeline {
         if !client.is_some_and(|client| self.access.may_call(client)) {
             return Err(Refusal::AddressNotAllowed);
         }
-        if head.headers.len() > MAX_HEADERS {
+        if head.headers.len() > MAX_HEADERS || header_bytes(&head.headers) > MAX_HEADER_BYTES {
             return Err(Refusal::TooManyHeaders);
         }
         if !face.methods().contains(&face_method(face, &head.method)) {
@@ -266,6 +269,14 @@ fn face_method(face: &dyn Face, method: &Method) -> Method {
     } else {
         method.clone()
     }
+}
+
+/// As on the wire of HTTP/1.1.
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum()
 }
 
 fn is_compressed(headers: &HeaderMap) -> bool {

@@ -11,6 +11,7 @@ mod ews_backend;
 mod layers;
 mod process;
 mod samples;
+mod server_bodies;
 mod server_faces;
 mod server_gate;
 mod server_http1;

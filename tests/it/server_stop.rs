@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use calbridge::face::Routes;
+use calbridge::server::lifecycle::{Ended, StopSignals, run_until_signal};
 use tokio::net::TcpStream;
 
 use crate::server_faces::{Echo, by_hand};
@@ -111,4 +113,39 @@ async fn under_load_no_request_is_lost() {
     }
     assert!(answered >= 200);
     server.stopped().await;
+}
+
+/// Sends a signal to this very process, whose default action [`StopSignals`] has taken away.
+fn signal_self(name: &str) {
+    let own = std::process::id().to_string();
+    let sent = std::process::Command::new("kill")
+        .args([name, &own])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+// One test, because signals reach all tests of the process.
+#[tokio::test]
+async fn the_first_signal_drains_and_the_second_ends_at_once() {
+    for (name, second) in [("-TERM", false), ("-INT", false), ("-TERM", true)] {
+        let (face, mut calls) = by_hand();
+        let routes = Routes::default().with("/ews/exchange.asmx", face);
+        let (world, server) = TestServer::bound(routes, |_| {}).await.unwrap();
+        let signals = StopSignals::listen().unwrap();
+        let run = tokio::spawn(run_until_signal(server, signals));
+        let mut connection = world.connect().await;
+        connection.send(post("<a/>")).await;
+        let waiting = calls.next().await;
+        signal_self(name);
+        while TcpStream::connect(world.address).await.is_ok() {}
+        if second {
+            signal_self(name);
+            assert_eq!(run.await.unwrap(), Ended::AtOnce);
+            waiting.abandoned().await;
+        } else {
+            waiting.answer("<done/>");
+            assert_eq!(connection.answer().await.text(), "<done/>");
+            assert_eq!(run.await.unwrap(), Ended::Drained);
+        }
+    }
 }

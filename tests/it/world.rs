@@ -110,20 +110,30 @@ impl TestServer {
         routes: Routes,
         tweak: impl FnOnce(&mut ServerSettings),
     ) -> Result<Self, StartError> {
+        let (mut world, server) = Self::bound(routes, tweak).await?;
+        world.run = Some(tokio::spawn(server.run(world.stop.clone())));
+        Ok(world)
+    }
+
+    /// With the server bound, for the test to run it.
+    pub(crate) async fn bound(
+        routes: Routes,
+        tweak: impl FnOnce(&mut ServerSettings),
+    ) -> Result<(Self, Server), StartError> {
         let folder = TempDir::new().unwrap();
         let mut settings = settings(folder.path());
         tweak(&mut settings);
         let certificate = CertificateDer::from_pem_file(&settings.certificate).unwrap();
         let server = Server::bind(settings, routes).await?;
-        let stop = CancellationToken::new();
-        Ok(Self {
+        let world = Self {
             address: server.addresses()[0],
             certificate,
             login: server.login(),
-            run: Some(tokio::spawn(server.run(stop.clone()))),
-            stop,
+            run: None,
+            stop: CancellationToken::new(),
             _folder: folder,
-        })
+        };
+        Ok((world, server))
     }
 
     pub(crate) fn url(&self) -> String {
@@ -164,6 +174,12 @@ impl TestServer {
         let name = ServerName::try_from("localhost").unwrap();
         let connector = TlsConnector::from(client_config(&self.certificate, &[b"http/1.1"]));
         connector.connect(name, tcp).await.map(Raw::new)
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.stop.cancel();
     }
 }
 
