@@ -190,3 +190,81 @@ fn sort(events: &mut [CalendarEvent]) {
             .then_with(|| a.details.cmp(&b.details))
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::busy::slots;
+    use jiff::SignedDuration;
+    use proptest::prelude::*;
+
+    const STATUSES: [BusyStatus; 6] = [
+        BusyStatus::Free,
+        BusyStatus::WorkingElsewhere,
+        BusyStatus::Tentative,
+        BusyStatus::Busy,
+        BusyStatus::OutOfOffice,
+        BusyStatus::NoData,
+    ];
+
+    fn minute(minute: i64) -> Timestamp {
+        Timestamp::from_second(1_788_220_800 + minute * 60).unwrap()
+    }
+
+    fn window() -> TimeWindow {
+        TimeWindow::new(minute(0), minute(600)).unwrap()
+    }
+
+    prop_compose! {
+        fn event()(start in -100_i64..700, length in 0_i64..200, status in 0_usize..6, titled: bool, private: bool) -> CalendarEvent {
+            let flags = EventFlags { private, ..EventFlags::default() };
+            let details = titled.then(|| Arc::new(EventDetails { subject: Some("title".into()), flags, ..EventDetails::default() }));
+            CalendarEvent { start: minute(start), end: minute(start + length), status: STATUSES[status], details }
+        }
+    }
+
+    prop_compose! {
+        fn calendar()(events in prop::collection::vec(event(), 0..12), digits: bool) -> FreeBusy {
+            let detail = if digits { Detail::BusyOnly } else { Detail::Subjects };
+            FreeBusy::new(events, Detail::Subjects, None).stripped_to(detail)
+        }
+    }
+
+    fn five_minutes(calendar: &FreeBusy) -> Vec<BusyStatus> {
+        slots(&calendar.events, &window(), SignedDuration::from_mins(5))
+    }
+
+    proptest! {
+        #[test]
+        fn merging_is_idempotent_and_order_free(a in calendar(), b in calendar(), c in calendar()) {
+            let twice = a.clone().merged(a.clone());
+            prop_assert_eq!(&twice.clone().merged(a.clone()), &twice);
+            prop_assert_eq!(a.clone().merged(b.clone()), b.clone().merged(a.clone()));
+            prop_assert_eq!(a.clone().merged(b.clone()).merged(c.clone()), a.merged(b.merged(c)));
+        }
+
+        #[test]
+        fn merging_never_turns_busy_into_free(a in calendar(), b in calendar()) {
+            let merged = five_minutes(&a.clone().merged(b.clone()));
+            let strongest: Vec<_> = five_minutes(&a).into_iter().zip(five_minutes(&b)).map(|(a, b)| a.max(b)).collect();
+            prop_assert_eq!(merged, strongest);
+        }
+
+        #[test]
+        fn stripping_and_masking_keep_times_and_hide_titles(a in calendar()) {
+            let stripped = a.clone().stripped_to(Detail::BusyOnly);
+            prop_assert_eq!(five_minutes(&stripped), five_minutes(&a));
+            prop_assert!(stripped.events.iter().all(|event| event.details.is_none()));
+            let private = a.events.iter().filter_map(|event| event.details.as_ref()).filter(|details| details.flags.private);
+            prop_assert!(private.into_iter().all(|details| details.subject.is_none()));
+        }
+
+        #[test]
+        fn listed_events_are_exactly_those_that_touch_the_window(a in calendar()) {
+            let listed: Vec<_> = a.events_in(&window()).cloned().collect();
+            let expect: Vec<_> = a.events.iter().filter(|event| window().touches(event.start, event.end)).cloned().collect();
+            prop_assert_eq!(&listed, &expect);
+            prop_assert!(listed.windows(2).all(|pair| pair[0].start <= pair[1].start));
+        }
+    }
+}

@@ -7,6 +7,7 @@
 
 mod command_line;
 mod corpus;
+mod decoders;
 mod ews_backend;
 mod layers;
 mod process;

@@ -1,0 +1,138 @@
+//! What lies between a decoded request and its answer: merging calendars, filling slots, and a whole question to an
+//! endpoint that answers from memory.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use calbridge::backend::endpoint::{Endpoint, Guard};
+use calbridge::backend::{Ask, Backend, EndpointError, Limits};
+use calbridge::domain::busy::slots;
+use calbridge::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail, FreeBusy,
+    MailDomain, Outcome, SmtpAddress, TimeWindow,
+};
+use calbridge::service::Availability;
+use calbridge::service::settings::SharingSettings;
+use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+fn window() -> TimeWindow {
+    let start: Timestamp = "2026-09-07T00:00:00Z".parse().unwrap();
+    TimeWindow::new(start, start + SignedDuration::from_hours(14 * 24)).unwrap()
+}
+
+fn calendar(shift: i64) -> FreeBusy {
+    let events = (0..40).map(|n| {
+        let start = window().start() + SignedDuration::from_mins(480 * n + shift);
+        CalendarEvent {
+            start,
+            end: start + SignedDuration::from_mins(45),
+            status: BusyStatus::Busy,
+            details: None,
+        }
+    });
+    FreeBusy::new(events.collect(), Detail::BusyOnly, None)
+}
+
+/// Answers at once.
+struct Memory(FreeBusy);
+
+#[async_trait]
+impl Backend for Memory {
+    fn limits(&self) -> Limits {
+        Limits {
+            mailboxes_per_call: 1000,
+            days_per_call: 1000,
+        }
+    }
+
+    async fn free_busy(
+        &self,
+        ask: &Ask,
+        _: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        Ok(ask
+            .mailboxes
+            .iter()
+            .map(|mailbox| (mailbox.clone(), Ok(self.0.clone())))
+            .collect())
+    }
+
+    async fn resolve(
+        &self,
+        _: &SmtpAddress,
+        _: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError> {
+        Ok(None)
+    }
+
+    async fn probe(&self, _: Instant) -> Result<(), EndpointError> {
+        Ok(())
+    }
+}
+
+fn merging(c: &mut Criterion) {
+    let (left, right) = (calendar(0), calendar(20));
+    c.bench_function("merge two calendars of 40 events", |b| {
+        b.iter(|| black_box(&left).clone().merged(black_box(&right).clone()));
+    });
+    c.bench_function("slots of 14 days by 30 minutes", |b| {
+        b.iter(|| {
+            slots(
+                black_box(&left.events),
+                &window(),
+                SignedDuration::from_mins(30),
+            )
+        });
+    });
+}
+
+fn questions(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let guard = Guard {
+        timeout: Duration::from_secs(5),
+        max_concurrency: 4,
+        limits: Memory(calendar(0)).limits(),
+    };
+    let domains = vec![MailDomain::parse("example.com").unwrap()];
+    let endpoint = Endpoint::new("memory", domains, guard, Arc::new(Memory(calendar(0))));
+    let service = Availability::new(vec![Arc::new(endpoint)], SharingSettings::default());
+    let caller = Arc::new(Caller {
+        account: SmtpAddress::parse("role@example.com").unwrap(),
+        detail: Detail::Subjects,
+    });
+    let mut group = c.benchmark_group("question");
+    for mailboxes in [1, 10, 100] {
+        let attendees = (0..mailboxes).map(|n| Attendee {
+            mailbox: Ok(SmtpAddress::parse(&format!("person{n}@example.com")).unwrap()),
+            role: AttendeeRole::Required,
+            exclude_conflicts: false,
+        });
+        let query = AvailabilityQuery {
+            caller: caller.clone(),
+            attendees: attendees.collect(),
+            window: window(),
+            detail: Detail::Subjects,
+        };
+        group.bench_with_input(
+            BenchmarkId::from_parameter(mailboxes),
+            &query,
+            |b, query| {
+                b.iter(|| {
+                    runtime.block_on(service.answer(query, Instant::now() + Duration::from_secs(5)))
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, merging, questions);
+criterion_main!(benches);
