@@ -157,13 +157,19 @@ def test_a_hundred_mailboxes_keep_their_places(protocol, count):
 
 
 def test_names(protocol):
-    anna, nobody, room = protocol.resolve_names(
-        [address("anna"), address("nobody"), address("room-aurora")]
-    )
-    assert anna.email_address == address("anna")
-    assert anna.name and anna.routing_type == "SMTP"
-    assert isinstance(nobody, ErrorNameResolutionNoResults)
-    assert room.email_address == address("room-aurora")
+    # One name a call: exchangelib would put several into one request, which the schema of EWS does not allow.
+    for name in ("anna", "room-aurora"):
+        (mailbox,) = protocol.resolve_names([address(name)])
+        assert mailbox.email_address == address(name)
+        assert mailbox.name and mailbox.routing_type == "SMTP"
+    for unknown in (address("nobody"), "someone@elsewhere.example", "anna"):
+        (nothing,) = protocol.resolve_names([unknown])
+        assert isinstance(nothing, ErrorNameResolutionNoResults), unknown
+
+
+def test_names_with_contact_data(protocol):
+    ((mailbox, _contact),) = protocol.resolve_names([address("bernd")], return_full_contact_data=True)
+    assert mailbox.email_address == address("bernd")
 
 
 def test_all_time_zones(protocol):
