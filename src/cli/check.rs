@@ -28,9 +28,9 @@ fn summary(config: &Config) -> Vec<String> {
     }
     let access = &config.server.access;
     lines.push(format!(
-        "admits {} networks and {} role accounts",
-        access.allow.len(),
-        access.role_accounts.len()
+        "admits {} and {}",
+        counted(access.allow.len(), "network"),
+        counted(access.role_accounts.len(), "role account")
     ));
     lines.extend(config.endpoints.iter().map(endpoint_line));
     lines
@@ -49,4 +49,9 @@ fn endpoint_line(endpoint: &EndpointSettings) -> String {
         endpoint.name,
         domains.join(", ")
     )
+}
+
+fn counted(count: usize, thing: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {thing}{plural}")
 }

@@ -8,9 +8,12 @@
 mod command_line;
 mod corpus;
 mod decoders;
+mod demo;
 mod ews_backend;
 mod layers;
+mod lookup;
 mod process;
+mod program;
 mod samples;
 mod server_bodies;
 mod server_faces;

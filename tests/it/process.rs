@@ -1,85 +1,9 @@
-//! The program as a process: it serves, it is asked to stop, it says why it cannot start.
+//! `calbridge serve` (and `check` before it) as a process: it serves, it is asked to stop, it says why it cannot start.
 
-use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
 
-const PATIENCE: Duration = Duration::from_mins(1);
-
-/// A started program; killed, at the latest, when the test ends.
-struct Program {
-    child: Child,
-    lines: Receiver<String>,
-}
-
-impl Program {
-    /// Reads its standard output, or its standard error, line by line.
-    fn start(arguments: &[&str], from: fn(&mut Child) -> Box<dyn std::io::Read + Send>) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_calbridge"))
-            .args(arguments)
-            .env_clear()
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let reader = BufReader::new(from(&mut child));
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in reader.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
-            }
-        });
-        Self { child, lines }
-    }
-
-    fn stderr(child: &mut Child) -> Box<dyn std::io::Read + Send> {
-        Box::new(child.stderr.take().unwrap())
-    }
-
-    /// All lines up to the first that has `text` in it.
-    fn lines_until(&self, text: &str) -> Vec<String> {
-        let mut seen = Vec::new();
-        loop {
-            match self.lines.recv_timeout(PATIENCE) {
-                Ok(line) => seen.push(line),
-                Err(error) => panic!("no {text:?} ({error}) in {seen:#?}"),
-            }
-            if seen.last().is_some_and(|line| line.contains(text)) {
-                return seen;
-            }
-        }
-    }
-
-    fn terminate(&mut self) -> ExitStatus {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(sent.success());
-        // The readers end with the process.
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
-        self.child.wait().unwrap()
-    }
-
-    fn wait(mut self) -> (ExitStatus, Vec<String>) {
-        let mut seen = Vec::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            seen.push(line);
-        }
-        (self.child.wait().unwrap(), seen)
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::program::Program;
 
 /// A configuration whose only endpoint is an Exchange server that nobody runs.
 fn configuration(folder: &Path, listen: &str) -> PathBuf {
@@ -106,6 +30,26 @@ role_account = [{{ address = "svc@example.com", password_file = "secret" }}]
     let file = folder.join("calbridge.toml");
     std::fs::write(&file, text).unwrap();
     file
+}
+
+#[test]
+fn check_sums_up_a_valid_configuration_and_listens_nowhere() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let folder = tempfile::tempdir().unwrap();
+    let file = configuration(folder.path(), &address);
+    let arguments = ["check", "--config", file.to_str().unwrap()];
+    let (status, lines) = Program::start(&arguments, Program::stdout).wait();
+    assert_eq!(status.code(), Some(0));
+    assert_eq!(
+        lines,
+        [
+            format!("listens on {address} as https://localhost/"),
+            "admits 1 network and 1 role account".to_owned(),
+            "endpoint hq: example.com (ews, https://127.0.0.1:1/EWS/Exchange.asmx)".to_owned(),
+            "configuration is valid".to_owned(),
+        ]
+    );
 }
 
 #[test]

@@ -1,0 +1,84 @@
+//! A started program: its lines as they come, and its exit status.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+/// A started program; killed, at the latest, when the test ends.
+pub(crate) struct Program {
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Program {
+    /// Reads its standard output, or its standard error, line by line.
+    pub(crate) fn start(arguments: &[&str], from: fn(&mut Child) -> Box<dyn Read + Send>) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_calbridge"))
+            .args(arguments)
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let reader = BufReader::new(from(&mut child));
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in reader.lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { child, lines }
+    }
+
+    pub(crate) fn stdout(child: &mut Child) -> Box<dyn Read + Send> {
+        Box::new(child.stdout.take().unwrap())
+    }
+
+    pub(crate) fn stderr(child: &mut Child) -> Box<dyn Read + Send> {
+        Box::new(child.stderr.take().unwrap())
+    }
+
+    /// All lines up to the first that has `text` in it.
+    pub(crate) fn lines_until(&self, text: &str) -> Vec<String> {
+        let mut seen = Vec::new();
+        loop {
+            match self.lines.recv_timeout(PATIENCE) {
+                Ok(line) => seen.push(line),
+                Err(error) => panic!("no {text:?} ({error}) in {seen:#?}"),
+            }
+            if seen.last().is_some_and(|line| line.contains(text)) {
+                return seen;
+            }
+        }
+    }
+
+    pub(crate) fn terminate(&mut self) -> ExitStatus {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success());
+        // The readers end with the process.
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.child.wait().unwrap()
+    }
+
+    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
+        let mut seen = Vec::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            seen.push(line);
+        }
+        (self.child.wait().unwrap(), seen)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
