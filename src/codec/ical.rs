@@ -13,7 +13,7 @@ mod status;
 mod vtimezone;
 mod zones;
 
-use calcard::icalendar::{ICalendar, ICalendarComponentType, ICalendarProperty};
+use calcard::icalendar::{ICalendar, ICalendarComponentType};
 use calcard::{Entry, Parser};
 use jiff::tz::TimeZone;
 
@@ -110,18 +110,26 @@ impl Calendar {
         if root.component_type != ICalendarComponentType::VCalendar {
             return Err(ReadError::NoCalendar);
         }
-        let x_property = |name: &str| {
-            root.property(&ICalendarProperty::Other(name.into()))
-                .and_then(entry::text)
-        };
         if self.name.is_none() {
-            self.name = x_property("X-WR-CALNAME").map(Into::into);
+            self.name = entry::x_property(root, "X-WR-CALNAME").map(Into::into);
         }
-        let mut zones = Zones::new(parsed, x_property("X-WR-TIMEZONE"), zone, budget);
+        let mut zones = Zones::new(
+            parsed,
+            entry::x_property(root, "X-WR-TIMEZONE"),
+            zone,
+            budget,
+        );
         let mut events = Vec::new();
         for component in entry::children(parsed, root) {
-            if component.component_type == ICalendarComponentType::VEvent {
-                events.push(event::read(parsed, component, &mut zones)?);
+            match component.component_type {
+                ICalendarComponentType::VEvent => {
+                    events.push(event::read(parsed, component, &mut zones)?);
+                }
+                // Busy time that we would not show; and outside of its range it says that nothing is known.
+                ICalendarComponentType::VFreebusy => {
+                    return Err(ReadError::Unsupported("VFREEBUSY"));
+                }
+                _ => {}
             }
         }
         self.series.extend(series::group(events)?);

@@ -287,3 +287,39 @@ async fn a_missing_folder_fails_the_whole_call() {
     let error = setting.files.free_busy(&ask, soon()).await.unwrap_err();
     assert!(matches!(error, EndpointError::Source(_)), "{error}");
 }
+
+#[tokio::test]
+async fn the_demo_calendars_are_all_read() {
+    let settings = CalendarFilesSettings {
+        directory: Path::new(env!("CARGO_MANIFEST_DIR")).join("config/demo/calendars"),
+        time_zone: TimeZone::get("Europe/Berlin").unwrap(),
+    };
+    let directory = settings.directory.clone();
+    let files = CalendarFiles::new(settings, Arc::new(FixedClock(at("2026-01-01T00:00Z"))));
+    let mailboxes: Vec<_> = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| address(path.file_stem().unwrap().to_str().unwrap()))
+        .collect();
+    assert!(mailboxes.len() >= 12);
+    // Weeks with and without a clock change.
+    for (from, to) in [
+        ("2026-03-23T00:00Z", "2026-04-06T00:00Z"),
+        ("2026-07-06T00:00Z", "2026-07-13T00:00Z"),
+        ("2030-10-21T00:00Z", "2030-11-04T00:00Z"),
+    ] {
+        let ask = Ask {
+            mailboxes: mailboxes.clone(),
+            window: TimeWindow::new(at(from), at(to)).unwrap(),
+        };
+        let answers = files.free_busy(&ask, soon()).await.unwrap();
+        let events: usize = answers
+            .iter()
+            .map(|(mailbox, outcome)| match outcome {
+                Ok(known) => known.events.len(),
+                Err(error) => panic!("{mailbox}: {error}"),
+            })
+            .sum();
+        assert!(events >= 20, "{events} events from {from}");
+    }
+}

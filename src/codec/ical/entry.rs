@@ -25,3 +25,12 @@ pub(super) fn text(entry: &ICalendarEntry) -> Option<String> {
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
 }
+
+/// The text of a property that calcard has no name for; names have no case.
+pub(super) fn x_property(component: &ICalendarComponent, name: &str) -> Option<String> {
+    component
+        .entries
+        .iter()
+        .find(|entry| entry.name.as_str().eq_ignore_ascii_case(name))
+        .and_then(text)
+}

@@ -19,13 +19,13 @@ use super::moment::{self, Moment};
 use super::{MAX_EVENTS, ReadError, TooManyEvents};
 
 /// Steps that one question (or the reading of one file) may take.
-const MAX_STEPS: u32 = 200_000;
+const MAX_STEPS: u32 = 500_000;
 /// The most times that one period of a rule (a year of a yearly rule) may hold.
 const MAX_PER_PERIOD: usize = 10_000;
 /// What the search for the first time of a rule that has none costs rrule.
 const BARREN_STEPS: u32 = 100_000;
 /// What one time costs where rrule counts through the seconds or minutes that a rule leaves out.
-const COUNTING_STEPS: u32 = 20;
+const COUNTING_STEPS: u32 = 100;
 
 /// Steps left.
 #[derive(Debug)]
@@ -270,9 +270,10 @@ fn is_plain(parsed: &ICalendarRecurrenceRule) -> bool {
 }
 
 fn steps(parsed: &ICalendarRecurrenceRule) -> u32 {
+    let filtered =
+        !(parsed.bysecond.is_empty() && parsed.byminute.is_empty() && parsed.byhour.is_empty());
     let counts = match parsed.freq {
-        ICalendarFrequency::Secondly => !parsed.bysecond.is_empty(),
-        ICalendarFrequency::Minutely => !parsed.byminute.is_empty(),
+        ICalendarFrequency::Secondly | ICalendarFrequency::Minutely => filtered,
         ICalendarFrequency::Hourly
         | ICalendarFrequency::Daily
         | ICalendarFrequency::Weekly

@@ -52,11 +52,7 @@ pub(super) fn is_private(component: &ICalendarComponent) -> bool {
 
 /// A word that is not known counts as busy.
 fn microsoft(component: &ICalendarComponent, name: &str) -> Option<BusyStatus> {
-    let entry = component
-        .entries
-        .iter()
-        .find(|entry| entry.name.as_str().eq_ignore_ascii_case(name))?;
-    let word = entry::text(entry)?.to_ascii_uppercase();
+    let word = entry::x_property(component, name)?.to_ascii_uppercase();
     Some(match word.as_str() {
         "FREE" => BusyStatus::Free,
         "TENTATIVE" => BusyStatus::Tentative,

@@ -233,5 +233,5 @@ fn several_calendars_a_bom_and_bare_line_feeds() {
     let both = ["03-10T09:00/03-10T09:00", "03-11T09:00/03-11T09:00"];
     check(&format!("\u{feff}{one}{two}"), &both);
     check(&format!("{one}\r\n\n{two}").replace("\r\n", "\n"), &both);
-    assert!(read(&calendar("X-WR-CALNAME:Anna\\, Berlin")).name() == Some("Anna, Berlin"));
+    assert!(read(&calendar("x-wr-calname:Anna\\, Berlin")).name() == Some("Anna, Berlin"));
 }
