@@ -56,7 +56,7 @@ bench-build:
 	@cargo test --locked --bench '*'
 
 doc:
-	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
+	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
 
 deny:
 	@cargo deny --locked check bans licenses sources

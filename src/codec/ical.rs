@@ -1,6 +1,6 @@
 //! iCalendar (RFC 5545) calendar files: the bytes of one file become a [`Calendar`], which lists its events in a window.
 //!
-//! calcard reads the components; what it would guess or drop is refused before ([`lines`]), because an event that is
+//! calcard reads the components; what it would guess or drop is refused before (`lines`), because an event that is
 //! lost on the way would be shown as free time. This file holds no file IO and no clock.
 
 mod entry;

@@ -1,6 +1,6 @@
 //! Sockets, TLS, the gate and the login: everything between a caller and a face.
 //!
-//! One connection's way: [`accept`] takes it, `proxy` reads who is behind a load balancer, `tls` and `conn` speak TLS
+//! One connection's way: `accept` takes it, `proxy` reads who is behind a load balancer, `tls` and `conn` speak TLS
 //! and HTTP on it. One request's way is the list in `pipeline`. No protocol of a face is known here.
 
 mod accept;

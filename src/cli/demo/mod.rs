@@ -37,7 +37,7 @@ pub(super) struct Demo {
     /// Folder of the development certificates, made where it is missing
     #[arg(long, value_name = "FOLDER", default_value = "certs")]
     certs: PathBuf,
-    /// Folder of iCalendar files, named <address>.ics [default: the calendars that are shipped]
+    /// Folder of iCalendar files, named `<address>.ics` [default: the calendars that are shipped]
     #[arg(long, value_name = "FOLDER")]
     calendars: Option<PathBuf>,
     /// The gateway's password, for scripts [default: a new one each time]

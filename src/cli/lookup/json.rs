@@ -1,7 +1,7 @@
 //! The answer of `calbridge lookup --json`.
 //!
 //! One object: `window` with `start` and `end`, and `mailboxes` in the order asked. Each mailbox has its `address` and
-//! either `error` (`code`, one of the labels of [`MailboxError`](crate::domain::MailboxError), and `text`) or `events`,
+//! either `error` (`code`, one of the labels of [`MailboxError`], and `text`) or `events`,
 //! sorted by start. Each event has `start`, `end` and `status` (free, working-elsewhere, tentative, busy, out-of-office,
 //! no-data), and where they are known and may be told `subject`, `location` and `private`. A source that tells no single
 //! events (`"detail": "digits-only"`) gives runs of equal half hours or so as events. All times are RFC 3339 in UTC.
