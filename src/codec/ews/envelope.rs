@@ -48,7 +48,6 @@ pub fn read(body: &[u8]) -> Result<Request, Fault> {
         Cursor::lenient(valid, Caps::REQUEST)
             .error_at(valid.len(), "Invalid character in the given encoding.")
     })?;
-    let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
     let mut cursor = Cursor::strict(text, Caps::REQUEST)?;
     let root = cursor.root()?;
     if !root.is(Ns::Soap, "Envelope") {

@@ -60,14 +60,13 @@ enum Token<'a> {
 impl<'a> Cursor<'a> {
     /// For documents of callers: schema order, known namespaces, no surprises.
     pub fn strict(text: &'a str, caps: Caps) -> Result<Self, DecodeError> {
-        if let Some((offset, code)) = forbidden_character(text) {
-            let violation = format!("'', hexadecimal value 0x{code:02X}, is an invalid character.");
-            return Err(DecodeError::at(text, offset, violation));
+        let mut cursor = Self::lenient(text, caps);
+        if let Some((offset, code)) = forbidden_character(cursor.text) {
+            return Err(cursor.error_at(offset, invalid_character(code)));
         }
-        Ok(Self {
-            resolver: Some(NamespaceResolver::default()),
-            ..Self::lenient(text, caps)
-        })
+        cursor.resolver = Some(NamespaceResolver::default());
+        cursor.reader.config_mut().check_comments = true;
+        Ok(cursor)
     }
 
     /// For documents of upstreams: local names only.
@@ -294,11 +293,12 @@ impl<'a> Cursor<'a> {
 
     fn reference(&self, reference: &BytesRef<'a>) -> Result<Cow<'a, str>, DecodeError> {
         if reference.is_char_ref() {
-            return match reference.resolve_char_ref() {
-                Ok(Some(character)) if is_allowed(character) => {
-                    Ok(Cow::Owned(character.to_string()))
-                }
-                _ => Err(self.error("'', a character reference to an invalid character.")),
+            return match referred(reference) {
+                Some(code) => match char::from_u32(code).filter(|&c| is_allowed(c)) {
+                    Some(character) => Ok(Cow::Owned(character.to_string())),
+                    None => Err(self.error(invalid_character(code))),
+                },
+                None => Err(self.error("Invalid syntax for a character reference.")),
             };
         }
         match quick_xml::escape::resolve_predefined_entity(&reference.xml10_content()) {
@@ -320,6 +320,26 @@ impl<'a> Cursor<'a> {
             Err(self.error("The encoding in the declaration does not match the document."))
         }
     }
+}
+
+/// The number of `#65` or `#x41`, whether or not there is such a character.
+fn referred(reference: &str) -> Option<u32> {
+    let number = reference.strip_prefix('#')?;
+    let (digits, radix) = match number.strip_prefix('x') {
+        Some(digits) => (digits, 16),
+        None => (number, 10),
+    };
+    // `from_str_radix` would take a sign.
+    if digits.chars().all(|digit| digit.is_digit(radix)) {
+        u32::from_str_radix(digits, radix).ok()
+    } else {
+        None
+    }
+}
+
+/// As .NET words it; the character itself cannot be told.
+fn invalid_character(code: u32) -> String {
+    format!("'', hexadecimal value 0x{code:02X}, is an invalid character.")
 }
 
 fn ns_of(resolved: &ResolveResult<'_>) -> Ns {
