@@ -64,7 +64,7 @@ impl Default for CacheSettings {
             lifetimes: CacheLifetimes::default(),
             widen: Widen::Week,
             max_bytes: 1 << 30,
-            location_for: Duration::from_secs(3600),
+            location_for: Duration::from_hours(1),
         }
     }
 }
@@ -72,11 +72,11 @@ impl Default for CacheSettings {
 impl Default for CacheLifetimes {
     fn default() -> Self {
         Self {
-            fresh_for: Duration::from_secs(60),
-            stale_while_revalidate: Duration::from_secs(60),
-            stale_if_error: Duration::from_secs(15 * 60),
-            unknown_for: Duration::from_secs(60),
-            refused_for: Duration::from_secs(60),
+            fresh_for: Duration::from_mins(1),
+            stale_while_revalidate: Duration::from_mins(1),
+            stale_if_error: Duration::from_mins(15),
+            unknown_for: Duration::from_mins(1),
+            refused_for: Duration::from_mins(1),
             outage_for: Duration::from_secs(5),
         }
     }

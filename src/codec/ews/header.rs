@@ -54,7 +54,7 @@ impl Header {
         while let Some(element) = cursor.child()? {
             let local = element.local();
             if element.ns != Ns::Types {
-                header.skip_unknown(cursor, &element)?;
+                skip_unknown(cursor, &element)?;
                 continue;
             }
             if seen.iter().any(|name| name == local) {
@@ -71,22 +71,18 @@ impl Header {
                 }
                 "MailboxCulture" | "DateTimePrecision" => cursor.skip()?,
                 privileged if PRIVILEGED.contains(&privileged) => return Err(Fault::AccessDenied),
-                _ => header.skip_unknown(cursor, &element)?,
+                _ => skip_unknown(cursor, &element)?,
             }
         }
         Ok(header)
     }
+}
 
-    fn skip_unknown<'a>(
-        &self,
-        cursor: &mut Cursor<'a>,
-        element: &Element<'a>,
-    ) -> Result<(), Fault> {
-        if cursor.soap_flag(element, "mustUnderstand") {
-            return Err(Fault::MustUnderstand);
-        }
-        Ok(cursor.skip()?)
+fn skip_unknown<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<(), Fault> {
+    if cursor.soap_flag(element, "mustUnderstand") {
+        return Err(Fault::MustUnderstand);
     }
+    Ok(cursor.skip()?)
 }
 
 fn read_version<'a>(

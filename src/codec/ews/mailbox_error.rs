@@ -8,84 +8,75 @@ struct Told {
     code: &'static str,
     exception: &'static str,
     number: Option<&'static str>,
-    text: &'static str,
 }
 
 fn told(error: MailboxError) -> Told {
-    let told = |code, exception, number, text| Told {
-        code,
-        exception,
-        number,
-        text,
-    };
-    match error {
-        MailboxError::InvalidAddress => told(
+    let (code, exception, number) = match error {
+        MailboxError::InvalidAddress => (
             "ErrorInvalidSmtpAddress",
             "InvalidSmtpAddressException",
             Some("5035"),
-            "The e-mail address is not a valid SMTP address.",
         ),
-        MailboxError::NotFound => told(
+        MailboxError::NotFound => (
             "ErrorMailRecipientNotFound",
             "MailRecipientNotFoundException",
             Some("5009"),
-            "Unable to resolve e-mail address to a mailbox.",
         ),
-        MailboxError::NoAccess => told(
+        MailboxError::NoAccess => (
             "ErrorNoFreeBusyAccess",
             "NoFreeBusyAccessException",
             Some("5037"),
-            "The caller does not have access to free/busy data.",
         ),
-        MailboxError::Timeout => told(
-            "ErrorTimeoutExpired",
-            "TimeoutExpiredException",
-            None,
-            "The calendar server did not answer in time.",
-        ),
-        MailboxError::Throttled => told(
-            "ErrorServerBusy",
-            "ServerBusyException",
-            None,
-            "The server cannot service this request right now. Try again later.",
-        ),
-        MailboxError::EndpointFailed => told(
+        MailboxError::Timeout => ("ErrorTimeoutExpired", "TimeoutExpiredException", None),
+        MailboxError::Throttled => ("ErrorServerBusy", "ServerBusyException", None),
+        MailboxError::EndpointFailed => (
             "ErrorProxyRequestProcessingFailed",
             "ProxyWebRequestProcessingException",
             Some("5016"),
-            "The calendar server could not be asked.",
         ),
         MailboxError::MailboxUnavailable
         | MailboxError::NoCalendar
         | MailboxError::GenerationFailed
-        | MailboxError::TooManyEvents => told(
+        | MailboxError::TooManyEvents => (
             "ErrorFreeBusyGenerationFailed",
             "FreeBusyGenerationFailedException",
             None,
-            reason(error),
         ),
-        MailboxError::ListTooLong => told(
+        MailboxError::ListTooLong => (
             "ErrorFreeBusyDLLimitReached",
             "FreeBusyDLLimitReachedException",
             None,
-            "The distribution list has too many members.",
         ),
-        MailboxError::Loop => told(
+        MailboxError::Loop => (
             "ErrorProxyRequestNotAllowed",
             "ProxyRequestNotAllowedException",
             None,
-            "The request came back to the server that proxied it.",
         ),
+    };
+    Told {
+        code,
+        exception,
+        number,
     }
 }
 
-/// The text of those that share one code.
-fn reason(error: MailboxError) -> &'static str {
+/// The sentence for the person in front of the caller. Names no address, account or server.
+fn text(error: MailboxError) -> &'static str {
     match error {
+        MailboxError::InvalidAddress => "The e-mail address is not a valid SMTP address.",
+        MailboxError::NotFound => "Unable to resolve e-mail address to a mailbox.",
+        MailboxError::NoAccess => "The caller does not have access to free/busy data.",
+        MailboxError::Timeout => "The calendar server did not answer in time.",
+        MailboxError::Throttled => {
+            "The server cannot service this request right now. Try again later."
+        }
+        MailboxError::EndpointFailed => "The calendar server could not be asked.",
         MailboxError::MailboxUnavailable => "The mailbox is temporarily unavailable.",
         MailboxError::NoCalendar => "The mailbox has no calendar.",
+        MailboxError::GenerationFailed => "Free/busy data could not be generated.",
         MailboxError::TooManyEvents => "The mailbox has too many events in this window.",
-        _ => "Free/busy data could not be generated.",
+        MailboxError::ListTooLong => "The distribution list has too many members.",
+        MailboxError::Loop => "The request came back to the server that proxied it.",
     }
 }
 
@@ -99,7 +90,7 @@ pub fn code(error: MailboxError) -> &'static str {
 pub(super) fn write(w: &mut XmlWriter, error: MailboxError) {
     let told = told(error);
     w.raw(r#"<ResponseMessage ResponseClass="Error"><MessageText>"#)
-        .raw(told.text);
+        .raw(text(error));
     w.raw("</MessageText><ResponseCode>").raw(told.code);
     w.raw("</ResponseCode><DescriptiveLinkKey>0</DescriptiveLinkKey><MessageXml>");
     w.raw(r#"<ExceptionType xmlns="http://schemas.microsoft.com/exchange/services/2006/errors">Microsoft.Exchange.InfoWorker.Common.Availability."#);

@@ -37,7 +37,7 @@ fn read_period(cursor: &mut Cursor<'_>) -> Result<Option<WorkingPeriod>, DecodeE
         match element.local() {
             "DayOfWeek" => days = text.split_ascii_whitespace().map(parse_day).collect(),
             "StartTimeInMinutes" => {
-                start = text.trim().parse().ok().filter(|&minute| minute <= 1440)
+                start = text.trim().parse().ok().filter(|&minute| minute <= 1440);
             }
             "EndTimeInMinutes" => end = text.trim().parse().ok().filter(|&minute| minute <= 1440),
             _ => {}

@@ -7,16 +7,24 @@ use super::{Cursor, DecodeError, Element, Ns};
 /// the schema allows; [`Sequence::end`] refuses what is left.
 pub struct Sequence<'a> {
     parent: Option<Name>,
-    held: Option<Option<Element<'a>>>,
+    held: Held<'a>,
     /// What could have stood where the held child stands.
     expected: Vec<(Ns, &'static str)>,
+}
+
+/// What was read of the cursor and not yet taken.
+enum Held<'a> {
+    Nothing,
+    Child(Element<'a>),
+    /// The parent has no further child.
+    End,
 }
 
 impl<'a> Sequence<'a> {
     pub fn of(cursor: &Cursor<'a>) -> Self {
         Self {
             parent: cursor.current(),
-            held: None,
+            held: Held::Nothing,
             expected: Vec::new(),
         }
     }
@@ -28,17 +36,13 @@ impl<'a> Sequence<'a> {
         ns: Ns,
         local: &'static str,
     ) -> Result<Option<Element<'a>>, DecodeError> {
-        let held = match self.held.take() {
-            Some(held) => held,
-            None => cursor.child()?,
-        };
-        match held {
-            Some(element) if element.is(ns, local) => {
+        match self.next(cursor)? {
+            Held::Child(element) if element.is(ns, local) => {
                 self.expected.clear();
                 Ok(Some(element))
             }
             other => {
-                self.held = Some(other);
+                self.held = other;
                 self.expected.push((ns, local));
                 Ok(None)
             }
@@ -60,16 +64,18 @@ impl<'a> Sequence<'a> {
 
     /// Nothing may follow.
     pub fn end(mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
-        let held = match self.held.take() {
-            Some(held) => held,
-            None => cursor.child()?,
-        };
-        match held {
-            None => Ok(()),
-            Some(element) => {
-                self.held = Some(Some(element));
-                Err(self.violation(cursor))
-            }
+        self.held = self.next(cursor)?;
+        match self.held {
+            Held::Nothing | Held::End => Ok(()),
+            Held::Child(_) => Err(self.violation(cursor)),
+        }
+    }
+
+    /// What was held back, else what the cursor finds next: never [`Held::Nothing`].
+    fn next(&mut self, cursor: &mut Cursor<'a>) -> Result<Held<'a>, DecodeError> {
+        match std::mem::replace(&mut self.held, Held::Nothing) {
+            Held::Nothing => Ok(cursor.child()?.map_or(Held::End, Held::Child)),
+            held => Ok(held),
         }
     }
 
@@ -80,7 +86,7 @@ impl<'a> Sequence<'a> {
         };
         let expected = self.expected_text();
         match &self.held {
-            Some(Some(child)) => cursor.error_at(
+            Held::Child(child) => cursor.error_at(
                 child.at,
                 format!(
                     "The element '{parent}' in namespace '{ns}' has invalid child element '{}' in namespace '{}'.{expected}",
@@ -88,7 +94,7 @@ impl<'a> Sequence<'a> {
                     child.ns.uri()
                 ),
             ),
-            _ => cursor.error(format!("The element '{parent}' in namespace '{ns}' has incomplete content.{expected}")),
+            Held::Nothing | Held::End => cursor.error(format!("The element '{parent}' in namespace '{ns}' has incomplete content.{expected}")),
         }
     }
 

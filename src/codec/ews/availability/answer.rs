@@ -134,9 +134,8 @@ impl FreeBusyPart<'_> {
 
     fn busy_type(&self, status: BusyStatus) -> &'static str {
         match status {
-            BusyStatus::Free => "Free",
             BusyStatus::WorkingElsewhere if self.working_elsewhere => "WorkingElsewhere",
-            BusyStatus::WorkingElsewhere => "Free",
+            BusyStatus::Free | BusyStatus::WorkingElsewhere => "Free",
             BusyStatus::Tentative => "Tentative",
             BusyStatus::Busy => "Busy",
             BusyStatus::OutOfOffice => "OOF",

@@ -183,7 +183,7 @@ fn read_values(cursor: &mut Cursor<'_>, message: &mut Message) -> Result<(), Dec
         let text = cursor.text()?;
         match name.as_str() {
             "BackOffMilliseconds" => {
-                message.back_off = text.trim().parse().ok().map(Duration::from_millis)
+                message.back_off = text.trim().parse().ok().map(Duration::from_millis);
             }
             "InnerErrorResponseCode" => message.inner_code = Some(text.trim().to_owned()),
             _ => {}
