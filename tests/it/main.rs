@@ -6,9 +6,11 @@
 )]
 
 mod command_line;
+mod concurrency;
 mod corpus;
 mod decoders;
 mod demo;
+mod drain;
 mod edge_cases;
 mod ews_backend;
 mod gateway_world;

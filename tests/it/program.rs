@@ -59,9 +59,19 @@ impl Program {
     }
 
     pub(crate) fn terminate(&mut self) -> ExitStatus {
+        self.ask_to_stop();
+        self.stopped()
+    }
+
+    /// Sends SIGTERM and does not wait.
+    pub(crate) fn ask_to_stop(&self) {
         let id = self.child.id().to_string();
         let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
         assert!(sent.success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn stopped(&mut self) -> ExitStatus {
         // The readers end with the process.
         while self.lines.recv_timeout(PATIENCE).is_ok() {}
         self.child.wait().unwrap()

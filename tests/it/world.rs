@@ -271,6 +271,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Raw<S> {
         self.answer_to("POST").await
     }
 
+    /// The next answer, or nothing where the connection ends without a byte of one.
+    pub(crate) async fn answer_unless_closed(&mut self) -> Option<Answer> {
+        if self.read.is_empty() && self.fill().await == 0 {
+            return None;
+        }
+        Some(self.answer().await)
+    }
+
     /// The next answer to a request with this method.
     pub(crate) async fn answer_to(&mut self, method: &str) -> Answer {
         let head = self.take_until(b"\r\n\r\n").await;
