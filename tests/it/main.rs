@@ -11,6 +11,7 @@ mod corpus;
 mod decoders;
 mod demo;
 mod drain;
+mod documents;
 mod edge_cases;
 mod ews_backend;
 mod gateway_world;
