@@ -9,6 +9,7 @@ mod header;
 mod http;
 mod mailboxes;
 mod options;
+mod schema;
 mod window;
 mod xml;
 mod zone;

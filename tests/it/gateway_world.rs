@@ -147,11 +147,9 @@ pub(crate) fn busy(start: &str, end: &str) -> CalendarEvent {
     event(start, end, BusyStatus::Busy)
 }
 
-pub(crate) fn with_details(event: CalendarEvent, details: EventDetails) -> CalendarEvent {
-    CalendarEvent {
-        details: Some(Arc::new(details)),
-        ..event
-    }
+pub(crate) fn with_details(mut event: CalendarEvent, details: EventDetails) -> CalendarEvent {
+    event.details = Some(Arc::new(details));
+    event
 }
 
 /// An endpoint that gets `timeout` for each question.

@@ -298,7 +298,7 @@ async fn thirty_at_once_are_answered_and_one_too_many_is_told_to_wait() {
     let patience = Duration::from_secs(20);
     let endpoints = vec![endpoint("memory", &["example.com"], backend, patience)];
     let server = gateway(endpoints, SharingSettings::default(), |s| {
-        s.limits.max_in_flight = 30
+        s.limits.max_in_flight = 30;
     })
     .await;
     let mut connections = Vec::new();

@@ -268,7 +268,7 @@ async fn rules_of_either_hemisphere_and_of_one_year() {
     edge.backend.put(
         "far@example.com",
         vec![
-            busy("2026-01-14T22:00", "2026-01-14T23:00"),
+            busy("2026-01-14T21:30", "2026-01-14T22:30"),
             busy("2026-07-14T23:00", "2026-07-15T00:00"),
             busy("2026-09-15T09:00", "2026-09-15T10:00"),
         ],
@@ -281,44 +281,18 @@ async fn rules_of_either_hemisphere_and_of_one_year() {
     );
     // Summer from the first Sunday of September (the sixth) to the last one (the twenty-seventh).
     let one_month = zone(-60, "0 03:00:00 5 9 Sunday", "-60 02:00:00 1 9 Sunday");
-    for (row, zone, day, listed) in [
-        (
-            "53 southern summer",
-            &sydney,
-            "2026-01-15",
-            "09:00:00 2026-01-15T10:00:00",
-        ),
-        (
-            "53 southern winter",
-            &sydney,
-            "2026-07-15",
-            "09:00:00 2026-07-15T10:00:00",
-        ),
-        (
-            "53 one year",
-            &one_year,
-            "2026-09-15",
-            "11:00:00 2026-09-15T12:00:00",
-        ),
-        (
-            "53 one year, winter",
-            &one_year,
-            "2026-01-14",
-            "23:00:00 2026-01-15T00:00:00",
-        ),
-        (
-            "53 one month",
-            &one_month,
-            "2026-09-15",
-            "11:00:00 2026-09-15T12:00:00",
-        ),
-        (
-            "53 one month, outside",
-            &one_month,
-            "2026-07-15",
-            "00:00:00 2026-07-15T01:00:00",
-        ),
+    for (row, zone, expect) in [
+        ("53 southern summer", &sydney, "2026-01-15 08:30 09:30"),
+        ("53 southern winter", &sydney, "2026-07-15 09:00 10:00"),
+        ("53 one year", &one_year, "2026-09-15 11:00 12:00"),
+        ("53 its winter", &one_year, "2026-01-14 22:30 23:30"),
+        ("53 one month", &one_month, "2026-09-15 11:00 12:00"),
+        ("53 outside of it", &one_month, "2026-07-15 00:00 01:00"),
     ] {
+        let words: Vec<&str> = expect.split(' ').collect();
+        let [day, from, to] = words[..] else {
+            panic!("{expect}")
+        };
         let question = Question {
             zone,
             mailboxes: "far@example.com",
@@ -326,7 +300,7 @@ async fn rules_of_either_hemisphere_and_of_one_year() {
             end: &format!("{day}T24:00:00"),
             ..ask()
         };
-        let event = format!("{day}T{listed} Busy");
+        let event = format!("{day}T{from}:00 {day}T{to}:00 Busy");
         edge.check(row, question.xml(), Events(&[&event])).await;
     }
 }
