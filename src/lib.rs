@@ -10,6 +10,7 @@ pub mod config;
 pub mod domain;
 pub mod face;
 pub mod gateway;
+pub mod metrics;
 pub mod server;
 pub mod service;
 pub mod telemetry;

@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[(&str, &[&str])] = &[
     ("domain", &[]),
     ("codec", &["domain"]),
-    ("backend", &["domain", "codec"]),
-    ("service", &["domain", "backend"]),
-    ("face", &["domain", "codec", "service"]),
-    ("server", &["domain", "face"]),
+    ("metrics", &[]),
+    ("backend", &["domain", "codec", "metrics"]),
+    ("service", &["domain", "backend", "metrics"]),
+    ("face", &["domain", "codec", "service", "metrics"]),
+    ("server", &["domain", "service", "face", "metrics"]),
     (
         "config",
         &["domain", "backend", "service", "face", "server"],
@@ -18,7 +19,9 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("telemetry", &[]),
     (
         "gateway",
-        &["domain", "backend", "service", "face", "server", "config"],
+        &[
+            "domain", "metrics", "backend", "service", "face", "server", "config",
+        ],
     ),
     (
         "cli",

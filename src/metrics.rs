@@ -1,0 +1,207 @@
+//! What the gateway counts, for Prometheus. Every family is made here and stands in `docs/metrics.md`; nothing here
+//! knows what is counted, reads a clock or opens a socket.
+//!
+//! Labels are words of [`labels`] and the names of configured endpoints, so the number of series is bounded by the
+//! configuration. Who asks, and for whom, is never a label. Each instance has a registry of its own.
+
+mod endpoint;
+mod family;
+pub mod labels;
+mod requests;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
+
+pub use self::endpoint::EndpointMetrics;
+pub use self::labels::{BreakerState, CacheResult};
+
+use self::endpoint::EndpointFamilies;
+use self::family::Families;
+use self::requests::Requests;
+
+/// The media type of [`Metrics::render`].
+pub const TEXT_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// All that one gateway counts. Counters stand at zero from the start.
+pub struct Metrics {
+    registry: Registry,
+    requests: Requests,
+    in_flight: IntGauge,
+    refused_addresses: IntCounter,
+    login_failures: IntCounter,
+    connections: IntGauge,
+    connections_opened: IntCounter,
+    cache_entries: IntGauge,
+    cache_bytes: IntGauge,
+    endpoints: HashMap<Box<str>, EndpointMetrics>,
+    /// For mailboxes that live at no endpoint.
+    nowhere: EndpointMetrics,
+}
+
+/// One request that is being answered; it counts until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(IntGauge);
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+impl Metrics {
+    pub fn new<N: AsRef<str>>(endpoint_names: &[N]) -> Self {
+        let registry = family::registry();
+        let families = Families::new(&registry);
+        let per_endpoint = EndpointFamilies::new(&families);
+        let endpoints = endpoint_names
+            .iter()
+            .map(AsRef::as_ref)
+            .map(|name| (name.into(), EndpointMetrics::new(&per_endpoint, name)))
+            .collect();
+        let nowhere = EndpointMetrics::nowhere(&per_endpoint);
+        build_info(&families);
+        Self {
+            requests: Requests::new(&families),
+            in_flight: families.gauge("requests_in_flight", "Requests that are being answered now."),
+            refused_addresses: families.counter(
+                "allowlist_refusals_total",
+                "Connections and requests refused because access.allow does not have their address.",
+            ),
+            login_failures: families.counter(
+                "login_failures_total",
+                "Requests with a credential that was wrong.",
+            ),
+            connections: families.gauge("connections", "Connections of callers that are open now."),
+            connections_opened: families.counter(
+                "connections_opened_total",
+                "Connections of callers that were taken.",
+            ),
+            cache_entries: families.gauge("cache_entries", "Mailboxes held in the cache."),
+            cache_bytes: families.gauge("cache_bytes", "Bytes that the cached mailboxes take."),
+            endpoints,
+            nowhere,
+            registry,
+        }
+    }
+
+    /// The counters of one endpoint, resolved once. For a name that was not given to [`Metrics::new`], those of
+    /// mailboxes without an endpoint.
+    pub fn endpoint(&self, name: &str) -> EndpointMetrics {
+        self.of(name).clone()
+    }
+
+    /// A request that was answered. `outcome` is one of [`labels::REQUEST_OUTCOMES`], `face` and `operation` are a pair
+    /// of [`labels::OPERATIONS`]; anything else is counted as `other`.
+    pub fn request(
+        &self,
+        face: &'static str,
+        operation: &'static str,
+        outcome: &'static str,
+        elapsed: Duration,
+    ) {
+        self.requests.count(face, operation, outcome, elapsed);
+    }
+
+    /// Counts a request as in flight until the guard is dropped.
+    #[must_use]
+    pub fn in_flight(&self) -> InFlight {
+        self.in_flight.inc();
+        InFlight(self.in_flight.clone())
+    }
+
+    /// A connection or request refused for its address.
+    pub fn denied(&self) {
+        self.refused_addresses.inc();
+    }
+
+    /// A request with a wrong credential.
+    pub fn login_failed(&self) {
+        self.login_failures.inc();
+    }
+
+    /// Connections opened (above zero) or closed (below).
+    pub fn connections(&self, delta: i64) {
+        self.connections.add(delta);
+        self.connections_opened
+            .inc_by(u64::try_from(delta).unwrap_or(0));
+    }
+
+    /// What the cache holds now.
+    pub fn cache_size(&self, entries: u64, bytes: u64) {
+        self.cache_entries.set(entries as i64);
+        self.cache_bytes.set(bytes as i64);
+    }
+
+    /// See [`EndpointMetrics::mailbox_lookup`].
+    pub fn mailbox_lookup(&self, endpoint: &str, result: &'static str) {
+        self.of(endpoint).mailbox_lookup(result);
+    }
+
+    /// See [`EndpointMetrics::cache_lookup`].
+    pub fn cache_lookup(&self, endpoint: &str, result: CacheResult) {
+        self.of(endpoint).cache_lookup(result);
+    }
+
+    /// See [`EndpointMetrics::upstream_call`].
+    pub fn upstream_call(&self, endpoint: &str, outcome: &'static str, elapsed: Duration) {
+        self.of(endpoint).upstream_call(outcome, elapsed);
+    }
+
+    /// See [`EndpointMetrics::batch_size`].
+    pub fn batch_size(&self, endpoint: &str, mailboxes: usize) {
+        self.of(endpoint).batch_size(mailboxes);
+    }
+
+    /// See [`EndpointMetrics::throttled`].
+    pub fn throttled(&self, endpoint: &str) {
+        self.of(endpoint).throttled();
+    }
+
+    /// See [`EndpointMetrics::retried`].
+    pub fn retried(&self, endpoint: &str) {
+        self.of(endpoint).retried();
+    }
+
+    /// See [`EndpointMetrics::hedged`].
+    pub fn hedged(&self, endpoint: &str) {
+        self.of(endpoint).hedged();
+    }
+
+    /// See [`EndpointMetrics::breaker`].
+    pub fn breaker(&self, endpoint: &str, state: BreakerState) {
+        self.of(endpoint).breaker(state);
+    }
+
+    /// See [`EndpointMetrics::role_accounts`].
+    pub fn role_accounts(&self, endpoint: &str, ready: usize, resting: usize, quarantined: usize) {
+        self.of(endpoint).role_accounts(ready, resting, quarantined);
+    }
+
+    /// Everything in Prometheus' text format, [`TEXT_FORMAT`].
+    pub fn render(&self) -> String {
+        // It writes to memory and every family has a name and a series: nothing is left that could fail.
+        TextEncoder::new()
+            .encode_to_string(&self.registry.gather())
+            .unwrap_or_default()
+    }
+
+    fn of(&self, endpoint: &str) -> &EndpointMetrics {
+        self.endpoints.get(endpoint).unwrap_or(&self.nowhere)
+    }
+}
+
+fn build_info(families: &Families<'_>) {
+    families
+        .gauges(
+            "build_info",
+            "Always 1; the label says which version runs.",
+            &["version"],
+        )
+        .with_label_values(&[env!("CARGO_PKG_VERSION")])
+        .set(1);
+}
+
+#[cfg(test)]
+mod tests;
