@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use calbridge::backend::endpoint::{Endpoint, Guard};
+use calbridge::backend::instance::Instance;
 use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::busy::slots;
 use calbridge::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail, FreeBusy,
-    MailDomain, Outcome, SmtpAddress, TimeWindow,
+    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail,
+    FixedClock, FreeBusy, MailDomain, Outcome, SmtpAddress, TimeWindow,
 };
 use calbridge::service::Availability;
 use calbridge::service::settings::SharingSettings;
@@ -100,9 +101,17 @@ fn questions(c: &mut Criterion) {
         timeout: Duration::from_secs(5),
         max_concurrency: 4,
         limits: Memory(calendar(0)).limits(),
+        ..Guard::default()
     };
+    let instance = Instance::new(Arc::new(FixedClock(window().start())));
     let domains = vec![MailDomain::parse("example.com").unwrap()];
-    let endpoint = Endpoint::new("memory", domains, guard, Arc::new(Memory(calendar(0))));
+    let endpoint = Endpoint::new(
+        "memory",
+        domains,
+        guard,
+        Arc::new(Memory(calendar(0))),
+        &instance,
+    );
     let service = Availability::new(vec![Arc::new(endpoint)], SharingSettings::default());
     let caller = Arc::new(Caller {
         account: SmtpAddress::parse("role@example.com").unwrap(),

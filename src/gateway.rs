@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::build;
+use crate::backend::instance::Instance;
 use crate::backend::settings::EndpointSettings;
 use crate::config::Config;
 use crate::domain::Clock;
@@ -77,9 +78,10 @@ pub fn availability(
     sharing: SharingSettings,
     clock: &Arc<dyn Clock>,
 ) -> Result<Availability, build::BuildError> {
+    let instance = Instance::new(Arc::clone(clock));
     let endpoints = endpoints
         .into_iter()
-        .map(|settings| build::endpoint(settings, Arc::clone(clock)).map(Arc::new))
+        .map(|settings| build::endpoint(settings, &instance).map(Arc::new))
         .collect::<Result<_, _>>()?;
     Ok(Availability::new(endpoints, sharing))
 }

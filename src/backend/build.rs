@@ -8,8 +8,9 @@ use super::Backend;
 use super::calendar_files::CalendarFiles;
 use super::endpoint::{Endpoint, Guard};
 use super::ews::Ews;
+use super::instance::Instance;
 use super::settings::{BackendSettings, EndpointSettings};
-use crate::domain::{Clock, SmtpAddress};
+use crate::domain::SmtpAddress;
 
 /// Why an endpoint cannot be built.
 #[derive(Debug, thiserror::Error)]
@@ -38,9 +39,9 @@ pub enum BuildProblem {
 }
 
 /// The endpoint that `settings` describe.
-pub fn endpoint(settings: EndpointSettings, clock: Arc<dyn Clock>) -> Result<Endpoint, BuildError> {
+pub fn endpoint(settings: EndpointSettings, instance: &Instance) -> Result<Endpoint, BuildError> {
     let guard = Guard::from(&settings);
-    let backend = backend(settings.kind, clock).map_err(|problem| BuildError {
+    let backend = backend(settings.kind, instance).map_err(|problem| BuildError {
         endpoint: settings.name.clone(),
         problem,
     })?;
@@ -49,12 +50,15 @@ pub fn endpoint(settings: EndpointSettings, clock: Arc<dyn Clock>) -> Result<End
         settings.domains,
         guard,
         backend,
+        instance,
     ))
 }
 
-fn backend(kind: BackendSettings, clock: Arc<dyn Clock>) -> Result<Arc<dyn Backend>, BuildProblem> {
+fn backend(kind: BackendSettings, instance: &Instance) -> Result<Arc<dyn Backend>, BuildProblem> {
     Ok(match kind {
-        BackendSettings::Ews(settings) => Arc::new(Ews::new(settings, clock)?),
-        BackendSettings::CalendarFiles(settings) => Arc::new(CalendarFiles::new(settings, clock)),
+        BackendSettings::Ews(settings) => Arc::new(Ews::new(settings, instance)?),
+        BackendSettings::CalendarFiles(settings) => {
+            Arc::new(CalendarFiles::new(settings, Arc::clone(&instance.clock)))
+        }
     })
 }

@@ -106,6 +106,7 @@ impl Backend for CalendarFiles {
         ask: &Ask,
         deadline: Instant,
     ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        ask.trail.called(None);
         let listing = by(deadline, self.list()).await?;
         let asked = ask.mailboxes.clone().into_iter().map(|mailbox| {
             let listing = &listing;

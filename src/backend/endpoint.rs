@@ -13,9 +13,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tracing::{Instrument, Span, warn, warn_span};
 
+use super::instance::Instance;
 use super::settings::EndpointSettings;
-use super::{Ask, Backend, EndpointError, Limits};
-use crate::domain::{MailDomain, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use super::{Ask, Backend, EndpointError, Limits, Trail};
+use crate::domain::{MailDomain, MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
 
 /// A named source of calendars for some mail domains.
 pub struct Endpoint {
@@ -24,6 +25,7 @@ pub struct Endpoint {
     backend: Arc<dyn Backend>,
     guard: Guard,
     permits: Semaphore,
+    instance: Instance,
 }
 
 /// The bounds within which an endpoint is asked.
@@ -35,6 +37,22 @@ pub struct Guard {
     pub max_concurrency: usize,
     /// Where the backend's own limits are lower, those hold.
     pub limits: Limits,
+    /// A call that takes longer is made a second time by another role account.
+    pub hedge_after: Option<Duration>,
+    /// How long the breaker stays open at first.
+    pub probe_interval: Duration,
+}
+
+impl Default for Guard {
+    fn default() -> Self {
+        Self {
+            timeout: Duration::from_secs(20),
+            max_concurrency: 4,
+            limits: Limits::default(),
+            hedge_after: None,
+            probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
+        }
+    }
 }
 
 impl From<&EndpointSettings> for Guard {
@@ -43,8 +61,22 @@ impl From<&EndpointSettings> for Guard {
             timeout: settings.timeout,
             max_concurrency: settings.max_concurrency,
             limits: settings.limits,
+            hedge_after: settings.hedge_after,
+            probe_interval: settings.probe_interval,
         }
     }
+}
+
+/// What an endpoint said, and how it came to say it.
+#[derive(Debug, Clone)]
+pub struct Asked {
+    /// One for every mailbox asked.
+    pub outcomes: BTreeMap<SmtpAddress, Outcome>,
+    /// Calls to the source that it took; none where the endpoint refused to ask.
+    pub calls: u32,
+    /// The role accounts that made them, in the order of first use.
+    pub accounts: Vec<SmtpAddress>,
+    pub took: Duration,
 }
 
 impl Endpoint {
@@ -53,6 +85,7 @@ impl Endpoint {
         domains: Vec<MailDomain>,
         guard: Guard,
         backend: Arc<dyn Backend>,
+        instance: &Instance,
     ) -> Self {
         let own = backend.limits();
         let limits = Limits {
@@ -72,6 +105,7 @@ impl Endpoint {
             backend,
             guard: Guard { limits, ..guard },
             permits: Semaphore::new(max_concurrency),
+            instance: instance.clone(),
         }
     }
 
@@ -96,11 +130,35 @@ impl Endpoint {
         window: TimeWindow,
         deadline: Instant,
     ) -> BTreeMap<SmtpAddress, Outcome> {
+        self.ask_via(mailboxes, window, &Via::default(), deadline)
+            .await
+            .outcomes
+    }
+
+    /// The same for a question that has come through other instances, and how it was answered.
+    pub async fn ask_via(
+        &self,
+        mailboxes: &[SmtpAddress],
+        window: TimeWindow,
+        via: &Via,
+        deadline: Instant,
+    ) -> Asked {
+        let started = Instant::now();
         let deadline = self.deadline(deadline);
-        let asks = pieces::split(mailboxes, &window, self.guard.limits);
+        let trail = Trail::default();
+        let mut asks = pieces::split(mailboxes, &window, self.guard.limits);
+        for ask in &mut asks {
+            ask.via = via.clone();
+            ask.trail = trail.clone();
+        }
         let calls = asks.iter().map(|ask| self.call(ask, deadline));
         let answers = join_all(calls).instrument(self.span()).await;
-        pieces::join(answers)
+        Asked {
+            outcomes: pieces::join(answers),
+            calls: trail.calls(),
+            accounts: trail.accounts(),
+            took: started.elapsed(),
+        }
     }
 
     /// The mailbox's display name, or None where there is no such mailbox.

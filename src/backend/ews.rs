@@ -16,11 +16,12 @@ use tracing::{info, warn};
 
 use super::build::BuildProblem;
 use super::http::Reach;
-use super::role_account::{Lease, RoleAccounts, Tried};
+use super::instance::Instance;
+use super::role_account::{Account, Lease, RoleAccounts};
 use super::settings::EwsSettings;
-use super::{Ask, Backend, EndpointError, Limits};
+use super::{AccountState, Ask, Backend, EndpointError, Limits};
 use crate::codec::ews::upstream::{MailboxAnswer, Question, SchemaLevel};
-use crate::domain::{Clock, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
 use call::{Failure, Login, Server, Setback};
 
 /// What any server grants; an endpoint's own limits may be lower.
@@ -38,8 +39,8 @@ pub struct Ews {
 }
 
 impl Ews {
-    pub fn new(settings: EwsSettings, clock: Arc<dyn Clock>) -> Result<Self, BuildProblem> {
-        let server = Server::new(&settings.url, clock)?;
+    pub fn new(settings: EwsSettings, instance: &Instance) -> Result<Self, BuildProblem> {
+        let server = Server::new(&settings.url, instance)?;
         let reach = Reach::new(
             settings.ca_certificate.as_deref(),
             settings.proxy.as_deref(),
@@ -50,7 +51,13 @@ impl Ews {
         let accounts = settings
             .role_accounts
             .into_iter()
-            .map(|account| Ok((account.address.clone(), Login::new(account, &reach)?)))
+            .map(|account| {
+                Ok(Account {
+                    address: account.address.clone(),
+                    max_concurrency: account.max_concurrency,
+                    login: Login::new(account, &reach)?,
+                })
+            })
             .collect::<Result<_, BuildProblem>>()?;
         Ok(Self {
             server,
@@ -60,33 +67,19 @@ impl Ews {
     }
 
     /// The answers in the order of `mailboxes`.
-    async fn ask(
-        &self,
-        mailboxes: &[SmtpAddress],
-        window: TimeWindow,
-        deadline: Instant,
-    ) -> Result<Vec<MailboxAnswer>, EndpointError> {
+    async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Vec<MailboxAnswer>, EndpointError> {
         let started = Instant::now();
-        timeout_at(deadline, self.ask_by_level(mailboxes, window))
+        timeout_at(deadline, self.ask_by_level(ask))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())))
     }
 
     /// Asks by the level that the server is known to answer, and by each older one while it refuses the level.
-    async fn ask_by_level(
-        &self,
-        mailboxes: &[SmtpAddress],
-        window: TimeWindow,
-    ) -> Result<Vec<MailboxAnswer>, EndpointError> {
+    async fn ask_by_level(&self, ask: &Ask) -> Result<Vec<MailboxAnswer>, EndpointError> {
         let known = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let mut level = known;
         loop {
-            let question = Question {
-                level,
-                mailboxes,
-                window,
-            };
-            match self.ask_by_account(&question).await {
+            match self.ask_by_account(ask, level).await {
                 Ok(answers) => {
                     if level != known {
                         info!(?level, "The server is asked by an older schema from now on");
@@ -101,15 +94,27 @@ impl Ews {
     }
 
     /// Asks as one account, and as each other one while accounts are refused or throttled.
-    async fn ask_by_account(&self, question: &Question<'_>) -> Result<Vec<MailboxAnswer>, Setback> {
-        let mut tried = Tried::default();
+    async fn ask_by_account(
+        &self,
+        ask: &Ask,
+        level: SchemaLevel,
+    ) -> Result<Vec<MailboxAnswer>, Setback> {
+        let question = Question {
+            level,
+            mailboxes: &ask.mailboxes,
+            window: ask.window,
+        };
+        let mut tried = self.accounts.without(&ask.avoid);
         let mut last = None;
         loop {
             let lease = match self.accounts.lease(&mut tried).await {
                 Ok(lease) => lease,
+                // The shortest wait of all accounts, rather than the last one's.
+                Err(out @ EndpointError::Throttled { .. }) => return Err(Setback::Final(out)),
                 Err(out) => return Err(Setback::Final(last.unwrap_or(out))),
             };
-            match self.server.call(lease.login(), question).await {
+            ask.trail.called(Some(lease.address()));
+            match self.server.call(lease.login(), &question, &ask.via).await {
                 Ok(answers) => {
                     settle(&lease, &answers);
                     return Ok(answers);
@@ -121,8 +126,10 @@ impl Ews {
                     last = Some(EndpointError::Unauthorized { account, hint });
                 }
                 Err(Failure::Throttled(back_off)) => {
-                    lease.throttled(back_off);
-                    last = Some(EndpointError::Throttled { back_off });
+                    let rest = lease.throttled(back_off);
+                    last = Some(EndpointError::Throttled {
+                        back_off: Some(rest),
+                    });
                 }
                 Err(Failure::Any(setback)) => {
                     if matches!(
@@ -149,7 +156,7 @@ impl Backend for Ews {
         ask: &Ask,
         deadline: Instant,
     ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
-        let answers = self.ask(&ask.mailboxes, ask.window, deadline).await?;
+        let answers = self.ask(ask, deadline).await?;
         let outcomes = answers
             .into_iter()
             .map(|answer| answer.map_err(|failure| failure.error));
@@ -163,8 +170,8 @@ impl Backend for Ews {
         mailbox: &SmtpAddress,
         deadline: Instant,
     ) -> Result<Option<Arc<str>>, EndpointError> {
-        let mailboxes = [mailbox.clone()];
-        let answers = self.ask(&mailboxes, self.moment()?, deadline).await?;
+        let ask = Ask::new(vec![mailbox.clone()], self.moment()?);
+        let answers = self.ask(&ask, deadline).await?;
         match answers.into_iter().next() {
             Some(Err(failure)) => match failure.error {
                 MailboxError::NotFound | MailboxError::InvalidAddress => Ok(None),
@@ -194,8 +201,8 @@ impl Backend for Ews {
     /// Asks about a moment of the first role account's own mailbox; whatever is said of it, the server can be used.
     async fn probe(&self, deadline: Instant) -> Result<(), EndpointError> {
         let own = self.accounts.first().cloned();
-        let mailboxes: Vec<_> = own.into_iter().collect();
-        let answers = self.ask(&mailboxes, self.moment()?, deadline).await?;
+        let ask = Ask::new(own.into_iter().collect(), self.moment()?);
+        let answers = self.ask(&ask, deadline).await?;
         match answers.into_iter().next() {
             Some(Err(failure)) if failure.error == MailboxError::Throttled => {
                 Err(EndpointError::Throttled {
@@ -205,6 +212,10 @@ impl Backend for Ews {
             Some(_) => Ok(()),
             None => Err(EndpointError::BadAnswer("it holds no answer".into())),
         }
+    }
+
+    fn accounts(&self) -> Vec<AccountState> {
+        self.accounts.states()
     }
 }
 

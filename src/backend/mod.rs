@@ -6,8 +6,10 @@ pub mod endpoint;
 pub mod ews;
 mod failure;
 mod http;
+pub mod instance;
 mod role_account;
 pub mod settings;
+mod trail;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +18,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
+pub use trail::Trail;
 
 /// A source of calendars. Implementations hold no retry loop, no cache and no routing: [`endpoint::Endpoint`] does.
 #[async_trait]
@@ -41,6 +44,42 @@ pub trait Backend: Send + Sync + 'static {
 
     /// Whether the source can be used now, for readiness and `check`.
     async fn probe(&self, deadline: Instant) -> Result<(), EndpointError>;
+
+    /// The accounts that the source is asked by, as they stand now; none where it needs none.
+    fn accounts(&self) -> Vec<AccountState> {
+        Vec::new()
+    }
+}
+
+/// A role account as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccountState {
+    pub address: SmtpAddress,
+    pub condition: AccountCondition,
+    /// How long it is still left alone; none where it is ready.
+    pub left: Option<Duration>,
+    /// Calls that it is making now.
+    pub in_flight: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AccountCondition {
+    Ready,
+    /// The server asked it to wait.
+    Resting,
+    /// The server refused its login.
+    Quarantined,
+}
+
+impl AccountCondition {
+    /// A short word for the status page and metric labels.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Resting => "resting",
+            Self::Quarantined => "quarantined",
+        }
+    }
 }
 
 /// One call to a backend.
@@ -50,6 +89,25 @@ pub struct Ask {
     pub mailboxes: Vec<SmtpAddress>,
     /// At most [`Limits::days_per_call`] long.
     pub window: TimeWindow,
+    /// The instances that the question has come through before this one.
+    pub via: Via,
+    /// Role accounts that must not be used: they are busy with the same question.
+    pub avoid: Vec<SmtpAddress>,
+    /// Where the backend notes what it does.
+    pub trail: Trail,
+}
+
+impl Ask {
+    /// A question that was asked here, by whichever account.
+    pub fn new(mailboxes: Vec<SmtpAddress>, window: TimeWindow) -> Self {
+        Self {
+            mailboxes,
+            window,
+            via: Via::default(),
+            avoid: Vec::new(),
+            trail: Trail::default(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +165,9 @@ pub enum EndpointError {
     BadAnswer(Arc<str>),
     #[error("the source cannot be read: {0}")]
     Source(Arc<str>),
+    /// Not asked at all, because the last calls failed; the text is the last failure's.
+    #[error("not asked, because it kept failing: {0}")]
+    BreakerOpen(Arc<str>),
 }
 
 impl EndpointError {
@@ -125,6 +186,7 @@ impl EndpointError {
             Self::Fault { .. } => "fault",
             Self::BadAnswer(_) => "bad_answer",
             Self::Source(_) => "source",
+            Self::BreakerOpen(_) => "breaker_open",
         }
     }
 
@@ -136,7 +198,8 @@ impl EndpointError {
             | Self::Connect(_)
             | Self::Throttled { .. }
             | Self::Redirect { .. }
-            | Self::Source(_) => true,
+            | Self::Source(_)
+            | Self::BreakerOpen(_) => true,
             Self::Status(status) => *status >= 500 || *status == 429,
             Self::Fault { transient, .. } => *transient,
             Self::Tls(_)
@@ -163,7 +226,8 @@ impl From<&EndpointError> for MailboxError {
             | EndpointError::Redirect { .. }
             | EndpointError::Fault { .. }
             | EndpointError::BadAnswer(_)
-            | EndpointError::Source(_) => Self::EndpointFailed,
+            | EndpointError::Source(_)
+            | EndpointError::BreakerOpen(_) => Self::EndpointFailed,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The role accounts of one endpoint: which of them makes the next call, and which are left alone for a while.
 //!
 //! A wrong password must never hammer an account into its lock-out: an account that was refused is not used for half an
-//! hour, and one that has not been accepted yet makes one call at a time. Knows no protocol and makes no calls.
+//! hour (sooner for a few times where its password has worked before), and one that has not been accepted yet makes one call at a time. Knows no protocol and makes no calls.
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,24 +10,38 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::EndpointError;
+use super::{AccountCondition, AccountState, EndpointError};
 use crate::domain::SmtpAddress;
 
 /// How long a refused account is left alone the first time; doubled each time it is refused again.
 const QUARANTINE: Duration = Duration::from_mins(30);
 const LONGEST_QUARANTINE: Duration = Duration::from_hours(8);
+/// A login that has worked is tried again sooner, these few times: a server refuses good passwords while it cannot
+/// reach its directory, and an old password does not count towards a lock-out in Active Directory.
+const SECOND_CHANCES: [Duration; 3] = [
+    Duration::from_secs(5),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+];
 /// How long a throttled account rests when the server does not say; doubled each time.
-const REST: Duration = Duration::from_secs(10);
-const LONGEST_REST: Duration = Duration::from_mins(5);
+const REST: Duration = Duration::from_secs(5);
+const LONGEST_REST: Duration = Duration::from_mins(1);
 /// The most that a server may ask for: a misconfigured proxy must not silence an endpoint for a year.
 const LONGEST_ASKED_REST: Duration = Duration::from_hours(1);
 
 /// The accounts, each with what a call needs to log in as it.
 pub(super) struct RoleAccounts<L> {
-    accounts: Vec<(SmtpAddress, L)>,
+    accounts: Vec<Account<L>>,
     states: Mutex<States>,
-    /// Wakes those who wait for an account that is being tried for the first time.
+    /// Wakes those who wait for an account.
     changed: Notify,
+}
+
+/// An account of the pool: its address, what a call needs to log in, and the calls in flight that it is good for.
+pub(super) struct Account<L> {
+    pub(super) address: SmtpAddress,
+    pub(super) login: L,
+    pub(super) max_concurrency: usize,
 }
 
 struct States {
@@ -41,6 +55,8 @@ struct State {
     in_flight: usize,
     /// The server has accepted its login since the last refusal.
     accepted: bool,
+    /// The server has accepted its login at some time: the password was right.
+    proven: bool,
     closed: Option<Closed>,
     refusals: u32,
     throttles: u32,
@@ -64,19 +80,18 @@ pub(super) struct Tried(Vec<usize>);
 pub(super) struct Lease<'a, L> {
     pool: &'a RoleAccounts<L>,
     index: usize,
-    address: &'a SmtpAddress,
-    login: &'a L,
+    account: &'a Account<L>,
 }
 
 enum Pick {
     Account(usize),
-    /// The only usable accounts are being tried for the first time just now.
+    /// The only usable accounts are being tried for the first time just now, or make all the calls that they may.
     Wait,
     None(EndpointError),
 }
 
 impl<L> RoleAccounts<L> {
-    pub(super) fn new(accounts: Vec<(SmtpAddress, L)>) -> Self {
+    pub(super) fn new(accounts: Vec<Account<L>>) -> Self {
         let each = accounts.iter().map(|_| State::default()).collect();
         Self {
             accounts,
@@ -86,20 +101,20 @@ impl<L> RoleAccounts<L> {
     }
 
     /// The usable account with the fewest calls in flight that is not in `tried`, to which it is added. Waits while the
-    /// only usable ones are being tried for the first time. An error where all are out; it names their state.
+    /// only usable ones are being tried for the first time or make all the calls that they may. An error where all are
+    /// out; it names their state.
     pub(super) async fn lease(&self, tried: &mut Tried) -> Result<Lease<'_, L>, EndpointError> {
         loop {
             // Taken before the look, so that a change between the look and the wait is not missed.
             let changed = self.changed.notified();
             match self.pick(tried) {
                 Pick::Account(index) => {
-                    if let Some((address, login)) = self.accounts.get(index) {
+                    if let Some(account) = self.accounts.get(index) {
                         tried.0.push(index);
                         return Ok(Lease {
                             pool: self,
                             index,
-                            address,
-                            login,
+                            account,
                         });
                     }
                 }
@@ -111,7 +126,24 @@ impl<L> RoleAccounts<L> {
 
     /// The address of the first account.
     pub(super) fn first(&self) -> Option<&SmtpAddress> {
-        self.accounts.first().map(|(address, _)| address)
+        self.accounts.first().map(|account| &account.address)
+    }
+
+    /// As if these accounts had been used already.
+    pub(super) fn without(&self, avoid: &[SmtpAddress]) -> Tried {
+        let places = self.accounts.iter().enumerate();
+        let avoided = places.filter(|(_, account)| avoid.contains(&account.address));
+        Tried(avoided.map(|(index, _)| index).collect())
+    }
+
+    /// Every account as it stands now.
+    pub(super) fn states(&self) -> Vec<AccountState> {
+        let now = Instant::now();
+        let states = self.lock();
+        let pairs = self.accounts.iter().zip(&states.each);
+        pairs
+            .map(|(account, state)| state.tell(account.address.clone(), now))
+            .collect()
     }
 
     fn pick(&self, tried: &Tried) -> Pick {
@@ -128,7 +160,11 @@ impl<L> RoleAccounts<L> {
             if tried.0.contains(&index) || !state.is_open(now) {
                 continue;
             }
-            if !state.accepted && state.in_flight > 0 {
+            let most = match self.accounts.get(index) {
+                Some(account) if state.accepted => account.max_concurrency.max(1),
+                Some(_) | None => 1,
+            };
+            if state.in_flight >= most {
                 wait = true;
             } else if best.is_none_or(|(_, least)| state.in_flight < least) {
                 best = Some((index, state.in_flight));
@@ -151,7 +187,7 @@ impl<L> RoleAccounts<L> {
     fn out(&self, states: &States, now: Instant) -> EndpointError {
         let mut text = String::new();
         let mut rest: Option<Duration> = None;
-        for ((address, _), state) in self.accounts.iter().zip(&states.each) {
+        for (account, state) in self.accounts.iter().zip(&states.each) {
             let Some(closed) = &state.closed else {
                 continue;
             };
@@ -163,7 +199,8 @@ impl<L> RoleAccounts<L> {
                     // Writing to a String cannot fail.
                     let _ = write!(
                         text,
-                        "{separator}{address} was refused (401: {hint}) and is tried again in {} s",
+                        "{separator}{} was refused (401: {hint}) and is tried again in {} s",
+                        account.address,
                         left.as_secs()
                     );
                 }
@@ -198,6 +235,34 @@ impl State {
         self.closed.is_none()
     }
 
+    fn tell(&self, address: SmtpAddress, now: Instant) -> AccountState {
+        let closed = self.closed.as_ref().filter(|closed| closed.until > now);
+        AccountState {
+            address,
+            condition: match closed.map(|closed| &closed.why) {
+                None => AccountCondition::Ready,
+                Some(Why::Throttled) => AccountCondition::Resting,
+                Some(Why::Refused(_)) => AccountCondition::Quarantined,
+            },
+            left: closed.map(|closed| closed.until.saturating_duration_since(now)),
+            in_flight: self.in_flight,
+        }
+    }
+
+    /// How long the account is left alone after its last refusal.
+    fn quarantine(&self) -> Duration {
+        let times = self.refusals as usize;
+        let soon = SECOND_CHANCES.get(times.saturating_sub(1));
+        match soon {
+            Some(pause) if self.proven => *pause,
+            _ => {
+                let spent = if self.proven { SECOND_CHANCES.len() } else { 0 };
+                let times = u32::try_from(times - spent.min(times)).unwrap_or(u32::MAX);
+                doubled(QUARANTINE, times, LONGEST_QUARANTINE)
+            }
+        }
+    }
+
     fn is_refused(&self) -> bool {
         matches!(
             &self.closed,
@@ -211,17 +276,18 @@ impl State {
 
 impl<L> Lease<'_, L> {
     pub(super) fn address(&self) -> &SmtpAddress {
-        self.address
+        &self.account.address
     }
 
     pub(super) fn login(&self) -> &L {
-        self.login
+        &self.account.login
     }
 
     /// The server took the login and served the call.
     pub(super) fn served(&self) {
         self.pool.change(self.index, |state| {
             state.accepted = true;
+            state.proven = true;
             state.refusals = 0;
             state.throttles = 0;
         });
@@ -229,7 +295,10 @@ impl<L> Lease<'_, L> {
 
     /// The server took the login, whatever it then said.
     pub(super) fn accepted(&self) {
-        self.pool.change(self.index, |state| state.accepted = true);
+        self.pool.change(self.index, |state| {
+            state.accepted = true;
+            state.proven = true;
+        });
     }
 
     /// The server refused the login; says for how long the account is left alone from now. Calls that were in flight
@@ -239,9 +308,9 @@ impl<L> Lease<'_, L> {
         self.pool.change(self.index, |state| {
             state.accepted = false;
             if !state.is_refused() {
-                state.refusals += 1;
+                state.refusals = state.refusals.saturating_add(1);
             }
-            pause = doubled(QUARANTINE, state.refusals, LONGEST_QUARANTINE);
+            pause = state.quarantine();
             state.closed = Some(Closed {
                 until: Instant::now() + pause,
                 why: Why::Refused(Arc::clone(hint)),
@@ -250,10 +319,14 @@ impl<L> Lease<'_, L> {
         pause
     }
 
-    /// The server asked this account to wait, for `back_off` where it said how long. A quarantine is not shortened.
-    pub(super) fn throttled(&self, back_off: Option<Duration>) {
+    /// The server asked this account to wait, for `back_off` where it said how long; says for how long the account
+    /// rests from now. A quarantine is not shortened.
+    pub(super) fn throttled(&self, back_off: Option<Duration>) -> Duration {
+        let mut left = Duration::ZERO;
         self.pool.change(self.index, |state| {
-            if state.is_refused() {
+            let now = Instant::now();
+            if let Some(closed) = state.closed.as_ref().filter(|_| state.is_refused()) {
+                left = closed.until.saturating_duration_since(now);
                 return;
             }
             state.throttles = state.throttles.saturating_add(1);
@@ -261,13 +334,15 @@ impl<L> Lease<'_, L> {
                 || doubled(REST, state.throttles, LONGEST_REST),
                 |asked| asked.min(LONGEST_ASKED_REST),
             );
-            let until = Instant::now() + rest;
+            let until = now + rest;
             let until = state.closed.as_ref().map_or(until, |c| c.until.max(until));
+            left = until.saturating_duration_since(now);
             state.closed = Some(Closed {
                 until,
                 why: Why::Throttled,
             });
         });
+        left
     }
 }
 

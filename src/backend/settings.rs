@@ -18,6 +18,10 @@ pub struct EndpointSettings {
     pub timeout: Duration,
     /// Calls in flight at once.
     pub max_concurrency: usize,
+    /// A call that takes longer is made a second time by another role account; None asks once only.
+    pub hedge_after: Option<Duration>,
+    /// How long an endpoint that keeps failing is left alone before one call tries it again; doubled while that fails.
+    pub probe_interval: Duration,
     pub limits: Limits,
     pub kind: BackendSettings,
 }
@@ -26,6 +30,10 @@ pub struct EndpointSettings {
 pub enum BackendSettings {
     Ews(EwsSettings),
     CalendarFiles(CalendarFilesSettings),
+}
+
+impl EndpointSettings {
+    pub const DEFAULT_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 }
 
 /// An Exchange server.
@@ -48,6 +56,12 @@ pub struct RoleAccountSettings {
     /// The user name of the login where it is not the address (`DOMAIN\user`).
     pub username: Option<String>,
     pub password: SecretString,
+    /// Calls in flight at once by this account, at least one.
+    pub max_concurrency: usize,
+}
+
+impl RoleAccountSettings {
+    pub const DEFAULT_CONCURRENCY: usize = 4;
 }
 
 /// A folder of iCalendar files, `<address>.ics` each.

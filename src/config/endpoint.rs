@@ -44,6 +44,8 @@ pub(super) fn read(
         domains,
         timeout,
         max_concurrency: max_concurrency.unwrap_or_else(|| default_concurrency(&kind)),
+        hedge_after: None,
+        probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
         limits,
         kind,
     })
@@ -126,7 +128,13 @@ fn kind(section: &Section<'_>, around: &Surroundings<'_>) -> Option<BackendSetti
 
 fn default_concurrency(kind: &BackendSettings) -> usize {
     match kind {
-        BackendSettings::Ews(ews) => 4 * ews.role_accounts.len().max(1),
+        BackendSettings::Ews(ews) => {
+            let accounts = ews.role_accounts.iter();
+            accounts
+                .map(|account| account.max_concurrency)
+                .sum::<usize>()
+                .max(1)
+        }
         BackendSettings::CalendarFiles(_) => 16,
     }
 }

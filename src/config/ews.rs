@@ -60,6 +60,7 @@ fn role_account(
         address: address?,
         username,
         password: password?,
+        max_concurrency: RoleAccountSettings::DEFAULT_CONCURRENCY,
     })
 }
 

@@ -7,6 +7,7 @@ pub mod clock;
 pub mod error;
 pub mod freebusy;
 pub mod query;
+pub mod via;
 pub mod window;
 pub mod zone;
 
@@ -19,4 +20,5 @@ pub use freebusy::{
     CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, WorkingHours, WorkingPeriod,
 };
 pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Outcome};
+pub use via::{InstanceId, Via};
 pub use window::TimeWindow;

@@ -10,13 +10,14 @@ use std::time::Duration;
 
 use calbridge::backend::endpoint::Endpoint;
 use calbridge::backend::ews::Ews;
+use calbridge::backend::instance::Instance;
 use calbridge::backend::settings::{
     BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };
 use calbridge::backend::{Ask, Backend, EndpointError, Limits, build};
 use calbridge::domain::{
     BusyStatus, CalendarEvent, Detail, FixedClock, FreeBusy, MailDomain, MailboxError, Outcome,
-    SmtpAddress, TimeWindow,
+    SmtpAddress, TimeWindow, Via,
 };
 use secrecy::SecretString;
 use tokio::time::Instant;
@@ -61,6 +62,7 @@ fn account(name: &str) -> RoleAccountSettings {
         address: mailbox(&format!("{name}@example.com")),
         username: None,
         password: SecretString::from(PASSWORD),
+        max_concurrency: RoleAccountSettings::DEFAULT_CONCURRENCY,
     }
 }
 
@@ -79,25 +81,28 @@ fn settings(ews: EwsSettings) -> EndpointSettings {
         domains: vec![MailDomain::parse("example.com").unwrap()],
         timeout: Duration::from_secs(20),
         max_concurrency: 4,
+        hedge_after: None,
+        probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
         limits: Limits::default(),
         kind: BackendSettings::Ews(ews),
     }
 }
 
 fn endpoint(upstream: &Upstream) -> Endpoint {
-    build::endpoint(settings(ews_settings(upstream)), clock()).unwrap()
+    build::endpoint(settings(ews_settings(upstream)), &instance()).unwrap()
+}
+
+fn instance() -> Instance {
+    Instance::new(clock())
 }
 
 fn backend(settings: EwsSettings) -> Ews {
-    Ews::new(settings, clock()).unwrap()
+    Ews::new(settings, &instance()).unwrap()
 }
 
 /// One call about Anna.
 async fn ask_anna(backend: &Ews) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
-    let ask = Ask {
-        mailboxes: vec![mailbox("anna@example.com")],
-        window: day(),
-    };
+    let ask = Ask::new(vec![mailbox("anna@example.com")], day());
     backend.free_busy(&ask, soon()).await
 }
 
@@ -169,9 +174,27 @@ async fn the_request_is_what_old_servers_want() {
     assert!(uuid::Uuid::parse_str(header("client-request-id")).is_ok());
     assert!(header("user-agent").starts_with("calbridge/"));
     assert!(header("accept-encoding").contains("gzip"));
+    let via = header("X-Calbridge-Via");
+    assert!(uuid::Uuid::parse_str(via).is_ok(), "our own id: {via}");
     assert_eq!(request.user(), r"CORP\svc-ü");
     assert!(request.body.contains("Exchange2013_SP1"));
     assert!(request.body.contains("anna@example.com"));
+}
+
+#[tokio::test]
+async fn the_way_that_a_question_came_goes_along() {
+    let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
+    let instance = instance();
+    let backend = Ews::new(ews_settings(&upstream), &instance).unwrap();
+    let mut ask = Ask::new(vec![mailbox("anna@example.com")], day());
+    ask.via = Via::parse("one, two");
+    backend.free_busy(&ask, soon()).await.unwrap();
+    assert_eq!(
+        upstream.requests()[0].header("x-calbridge-via"),
+        Some(format!("one, two, {}", instance.id).as_str())
+    );
+    assert_eq!(ask.trail.calls(), 1);
+    assert_eq!(ask.trail.accounts(), [mailbox("svc@example.com")]);
 }
 
 #[tokio::test]

@@ -7,15 +7,17 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use calbridge::backend::endpoint::{Endpoint, Guard};
+use calbridge::backend::instance::Instance;
 use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::{
-    BusyStatus, CalendarEvent, Detail, EventDetails, FreeBusy, MailDomain, MailboxError, Outcome,
-    SmtpAddress, TimeWindow,
+    BusyStatus, CalendarEvent, Detail, EventDetails, FixedClock, FreeBusy, MailDomain,
+    MailboxError, Outcome, SmtpAddress, TimeWindow,
 };
 use calbridge::face::ews::EwsFace;
 use calbridge::server::settings::ServerSettings;
 use calbridge::service::Availability;
 use calbridge::service::settings::SharingSettings;
+use jiff::Timestamp;
 use tokio::sync::Barrier;
 use tokio::time::Instant;
 
@@ -164,8 +166,16 @@ pub(crate) fn endpoint(
         timeout,
         max_concurrency: 1000,
         limits: Limits::default(),
+        ..Guard::default()
     };
-    Arc::new(Endpoint::new(name, domains.collect(), guard, backend))
+    let instance = Instance::new(Arc::new(FixedClock(Timestamp::UNIX_EPOCH)));
+    Arc::new(Endpoint::new(
+        name,
+        domains.collect(),
+        guard,
+        backend,
+        &instance,
+    ))
 }
 
 /// The gateway over these endpoints; `tweak` changes the server's settings first.

@@ -60,10 +60,10 @@ impl Setting {
     }
 
     async fn ask(&self, mailboxes: &[&str]) -> BTreeMap<SmtpAddress, Outcome> {
-        let ask = Ask {
-            mailboxes: mailboxes.iter().map(|text| address(text)).collect(),
-            window: TimeWindow::new(at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z")).unwrap(),
-        };
+        let ask = Ask::new(
+            mailboxes.iter().map(|text| address(text)).collect(),
+            TimeWindow::new(at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z")).unwrap(),
+        );
         self.files.free_busy(&ask, soon()).await.unwrap()
     }
 
@@ -280,10 +280,10 @@ async fn a_missing_folder_fails_the_whole_call() {
     fs::remove_dir(setting.folder()).unwrap();
     let error = setting.files.probe(soon()).await.unwrap_err();
     assert!(matches!(error, EndpointError::Source(_)), "{error}");
-    let ask = Ask {
-        mailboxes: vec![address("anna@files.example")],
-        window: TimeWindow::new(at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z")).unwrap(),
-    };
+    let ask = Ask::new(
+        vec![address("anna@files.example")],
+        TimeWindow::new(at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z")).unwrap(),
+    );
     let error = setting.files.free_busy(&ask, soon()).await.unwrap_err();
     assert!(matches!(error, EndpointError::Source(_)), "{error}");
 }
@@ -308,10 +308,10 @@ async fn the_demo_calendars_are_all_read() {
         ("2026-07-06T00:00Z", "2026-07-13T00:00Z"),
         ("2030-10-21T00:00Z", "2030-11-04T00:00Z"),
     ] {
-        let ask = Ask {
-            mailboxes: mailboxes.clone(),
-            window: TimeWindow::new(at(from), at(to)).unwrap(),
-        };
+        let ask = Ask::new(
+            mailboxes.clone(),
+            TimeWindow::new(at(from), at(to)).unwrap(),
+        );
         let answers = files.free_busy(&ask, soon()).await.unwrap();
         let events: usize = answers
             .iter()

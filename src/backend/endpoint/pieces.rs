@@ -21,10 +21,7 @@ pub(super) fn split(mailboxes: &[SmtpAddress], window: &TimeWindow, limits: Limi
     let mut asks = Vec::new();
     for window in split_days(window, limits.days_per_call) {
         for group in mailboxes.chunks(limits.mailboxes_per_call) {
-            asks.push(Ask {
-                mailboxes: group.to_vec(),
-                window,
-            });
+            asks.push(Ask::new(group.to_vec(), window));
         }
     }
     asks

@@ -1,7 +1,7 @@
 //! An endpoint in front of a source that hangs, fails and forgets as told.
 
 use super::*;
-use crate::domain::{BusyStatus, CalendarEvent, Detail, FreeBusy};
+use crate::domain::{BusyStatus, CalendarEvent, Detail, FixedClock, FreeBusy};
 use async_trait::async_trait;
 use jiff::Timestamp;
 use std::sync::Mutex;
@@ -91,9 +91,11 @@ fn endpoint(fake: &Arc<Fake>, limits: Limits) -> Endpoint {
         timeout: Duration::from_secs(20),
         max_concurrency: 2,
         limits,
+        ..Guard::default()
     };
+    let instance = Instance::new(Arc::new(FixedClock(at("2026-09-01T08:00Z"))));
     let domain = MailDomain::parse("x.example").unwrap();
-    Endpoint::new("hq", vec![domain], guard, Arc::clone(fake) as _)
+    Endpoint::new("hq", vec![domain], guard, Arc::clone(fake) as _, &instance)
 }
 
 fn soon() -> Instant {

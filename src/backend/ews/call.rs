@@ -15,18 +15,19 @@ use super::refusal;
 use crate::backend::EndpointError;
 use crate::backend::build::BuildProblem;
 use crate::backend::http::{self, Reach};
+use crate::backend::instance::Instance;
 use crate::backend::settings::RoleAccountSettings;
 use crate::codec::ews::reaction::{Reaction, reaction};
 use crate::codec::ews::upstream::{self, MailboxAnswer, Question, ReadError};
-use crate::domain::Clock;
+use crate::domain::Via;
 
 /// Exactly so, with the blank: Exchange 2010 answers 415 to anything else.
 const XML: &str = "text/xml; charset=utf-8";
 
-/// The server's address, and the clock that its dates are compared with.
+/// The server's address, the clock that its dates are compared with, and the name that calls go under.
 pub(super) struct Server {
     url: Url,
-    clock: Arc<dyn Clock>,
+    instance: Instance,
 }
 
 /// What one role account calls with; the client holds its cookies.
@@ -78,23 +79,27 @@ impl Login {
 }
 
 impl Server {
-    pub(super) fn new(url: &str, clock: Arc<dyn Clock>) -> Result<Self, BuildProblem> {
+    pub(super) fn new(url: &str, instance: &Instance) -> Result<Self, BuildProblem> {
         let url = Url::parse(url)
             .ok()
             .filter(|url| url.scheme() == "https" && url.host_str().is_some())
             .ok_or(BuildProblem::Url)?;
-        Ok(Self { url, clock })
+        Ok(Self {
+            url,
+            instance: instance.clone(),
+        })
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.instance.clock.now()
     }
 
-    /// One HTTP request and what its answer says.
+    /// One HTTP request and what its answer says. `via`: the way that the question has come to us.
     pub(super) async fn call(
         &self,
         login: &Login,
         question: &Question<'_>,
+        via: &Via,
     ) -> Result<Vec<MailboxAnswer>, Failure> {
         let request_id = Uuid::new_v4();
         let request = login
@@ -105,6 +110,7 @@ impl Server {
             .header(ACCEPT, "text/xml")
             .header("client-request-id", request_id.to_string())
             .header("return-client-request-id", "true")
+            .header(Via::HEADER, via.with(&self.instance.id).to_string())
             .body(upstream::write(question));
         let answer = http::send(request).await?;
         trace_answer(request_id, &answer);
@@ -137,7 +143,7 @@ impl Server {
             }
             StatusCode::UNAUTHORIZED => Err(Failure::Refused(refusal::unauthorized(&headers))),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(
-                Failure::Throttled(refusal::retry_after(&headers, self.clock.now())),
+                Failure::Throttled(refusal::retry_after(&headers, self.instance.clock.now())),
             ),
             _ => Err(refusal::other(status, &headers, &self.url).into()),
         }

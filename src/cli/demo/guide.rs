@@ -109,6 +109,8 @@ impl Guide<'_> {
             domains: vec![account.domain()],
             timeout: PATIENCE,
             max_concurrency: 1,
+            hedge_after: None,
+            probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
             limits: Limits::default(),
             kind: BackendSettings::Ews(EwsSettings {
                 url: self.url(),
@@ -118,6 +120,7 @@ impl Guide<'_> {
                     address: account,
                     username: None,
                     password: self.password.clone(),
+                    max_concurrency: 1,
                 }],
             }),
         }

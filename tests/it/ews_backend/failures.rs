@@ -194,7 +194,7 @@ async fn the_log_names_the_endpoint_and_the_role_account_but_nobody_asked() {
     .await;
     let mut ews = ews_settings(&upstream);
     ews.role_accounts = vec![account("first"), account("second")];
-    let endpoint = build::endpoint(settings(ews), clock()).unwrap();
+    let endpoint = build::endpoint(settings(ews), &instance()).unwrap();
     let anna = [mailbox("anna@example.com")];
     endpoint.ask(&anna, day(), soon()).await;
     let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();

@@ -180,7 +180,7 @@ fn build_error(change: impl FnOnce(&mut EwsSettings)) -> String {
         role_accounts: vec![account("svc")],
     };
     change(&mut ews);
-    match build::endpoint(settings(ews), clock()) {
+    match build::endpoint(settings(ews), &instance()) {
         Ok(_) => "built".into(),
         Err(error) => error.to_string(),
     }
