@@ -1,6 +1,8 @@
 //! How fast bytes become values and values bytes, beside the same bytes in a bare quick-xml event loop and the same
 //! document in quick-xml's own writer.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends there")]
+
 use std::hint::black_box;
 
 use calbridge::codec::ews::availability::{FreeBusyPart, SuggestionsPart, View, write_answer};
@@ -124,13 +126,13 @@ fn decode_request(c: &mut Criterion) {
     let mut group = c.benchmark_group("request");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("decode", |b| {
-        b.iter(|| envelope::read(black_box(&body)).unwrap())
+        b.iter(|| envelope::read(black_box(&body)).unwrap());
     });
     group.bench_function("bare NsReader loop", |b| {
         b.iter(|| bare_loop(black_box(std::str::from_utf8(&body).unwrap())));
     });
     group.bench_function("encode", |b| {
-        b.iter(|| upstream::write(black_box(&question)))
+        b.iter(|| upstream::write(black_box(&question)));
     });
     group.finish();
 }
@@ -149,14 +151,14 @@ fn answer(c: &mut Criterion) {
     let mut group = c.benchmark_group("answer");
     group.throughput(Throughput::Bytes(body.len() as u64));
     group.bench_function("decode", |b| {
-        b.iter(|| upstream::read(black_box(&body), &question).unwrap())
+        b.iter(|| upstream::read(black_box(&body), &question).unwrap());
     });
     group.bench_function("bare NsReader loop", |b| {
-        b.iter(|| bare_loop(black_box(text)))
+        b.iter(|| bare_loop(black_box(text)));
     });
     group.bench_function("encode", |b| b.iter(|| encode(black_box(&outcomes))));
     group.bench_function("quick-xml Writer", |b| {
-        b.iter(|| quick_xml_writer(black_box(&events), body.len()))
+        b.iter(|| quick_xml_writer(black_box(&events), body.len()));
     });
     group.finish();
 }

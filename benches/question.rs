@@ -1,6 +1,8 @@
 //! What lies between a decoded request and its answer: merging calendars, filling slots, and a whole question to an
 //! endpoint that answers from memory.
 
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends there")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use calbridge::codec::ews::upstream::{self, Question, SchemaLevel};
 use calbridge::domain::{SmtpAddress, TimeWindow};
 use proptest::prelude::*;
 
-fn question<'a>(mailboxes: &'a [SmtpAddress]) -> Question<'a> {
+fn question(mailboxes: &[SmtpAddress]) -> Question<'_> {
     let window = TimeWindow::new(
         "2026-09-01T00:00Z".parse().unwrap(),
         "2026-09-08T00:00Z".parse().unwrap(),
