@@ -138,9 +138,13 @@ fn the_full_sample_has_every_key() {
     // Each section refuses one strange key, and in doing so names the keys that it knows.
     let strange: Vec<String> = text
         .lines()
-        .map(|line| match line.starts_with('[') {
-            true => format!("{line}\nstrange = 1"),
-            false => line.to_owned(),
+        .map(|line| {
+            let strange = if line.starts_with('[') {
+                "\nstrange = 1"
+            } else {
+                ""
+            };
+            format!("{line}{strange}")
         })
         .collect();
     fs::write(&full, strange.join("\n")).unwrap();
