@@ -86,7 +86,7 @@ fn merging(c: &mut Criterion) {
     c.bench_function("slots of 14 days by 30 minutes", |b| {
         b.iter(|| {
             slots(
-                black_box(&left.events),
+                black_box(left.events()),
                 &window(),
                 SignedDuration::from_mins(30),
             )

@@ -6,7 +6,8 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
-use crate::domain::{BusyStatus, CalendarEvent, Detail, FreeBusy, Outcome, TimeWindow};
+use crate::domain::freebusy::Event;
+use crate::domain::{BusyStatus, Detail, FreeBusy, Outcome, TimeWindow};
 use crate::domain::{SmtpAddress, busy};
 
 const SLOT_MINUTES: i64 = 30;
@@ -73,10 +74,10 @@ impl Timeline<'_> {
     fn draw(&self, f: &mut fmt::Formatter<'_>, calendar: &FreeBusy) -> fmt::Result {
         write!(f, "\n  {:14} {}", "", hours())?;
         for day in self.days() {
-            let row: String = self.row(day, &calendar.events).iter().collect();
+            let row: String = self.row(day, calendar).iter().collect();
             write!(f, "\n  {} {}", day.strftime("%a %Y-%m-%d"), row.trim_end())?;
         }
-        match calendar.detail {
+        match calendar.detail() {
             // The source gave a string of digits; its runs are no events.
             Detail::DigitsOnly => write!(f, "\n  the source tells no single events"),
             Detail::BusyOnly | Detail::Subjects => self.list(f, calendar),
@@ -94,12 +95,12 @@ impl Timeline<'_> {
 
     /// The half hours of a day. Blank is what lies outside the window, or in no half hour of this day because the clock
     /// was put forward; where it was put back, one sign stands for both passes, the stronger one.
-    fn row(&self, day: Date, events: &[CalendarEvent]) -> [char; SLOTS] {
+    fn row(&self, day: Date, calendar: &FreeBusy) -> [char; SLOTS] {
         let mut strongest: [Option<BusyStatus>; SLOTS] = [None; SLOTS];
         if let Some(whole) = self.day(day) {
             let width = SignedDuration::from_mins(SLOT_MINUTES);
             let mut start = whole.start();
-            for status in busy::slots(events, &whole, width) {
+            for status in busy::slots(calendar.events(), &whole, width) {
                 let minutes = minutes(&self.local(start));
                 let end = start + width;
                 if let Some(slot) = strongest.get_mut(minutes / SLOT_MINUTES as usize)
@@ -125,8 +126,8 @@ impl Timeline<'_> {
         let mut is_empty = true;
         for event in calendar.events_in(&self.window) {
             is_empty = false;
-            write!(f, "\n  {} {:13}", self.span(event), word(event.status))?;
-            write_details(f, event)?;
+            write!(f, "\n  {} {:13}", self.span(&event), word(event.status))?;
+            write_details(f, &event)?;
         }
         if is_empty {
             write!(f, "\n  no events")?;
@@ -135,8 +136,8 @@ impl Timeline<'_> {
     }
 
     /// `2026-09-07 09:00 - 10:30`; the end has its date where it is another one.
-    fn span(&self, event: &CalendarEvent) -> String {
-        let (start, end) = (self.local(event.start), self.local(event.end));
+    fn span(&self, event: &Event<'_>) -> String {
+        let (start, end) = (self.local(event.starts()), self.local(event.ends()));
         let format = if start.date() == end.date() {
             "           %H:%M"
         } else {
@@ -154,17 +155,17 @@ impl Timeline<'_> {
     }
 }
 
-fn write_details(f: &mut fmt::Formatter<'_>, event: &CalendarEvent) -> fmt::Result {
+fn write_details(f: &mut fmt::Formatter<'_>, event: &Event<'_>) -> fmt::Result {
     let Some(details) = &event.details else {
         return Ok(());
     };
     if details.flags.private {
         return write!(f, "  (private)");
     }
-    if let Some(subject) = details.subject.as_deref().filter(|text| !text.is_empty()) {
+    if let Some(subject) = details.subject.filter(|text| !text.is_empty()) {
         write!(f, "  {}", printable(subject))?;
     }
-    if let Some(place) = details.location.as_deref().filter(|text| !text.is_empty()) {
+    if let Some(place) = details.location.filter(|text| !text.is_empty()) {
         write!(f, "  @ {}", printable(place))?;
     }
     Ok(())
@@ -195,7 +196,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::domain::{EventDetails, EventFlags, MailboxError};
+    use crate::domain::{CalendarEvent, EventDetails, EventFlags, MailboxError};
 
     /// Events written `start end status [subject]`, times in UTC, one a line.
     fn calendar(events: &str, detail: Detail) -> FreeBusy {

@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::{CalendarEvent, TimeWindow};
+use super::TimeWindow;
+use super::freebusy::Event;
 
 /// In order of strength: where several meet in a slot, the later one in this list wins ([MS-OXWAVLS] section 2.2.4.5).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,33 +19,27 @@ pub enum BusyStatus {
 
 /// The strongest status in each slot of `interval`, the first slot starting where the window starts, the last one
 /// covering what remains. A slot is filled by whatever overlaps it, however little; events without length fill none.
-pub fn slots(
-    events: &[CalendarEvent],
+pub fn slots<'a>(
+    events: impl Iterator<Item = Event<'a>>,
     window: &TimeWindow,
     interval: SignedDuration,
 ) -> Vec<BusyStatus> {
     let width = interval.as_secs().max(1);
-    let origin = window.start().as_second();
-    let length =
-        window.end().as_second() - origin + i64::from(window.end().subsec_nanosecond() > 0);
-    let count = (length + width - 1) / width;
+    let (origin, end) = window.seconds();
+    let count = (end - origin + width - 1) / width;
     let mut slots = vec![BusyStatus::Free; count as usize];
     for event in events {
         if event.start >= event.end || event.status == BusyStatus::Free {
             continue;
         }
-        let first = (event.start.as_second() - origin)
+        let first = (event.start - origin).div_euclid(width).clamp(0, count);
+        let last = (event.end - origin + width - 1)
             .div_euclid(width)
             .clamp(0, count);
-        let end_second = event.end.as_second() + i64::from(event.end.subsec_nanosecond() > 0);
-        let last = (end_second - origin + width - 1)
-            .div_euclid(width)
-            .clamp(0, count);
-        if first >= last {
-            continue;
-        }
-        for slot in &mut slots[first as usize..last as usize] {
-            *slot = (*slot).max(event.status);
+        if let Some(filled) = slots.get_mut(first as usize..last as usize) {
+            for slot in filled {
+                *slot = (*slot).max(event.status);
+            }
         }
     }
     slots
@@ -53,6 +48,7 @@ pub fn slots(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{CalendarEvent, Detail, FreeBusy};
     use jiff::Timestamp;
 
     fn at(text: &str) -> Timestamp {
@@ -76,7 +72,12 @@ mod tests {
             })
             .collect();
         let window = TimeWindow::new(at("08:00"), at(end)).unwrap();
-        let got = slots(&events, &window, SignedDuration::from_mins(minutes));
+        let calendar = FreeBusy::new(events, Detail::BusyOnly, None);
+        let got = slots(
+            calendar.events(),
+            &window,
+            SignedDuration::from_mins(minutes),
+        );
         assert_eq!(got.iter().map(|&s| letter(s)).collect::<String>(), expect);
     }
 

@@ -1,11 +1,15 @@
 //! What is known of one mailbox: its events, how much of them may be told, and its working hours.
 
+mod packed;
+
 use std::sync::Arc;
 
 use jiff::Timestamp;
 
 use super::zone::ZoneRules;
 use super::{BusyStatus, TimeWindow};
+use packed::Packed;
+pub use packed::{Builder, Details, Event, EventId};
 
 /// How much of a calendar is known or may be told, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,71 +96,84 @@ pub enum WorkingDay {
     WeekendDay,
 }
 
-/// What is known of one mailbox. Cheap to clone.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is known of one mailbox. Cheap to clone, to strip and to hold.
+#[derive(Debug, Clone)]
 pub struct FreeBusy {
-    /// Sorted by start, then end. Under [`Detail::DigitsOnly`] these are runs of equal slots, without gaps for NoData.
-    pub events: Arc<[CalendarEvent]>,
-    /// The level that the source granted.
-    pub detail: Detail,
+    events: Arc<Packed>,
+    /// The level that the source granted, or less once it was stripped.
+    detail: Detail,
     pub working_hours: Option<Arc<WorkingHours>>,
 }
 
 impl FreeBusy {
-    /// Sorts the events and masks the private ones: whatever a source sends, nothing private enters.
+    /// Sorts the events and masks the private ones. Under [`Detail::DigitsOnly`] the events are runs of equal slots.
     pub fn new(
-        mut events: Vec<CalendarEvent>,
+        events: Vec<CalendarEvent>,
         detail: Detail,
         working_hours: Option<Arc<WorkingHours>>,
     ) -> Self {
-        for event in &mut events {
-            if let Some(details) = event.details.take() {
-                event.details = Some(if details.flags.private {
-                    Arc::new((*details).clone().masked())
-                } else {
-                    details
-                });
-            }
-        }
-        sort(&mut events);
+        let mut builder = Builder::default();
+        events.iter().for_each(|event| push(&mut builder, event));
+        Self::build(builder, detail, working_hours)
+    }
+
+    /// The same from events that were never owned one by one.
+    pub fn build(
+        events: Builder,
+        detail: Detail,
+        working_hours: Option<Arc<WorkingHours>>,
+    ) -> Self {
         Self {
-            events: events.into(),
+            events: Arc::new(events.finish()),
             detail,
             working_hours,
         }
     }
 
+    /// How much of it may be told.
+    pub fn detail(&self) -> Detail {
+        self.detail
+    }
+
+    /// All events, sorted by start, then end.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> + ExactSizeIterator {
+        self.events.iter(self.detail == Detail::Subjects)
+    }
+
+    /// All events, each on its own.
+    pub fn to_vec(&self) -> Vec<CalendarEvent> {
+        self.events().map(|event| event.to_owned()).collect()
+    }
+
+    /// How many events there are.
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The events that belong to `window` ([`TimeWindow::touches`]), whole.
     pub fn events_in<'a>(
         &'a self,
-        window: &'a TimeWindow,
-    ) -> impl Iterator<Item = &'a CalendarEvent> + 'a {
-        let after = self
-            .events
-            .partition_point(|event| event.start < window.end());
-        self.events[..after]
-            .iter()
-            .filter(|event| window.touches(event.start, event.end))
+        window: &TimeWindow,
+    ) -> impl Iterator<Item = Event<'a>> + use<'a> {
+        let (start, end) = window.seconds();
+        let belongs = move |event: &Event<'_>| {
+            event.end > start || (event.start == event.end && event.start == start)
+        };
+        self.events
+            .iter_before(end, self.detail == Detail::Subjects)
+            .filter(belongs)
     }
 
-    /// The same, with no more than `detail` of it.
+    /// The same, with no more than `detail` of it. Costs nothing: what may not be told is not looked at.
     #[must_use]
     pub fn stripped_to(self, detail: Detail) -> Self {
-        if detail >= self.detail {
-            return self;
-        }
-        let events = self
-            .events
-            .iter()
-            .map(|event| CalendarEvent {
-                details: None,
-                ..event.clone()
-            })
-            .collect();
         Self {
-            events,
-            detail,
-            working_hours: self.working_hours,
+            detail: detail.min(self.detail),
+            ..self
         }
     }
 
@@ -166,29 +183,44 @@ impl FreeBusy {
     pub fn merged(self, other: Self) -> Self {
         let detail = self.detail.min(other.detail);
         let (left, right) = (self.stripped_to(detail), other.stripped_to(detail));
-        let mut events: Vec<_> = left
-            .events
-            .iter()
-            .chain(right.events.iter())
-            .cloned()
-            .collect();
-        sort(&mut events);
+        let mut events: Vec<_> = left.events().chain(right.events()).collect();
+        events.sort_unstable();
         events.dedup();
-        Self {
-            events: events.into(),
-            detail,
-            working_hours: left.working_hours.or(right.working_hours),
+        let mut builder = Builder::default();
+        for event in &events {
+            builder.push_seconds(event);
         }
+        let working_hours = left
+            .working_hours
+            .clone()
+            .or_else(|| right.working_hours.clone());
+        Self::build(builder, detail, working_hours)
+    }
+
+    /// Bytes that it holds on the heap, working hours left out: they are shared.
+    pub fn held_bytes(&self) -> usize {
+        size_of::<Packed>() + self.events.held_bytes()
     }
 }
 
-/// By start, then end; the rest only so that equal sets of events have one order.
-fn sort(events: &mut [CalendarEvent]) {
-    events.sort_by(|a, b| {
-        (a.start, a.end, a.status)
-            .cmp(&(b.start, b.end, b.status))
-            .then_with(|| a.details.cmp(&b.details))
+impl PartialEq for FreeBusy {
+    fn eq(&self, other: &Self) -> bool {
+        self.detail == other.detail
+            && self.working_hours == other.working_hours
+            && self.events().eq(other.events())
+    }
+}
+
+impl Eq for FreeBusy {}
+
+fn push(builder: &mut Builder, event: &CalendarEvent) {
+    let details = event.details.as_deref().map(|details| Details {
+        id: details.id.as_deref().map(EventId::Text),
+        subject: details.subject.as_deref(),
+        location: details.location.as_deref(),
+        flags: details.flags,
     });
+    builder.push(event.start, event.end, event.status, details.as_ref());
 }
 
 #[cfg(test)]
@@ -231,7 +263,7 @@ mod tests {
     }
 
     fn five_minutes(calendar: &FreeBusy) -> Vec<BusyStatus> {
-        slots(&calendar.events, &window(), SignedDuration::from_mins(5))
+        slots(calendar.events(), &window(), SignedDuration::from_mins(5))
     }
 
     proptest! {
@@ -254,15 +286,15 @@ mod tests {
         fn stripping_and_masking_keep_times_and_hide_titles(a in calendar()) {
             let stripped = a.clone().stripped_to(Detail::BusyOnly);
             prop_assert_eq!(five_minutes(&stripped), five_minutes(&a));
-            prop_assert!(stripped.events.iter().all(|event| event.details.is_none()));
-            let private = a.events.iter().filter_map(|event| event.details.as_ref()).filter(|details| details.flags.private);
+            prop_assert!(stripped.events().all(|event| event.details.is_none()));
+            let private = a.events().filter_map(|event| event.details).filter(|details| details.flags.private);
             prop_assert!(private.into_iter().all(|details| details.subject.is_none()));
         }
 
         #[test]
         fn listed_events_are_exactly_those_that_touch_the_window(a in calendar()) {
-            let listed: Vec<_> = a.events_in(&window()).cloned().collect();
-            let expect: Vec<_> = a.events.iter().filter(|event| window().touches(event.start, event.end)).cloned().collect();
+            let listed: Vec<_> = a.events_in(&window()).map(|event| event.to_owned()).collect();
+            let expect: Vec<_> = a.events().map(|event| event.to_owned()).filter(|event| window().touches(event.start, event.end)).collect();
             prop_assert_eq!(&listed, &expect);
             prop_assert!(listed.windows(2).all(|pair| pair[0].start <= pair[1].start));
         }

@@ -41,6 +41,15 @@ impl TimeWindow {
         start < self.end && (end > self.start || (start == end && start == self.start))
     }
 
+    /// Start and end in whole seconds of Unix time, rounded outwards.
+    pub fn seconds(&self) -> (i64, i64) {
+        let start = self.start.as_second() - i64::from(self.start.subsec_nanosecond() < 0);
+        (
+            start,
+            self.end.as_second() + i64::from(self.end.subsec_nanosecond() > 0),
+        )
+    }
+
     pub fn contains(&self, other: &Self) -> bool {
         self.start <= other.start && other.end <= self.end
     }
@@ -49,9 +58,9 @@ impl TimeWindow {
     #[must_use]
     pub fn whole_days(&self) -> Self {
         const DAY: i64 = 86_400;
-        let start = self.start.as_second().div_euclid(DAY) * DAY;
-        let end_second = self.end.as_second() + i64::from(self.end.subsec_nanosecond() > 0);
-        let end = (end_second + DAY - 1).div_euclid(DAY) * DAY;
+        let (start, end) = self.seconds();
+        let start = start.div_euclid(DAY) * DAY;
+        let end = (end + DAY - 1).div_euclid(DAY) * DAY;
         Self {
             start: Timestamp::from_second(start).map_or(self.start, |start| start.min(self.start)),
             end: Timestamp::from_second(end).map_or(self.end, |end| end.max(self.end)),

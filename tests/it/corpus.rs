@@ -211,7 +211,7 @@ fn check_events(text: &str, answers: &[MailboxAnswer], file: &str) {
         assert_eq!(answer.is_ok(), succeeded, "{file}");
         if let Ok(known) = answer {
             assert_eq!(
-                known.events.len(),
+                known.len(),
                 response.matches("<CalendarEvent>").count(),
                 "{file}"
             );
@@ -221,7 +221,7 @@ fn check_events(text: &str, answers: &[MailboxAnswer], file: &str) {
                 "{file}"
             );
             assert_eq!(
-                known.detail == Detail::Subjects,
+                known.detail() == Detail::Subjects,
                 response.contains(">Detailed"),
                 "{file}"
             );

@@ -127,11 +127,9 @@ impl Backend for MemoryBackend {
 /// As a server would answer: what touches the window, neighbours included.
 fn within(known: FreeBusy, window: &TimeWindow) -> FreeBusy {
     let touches =
-        |event: &&CalendarEvent| event.start <= window.end() && event.end >= window.start();
-    FreeBusy {
-        events: known.events.iter().filter(touches).cloned().collect(),
-        ..known
-    }
+        |event: &CalendarEvent| event.start <= window.end() && event.end >= window.start();
+    let events = known.to_vec().into_iter().filter(touches).collect();
+    FreeBusy::new(events, known.detail(), known.working_hours.clone())
 }
 
 /// An event in UTC, times as `2026-09-01T09:00`.

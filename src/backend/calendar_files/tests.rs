@@ -72,7 +72,7 @@ impl Setting {
         let mut answers = self.ask(&[mailbox]).await;
         let outcome = answers.remove(&address(mailbox)).unwrap();
         let hour = |start: Timestamp| start.strftime("%H").to_string();
-        outcome.map(|known| known.events.iter().map(|event| hour(event.start)).collect())
+        outcome.map(|known| known.events().map(|event| hour(event.starts())).collect())
     }
 }
 
@@ -167,7 +167,7 @@ async fn a_broken_file_spoils_no_other() {
     .map(|name| format!("{name}@files.example"));
     let answers = setting.ask(&names.each_ref().map(String::as_str)).await;
     let of = |name: &str| match answers.get(&address(&format!("{name}@files.example"))) {
-        Some(Ok(known)) => Ok(known.events.len()),
+        Some(Ok(known)) => Ok(known.len()),
         Some(Err(error)) => Err(*error),
         None => panic!("{name} was not answered"),
     };
@@ -316,7 +316,7 @@ async fn the_demo_calendars_are_all_read() {
         let events: usize = answers
             .iter()
             .map(|(mailbox, outcome)| match outcome {
-                Ok(known) => known.events.len(),
+                Ok(known) => known.len(),
                 Err(error) => panic!("{mailbox}: {error}"),
             })
             .sum();

@@ -118,7 +118,7 @@ async fn a_long_window_is_asked_in_pieces_and_joined() {
     assert_eq!(fake.asked.lock().unwrap().len(), 3);
     assert_eq!(outcomes.len(), 3);
     let anna = outcomes[&mailbox("anna")].as_ref().unwrap();
-    assert_eq!(anna.events.len(), 1, "the event of two pieces stands once");
+    assert_eq!(anna.len(), 1, "the event of two pieces stands once");
     assert_eq!(
         outcomes[&mailbox("half")],
         Err(MailboxError::MailboxUnavailable)

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::timeline::word;
-use crate::domain::{CalendarEvent, Detail, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::domain::freebusy;
+use crate::domain::{Detail, MailboxError, Outcome, SmtpAddress, TimeWindow};
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -86,7 +87,7 @@ fn told<'a>(window: &'a TimeWindow, outcome: &'a Outcome) -> Told<'a> {
             error: self::error(*error),
         },
         Ok(calendar) => Told::Calendar {
-            detail: match calendar.detail {
+            detail: match calendar.detail() {
                 Detail::DigitsOnly => "digits-only",
                 Detail::BusyOnly => "busy-only",
                 Detail::Subjects => "subjects",
@@ -103,14 +104,14 @@ fn error(error: MailboxError) -> Error {
     }
 }
 
-fn event(event: &CalendarEvent) -> Event<'_> {
-    let details = event.details.as_deref();
+fn event(event: freebusy::Event<'_>) -> Event<'_> {
+    let details = event.details;
     Event {
-        start: time(event.start),
-        end: time(event.end),
+        start: time(event.starts()),
+        end: time(event.ends()),
         status: word(event.status),
-        subject: details.and_then(|details| details.subject.as_deref()),
-        location: details.and_then(|details| details.location.as_deref()),
+        subject: details.and_then(|details| details.subject),
+        location: details.and_then(|details| details.location),
         private: details.map(|details| details.flags.private),
     }
 }

@@ -49,6 +49,18 @@ impl XmlWriter {
         self
     }
 
+    /// Bytes as upper-case hexadecimal digits.
+    pub fn hexadecimal(&mut self, bytes: &[u8]) -> &mut Self {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
+        self.out.extend(
+            bytes
+                .iter()
+                .flat_map(|byte| [digit(byte >> 4), digit(*byte)]),
+        );
+        self
+    }
+
     pub fn into_bytes(self) -> Vec<u8> {
         self.out
     }

@@ -49,13 +49,18 @@ impl LocalView {
     /// Seconds from 1970-01-01T00:00:00 to what the wall clock shows, as if it were UTC; fractions are cut off.
     #[must_use]
     pub fn local_seconds(&self, timestamp: Timestamp) -> i64 {
-        let second = floor_second(timestamp);
+        self.local_second(floor_second(timestamp))
+    }
+
+    /// The same for an instant in seconds of Unix time.
+    #[must_use]
+    pub fn local_second(&self, second: i64) -> i64 {
         let begun = self
             .stretches
             .partition_point(|&(start, _)| start <= second);
         let offset = match begun.checked_sub(1).and_then(|at| self.stretches.get(at)) {
             Some(&(_, offset)) if second < self.end => offset,
-            Some(_) | None => self.zone.offset_at(timestamp),
+            Some(_) | None => self.zone.offset_at(nearest_timestamp(second)),
         };
         second + i64::from(offset)
     }

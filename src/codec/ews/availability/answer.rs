@@ -7,10 +7,9 @@ use super::View;
 use crate::codec::ews::{mailbox_error, working_hours};
 use crate::codec::xml::XmlWriter;
 use crate::domain::busy::slots;
+use crate::domain::freebusy::{Details, Event, EventId};
 use crate::domain::zone::LocalView;
-use crate::domain::{
-    BusyStatus, CalendarEvent, Detail, EventDetails, FreeBusy, Outcome, TimeWindow,
-};
+use crate::domain::{BusyStatus, Detail, FreeBusy, Outcome, TimeWindow};
 
 /// What was asked of free/busy data and what is known.
 pub struct FreeBusyPart<'a> {
@@ -69,7 +68,7 @@ fn expected_size(part: &FreeBusyPart<'_>) -> usize {
     let events: usize = part
         .outcomes
         .iter()
-        .map(|outcome| outcome.as_ref().map_or(0, |known| known.events.len()))
+        .map(|outcome| outcome.as_ref().map_or(0, |known| known.len()))
         .sum();
     let per_event = if part.view.is_detailed() { 420 } else { 150 };
     1024 + part.outcomes.len() * 1200 + events * per_event
@@ -77,7 +76,7 @@ fn expected_size(part: &FreeBusyPart<'_>) -> usize {
 
 impl FreeBusyPart<'_> {
     fn write_view(&self, w: &mut XmlWriter, known: &FreeBusy) {
-        let view = match known.detail {
+        let view = match known.detail() {
             Detail::DigitsOnly => View::MergedOnly,
             Detail::BusyOnly => self.view.without_details(),
             Detail::Subjects => self.view,
@@ -88,7 +87,7 @@ impl FreeBusyPart<'_> {
         if view.is_merged() {
             w.raw(r#"<MergedFreeBusy xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
             w.digits(
-                slots(&known.events, &self.window, self.interval)
+                slots(known.events(), &self.window, self.interval)
                     .into_iter()
                     .map(digit),
             )
@@ -111,18 +110,18 @@ impl FreeBusyPart<'_> {
                 w.raw(r#"<CalendarEventArray xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
                 any = true;
             }
-            self.write_event(w, event, view);
+            self.write_event(w, &event, view);
         }
         if any {
             w.raw("</CalendarEventArray>");
         }
     }
 
-    fn write_event(&self, w: &mut XmlWriter, event: &CalendarEvent, view: View) {
+    fn write_event(&self, w: &mut XmlWriter, event: &Event<'_>, view: View) {
         w.raw("<CalendarEvent><StartTime>")
-            .local_time(self.zone.local_seconds(event.start));
+            .local_time(self.zone.local_second(event.start));
         w.raw("</StartTime><EndTime>")
-            .local_time(self.zone.local_seconds(event.end));
+            .local_time(self.zone.local_second(event.end));
         w.raw("</EndTime><BusyType>")
             .raw(self.busy_type(event.status))
             .raw("</BusyType>");
@@ -156,10 +155,15 @@ fn digit(status: BusyStatus) -> u8 {
     }
 }
 
-fn write_details(w: &mut XmlWriter, details: &EventDetails) {
+fn write_details(w: &mut XmlWriter, details: &Details<'_>) {
     w.raw("<CalendarEventDetails>");
     if let Some(id) = &details.id {
-        w.raw("<ID>").text(id).raw("</ID>");
+        w.raw("<ID>");
+        match id {
+            EventId::Text(id) => w.text(id),
+            EventId::Hexadecimal(bytes) => w.hexadecimal(bytes),
+        };
+        w.raw("</ID>");
     }
     if let Some(subject) = &details.subject {
         w.raw("<Subject>").text(subject).raw("</Subject>");

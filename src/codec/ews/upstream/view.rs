@@ -1,6 +1,7 @@
 //! `FreeBusyView` of one mailbox: events where the server grants them, else the merged string, else nothing that could
 //! be taken for free.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -9,15 +10,17 @@ use super::INTERVAL_MINUTES;
 use crate::codec::ews::availability::View;
 use crate::codec::ews::working_hours;
 use crate::codec::xml::{Cursor, DecodeError, Moment, parse_boolean};
-use crate::domain::{
-    BusyStatus, CalendarEvent, Detail, EventDetails, FreeBusy, TimeWindow, WorkingHours,
-};
+use crate::domain::busy::slots;
+use crate::domain::freebusy::{Builder, Details, EventId};
+use crate::domain::{BusyStatus, Detail, EventFlags, FreeBusy, TimeWindow, WorkingHours};
 
 #[derive(Default)]
 pub(super) struct ViewRead {
     view: Option<View>,
     digits: String,
-    events: Vec<CalendarEvent>,
+    events: Builder,
+    /// At least one event came with details.
+    has_details: bool,
     /// The array stood there, be it empty: the server knows the events.
     has_events: bool,
     /// Events whose times could not be read: they may lie anywhere.
@@ -68,17 +71,11 @@ impl ViewRead {
             }
         }
         match (start, end) {
-            (Some(start), Some(end)) if start <= end => {
-                // Some servers also send the neighbours of the window.
-                if asked.touches(start, end) {
-                    let details = details.map(|details| Arc::new(details.masked()));
-                    self.events.push(CalendarEvent {
-                        start,
-                        end,
-                        status,
-                        details,
-                    });
-                }
+            // Some servers also send the neighbours of the window.
+            (Some(start), Some(end)) if start <= end && asked.touches(start, end) => {
+                self.has_details |= details.is_some();
+                let details = details.as_ref().map(Texts::borrow);
+                self.events.push(start, end, status, details.as_ref());
             }
             // An event that ends before it starts takes no time.
             (Some(_), Some(_)) => {}
@@ -92,57 +89,78 @@ impl ViewRead {
         let digits_are_busier =
             self.events.is_empty() && self.digits.contains(|digit: char| digit != '0');
         if !known || digits_are_busier {
-            let runs = runs(&self.digits, asked);
-            return FreeBusy::new(runs, Detail::DigitsOnly, None);
+            return FreeBusy::build(runs(&self.digits, asked), Detail::DigitsOnly, None);
         }
         if self.unreadable > 0 {
-            let (start, end) = (asked.start(), asked.end());
-            self.events.push(CalendarEvent {
-                start,
-                end,
-                status: BusyStatus::NoData,
-                details: None,
-            });
+            self.events
+                .push(asked.start(), asked.end(), BusyStatus::NoData, None);
         }
-        let with_details = self.view.is_some_and(View::is_detailed)
-            || self.events.iter().any(|event| event.details.is_some());
+        let with_details = self.has_details || self.view.is_some_and(View::is_detailed);
         let detail = if with_details {
             Detail::Subjects
         } else {
             Detail::BusyOnly
         };
-        FreeBusy::new(self.events, detail, self.working_hours.map(Arc::new))
+        let free_busy = FreeBusy::build(self.events, detail, self.working_hours.map(Arc::new));
+        match unexplained(&self.digits, &free_busy, asked) {
+            Some(unknown) => free_busy.merged(FreeBusy::build(unknown, detail, None)),
+            None => free_busy,
+        }
     }
 }
 
-/// The merged string as runs of equal slots that are not free; what it does not cover is unknown.
-fn runs(digits: &str, asked: &TimeWindow) -> Vec<CalendarEvent> {
+/// Slots that the merged string calls unknown and that no event explains: they must not be shown as free.
+fn unexplained(digits: &str, known: &FreeBusy, asked: &TimeWindow) -> Option<Builder> {
+    if !digits.contains(|digit| parse_digit(digit) == BusyStatus::NoData) {
+        return None;
+    }
     let width = SignedDuration::from_mins(INTERVAL_MINUTES);
-    let mut runs: Vec<CalendarEvent> = Vec::new();
-    let mut push = |start: Timestamp, end: Timestamp, status: BusyStatus| match runs.last_mut() {
-        Some(last) if last.end == start && last.status == status => last.end = end,
-        _ => runs.push(CalendarEvent {
-            start,
-            end,
-            status,
-            details: None,
-        }),
+    let explained = slots(known.events(), asked, width);
+    let unknown: String = digits
+        .chars()
+        .zip(explained)
+        .map(|(digit, status)| {
+            let is_unknown = parse_digit(digit) == BusyStatus::NoData && status == BusyStatus::Free;
+            if is_unknown { '4' } else { '0' }
+        })
+        .collect();
+    // What lies beyond the string is not its business here.
+    let end = asked
+        .start()
+        .checked_add(width * unknown.len() as i32)
+        .map_or(asked.end(), |end| end.min(asked.end()));
+    let runs = runs(&unknown, &TimeWindow::new(asked.start(), end).ok()?);
+    (!runs.is_empty()).then_some(runs)
+}
+
+/// The merged string as runs of equal slots that are not free; what it does not cover is unknown.
+fn runs(digits: &str, asked: &TimeWindow) -> Builder {
+    let width = SignedDuration::from_mins(INTERVAL_MINUTES);
+    let mut runs = Builder::default();
+    let mut push = |start, end, status| {
+        if start < end && status != BusyStatus::Free {
+            runs.push(start, end, status, None);
+        }
     };
+    let (mut run_start, mut run_status) = (asked.start(), BusyStatus::Free);
     let mut start = asked.start();
-    for digit in digits.chars() {
+    let covered = digits
+        .chars()
+        .map(parse_digit)
+        .chain(std::iter::repeat(BusyStatus::NoData));
+    for status in covered {
+        if status != run_status {
+            push(run_start, start, run_status);
+            (run_start, run_status) = (start, status);
+        }
         if start >= asked.end() {
             break;
         }
-        let end = start
+        start = start
             .checked_add(width)
             .map_or(asked.end(), |end| end.min(asked.end()));
-        push(start, end, parse_digit(digit));
-        start = end;
     }
-    if start < asked.end() {
-        push(start, asked.end(), BusyStatus::NoData);
-    }
-    runs.retain(|run| run.status != BusyStatus::Free);
+    push(run_start, asked.end(), run_status);
     runs
 }
 
@@ -177,21 +195,41 @@ fn instant(text: &str) -> Option<Timestamp> {
     }
 }
 
-fn read_details(cursor: &mut Cursor<'_>) -> Result<EventDetails, DecodeError> {
-    let mut details = EventDetails::default();
+/// Details as they stand in the document.
+#[derive(Default)]
+struct Texts<'a> {
+    id: Option<Cow<'a, str>>,
+    subject: Option<Cow<'a, str>>,
+    location: Option<Cow<'a, str>>,
+    flags: EventFlags,
+}
+
+impl Texts<'_> {
+    fn borrow(&self) -> Details<'_> {
+        Details {
+            id: self.id.as_deref().map(|id| EventId::Text(id.trim())),
+            subject: self.subject.as_deref(),
+            location: self.location.as_deref(),
+            flags: self.flags,
+        }
+    }
+}
+
+fn read_details<'a>(cursor: &mut Cursor<'a>) -> Result<Texts<'a>, DecodeError> {
+    let mut details = Texts::default();
     while let Some(element) = cursor.child()? {
         let text = cursor.text()?;
         let flag = || parse_boolean(text.trim()).unwrap_or(false);
         match element.local() {
-            "ID" => details.id = Some(text.trim().into()),
-            "Subject" => details.subject = Some(text.into()),
-            "Location" => details.location = Some(text.into()),
             "IsMeeting" => details.flags.meeting = flag(),
             "IsRecurring" => details.flags.recurring = flag(),
             "IsException" => details.flags.exception = flag(),
             "IsReminderSet" => details.flags.reminder_set = flag(),
             // What cannot be read is private: the safe side.
             "IsPrivate" => details.flags.private = parse_boolean(text.trim()).unwrap_or(true),
+            "ID" => details.id = Some(text),
+            "Subject" => details.subject = Some(text),
+            "Location" => details.location = Some(text),
             _ => {}
         }
     }

@@ -1,0 +1,462 @@
+//! The events of one calendar in three blocks of memory, whatever their number: a cache holds a hundred thousand
+//! calendars, and an answer walks through them from front to back.
+
+use jiff::Timestamp;
+
+use super::{CalendarEvent, EventDetails, EventFlags};
+use crate::domain::BusyStatus;
+
+/// Sorted by start, then end. Whole seconds: fractions are rounded outwards, so that nothing gets shorter.
+#[derive(Debug, Default)]
+pub(super) struct Packed {
+    events: Box<[Slot]>,
+    /// Subjects, locations and ids that are not hexadecimal, one after another.
+    text: Box<str>,
+    /// Hexadecimal ids, as bytes.
+    ids: Box<[u8]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Slot {
+    start: i64,
+    end: i64,
+    /// Where the subject begins in the text; the location follows it.
+    text_at: u32,
+    /// Where the id begins, in the text or among the ids.
+    id_at: u32,
+    subject: u16,
+    location: u16,
+    id: u16,
+    /// Status, flags of the event, and what there is.
+    bits: u16,
+}
+
+/// A length that means that there is no such text.
+const ABSENT: u16 = u16::MAX;
+
+const STATUS: u16 = 0b111;
+const MEETING: u16 = 1 << 3;
+const RECURRING: u16 = 1 << 4;
+const EXCEPTION: u16 = 1 << 5;
+const REMINDER_SET: u16 = 1 << 6;
+const PRIVATE: u16 = 1 << 7;
+const HAS_DETAILS: u16 = 1 << 8;
+const HEXADECIMAL_ID: u16 = 1 << 9;
+
+/// One event, looked at in place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Event<'a> {
+    /// Seconds of Unix time.
+    pub start: i64,
+    /// Seconds of Unix time, never before `start`.
+    pub end: i64,
+    pub status: BusyStatus,
+    pub details: Option<Details<'a>>,
+}
+
+/// What may be told of an event beyond its time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Details<'a> {
+    pub id: Option<EventId<'a>>,
+    pub subject: Option<&'a str>,
+    pub location: Option<&'a str>,
+    pub flags: EventFlags,
+}
+
+/// The opaque id of the source. Exchange's are hexadecimal and kept at half their length.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum EventId<'a> {
+    Text(&'a str),
+    /// Upper-case hexadecimal digits, two for each byte.
+    Hexadecimal(&'a [u8]),
+}
+
+impl std::fmt::Display for EventId<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Hexadecimal(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}")),
+        }
+    }
+}
+
+impl Event<'_> {
+    /// The instant it starts.
+    pub fn starts(&self) -> Timestamp {
+        Timestamp::from_second(self.start).unwrap_or(Timestamp::MIN)
+    }
+
+    /// The instant it ends.
+    pub fn ends(&self) -> Timestamp {
+        Timestamp::from_second(self.end).unwrap_or(Timestamp::MAX)
+    }
+
+    pub fn to_owned(&self) -> CalendarEvent {
+        let details = self.details.map(|details| {
+            let id = details.id.map(|id| id.to_string().into());
+            let (subject, location) = (
+                details.subject.map(Into::into),
+                details.location.map(Into::into),
+            );
+            EventDetails {
+                id,
+                subject,
+                location,
+                flags: details.flags,
+            }
+            .into()
+        });
+        CalendarEvent {
+            start: self.starts(),
+            end: self.ends(),
+            status: self.status,
+            details,
+        }
+    }
+}
+
+/// Collects events in any order.
+#[derive(Debug, Default)]
+pub struct Builder {
+    events: Vec<Slot>,
+    text: String,
+    ids: Vec<u8>,
+}
+
+impl Builder {
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// `start <= end`. Of a private event only the flags are kept: whatever a source sends, nothing private enters.
+    pub fn push(
+        &mut self,
+        start: Timestamp,
+        end: Timestamp,
+        status: BusyStatus,
+        details: Option<&Details<'_>>,
+    ) {
+        let first = start.as_second() - i64::from(start.subsec_nanosecond() < 0);
+        let last = if start == end {
+            first
+        } else {
+            end.as_second() + i64::from(end.subsec_nanosecond() > 0)
+        };
+        let mut slot = Slot {
+            start: first,
+            end: last,
+            text_at: self.text.len() as u32,
+            id_at: 0,
+            subject: ABSENT,
+            location: ABSENT,
+            id: ABSENT,
+            bits: status as u16,
+        };
+        if let Some(details) = details {
+            slot.bits |= HAS_DETAILS | flag_bits(details.flags);
+            if !details.flags.private {
+                self.push_details(&mut slot, details);
+            }
+        }
+        self.events.push(slot);
+    }
+
+    fn push_details(&mut self, slot: &mut Slot, details: &Details<'_>) {
+        slot.subject = details
+            .subject
+            .map_or(ABSENT, |text| push_text(&mut self.text, text));
+        slot.location = details
+            .location
+            .map_or(ABSENT, |text| push_text(&mut self.text, text));
+        let before = self.ids.len();
+        match details.id {
+            None => {}
+            Some(EventId::Text(text)) => {
+                if push_hexadecimal(&mut self.ids, text) {
+                    slot.bits |= HEXADECIMAL_ID;
+                    (slot.id_at, slot.id) = (before as u32, (text.len() / 2) as u16);
+                } else {
+                    slot.id_at = self.text.len() as u32;
+                    slot.id = push_text(&mut self.text, text);
+                }
+            }
+            Some(EventId::Hexadecimal(bytes)) => {
+                let kept = bytes.get(..usize::from(ABSENT - 1)).unwrap_or(bytes);
+                self.ids.extend_from_slice(kept);
+                slot.bits |= HEXADECIMAL_ID;
+                (slot.id_at, slot.id) = (before as u32, kept.len() as u16);
+            }
+        }
+    }
+
+    /// An event that comes from another calendar.
+    pub(super) fn push_seconds(&mut self, event: &Event<'_>) {
+        self.push(
+            event.starts(),
+            event.ends(),
+            event.status,
+            event.details.as_ref(),
+        );
+    }
+
+    pub(super) fn finish(self) -> Packed {
+        let mut packed = Packed {
+            events: Box::default(),
+            text: self.text.into(),
+            ids: self.ids.into(),
+        };
+        let mut events = self.events;
+        // By start, then end; the rest only so that equal sets of events have one order.
+        if !events.is_sorted_by_key(|slot| (slot.start, slot.end)) || has_twins(&events) {
+            events.sort_by(|a, b| packed.event(a, true).cmp(&packed.event(b, true)));
+        }
+        packed.events = events.into();
+        packed
+    }
+}
+
+fn has_twins(events: &[Slot]) -> bool {
+    events
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if (a.start, a.end) == (b.start, b.end)))
+}
+
+/// Appends `text` and says how much of it: what is longer than any calendar allows is cut.
+fn push_text(all: &mut String, text: &str) -> u16 {
+    let end = text.floor_char_boundary(usize::from(ABSENT - 1));
+    let kept = text.get(..end).unwrap_or_default();
+    all.push_str(kept);
+    kept.len() as u16
+}
+
+/// Appends the bytes of upper-case hexadecimal digits; nothing if `text` is something else.
+fn push_hexadecimal(all: &mut Vec<u8>, text: &str) -> bool {
+    let before = all.len();
+    let digit = |byte: u8| match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    };
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    let fits = !pairs.is_empty() && rest.is_empty() && pairs.len() < usize::from(ABSENT);
+    let whole = fits
+        && pairs
+            .iter()
+            .all(|&[high, low]| match (digit(high), digit(low)) {
+                (Some(high), Some(low)) => {
+                    all.push(high << 4 | low);
+                    true
+                }
+                _ => false,
+            });
+    if !whole {
+        all.truncate(before);
+    }
+    whole
+}
+
+impl Packed {
+    pub(super) fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    pub(super) fn iter(
+        &self,
+        details: bool,
+    ) -> impl DoubleEndedIterator<Item = Event<'_>> + ExactSizeIterator {
+        self.events
+            .iter()
+            .map(move |slot| self.event(slot, details))
+    }
+
+    /// Those that start before `second`.
+    pub(super) fn iter_before(
+        &self,
+        second: i64,
+        details: bool,
+    ) -> impl Iterator<Item = Event<'_>> {
+        let count = self.events.partition_point(|slot| slot.start < second);
+        self.events
+            .iter()
+            .take(count)
+            .map(move |slot| self.event(slot, details))
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn held_bytes(&self) -> usize {
+        size_of_val(&*self.events) + self.text.len() + self.ids.len()
+    }
+
+    fn event(&self, slot: &Slot, details: bool) -> Event<'_> {
+        Event {
+            start: slot.start,
+            end: slot.end,
+            status: status_of(slot.bits),
+            details: (details && slot.bits & HAS_DETAILS != 0).then(|| self.details(slot)),
+        }
+    }
+
+    fn details(&self, slot: &Slot) -> Details<'_> {
+        let text = |at: usize, length: u16| {
+            if length == ABSENT {
+                None
+            } else {
+                self.text.get(at..at + usize::from(length))
+            }
+        };
+        let at = slot.text_at as usize;
+        let location_at = at
+            + if slot.subject == ABSENT {
+                0
+            } else {
+                usize::from(slot.subject)
+            };
+        let id_at = slot.id_at as usize;
+        let id = if slot.bits & HEXADECIMAL_ID == 0 {
+            text(id_at, slot.id).map(EventId::Text)
+        } else {
+            self.ids
+                .get(id_at..id_at + usize::from(slot.id))
+                .map(EventId::Hexadecimal)
+        };
+        Details {
+            id,
+            subject: text(at, slot.subject),
+            location: text(location_at, slot.location),
+            flags: flags_of(slot.bits),
+        }
+    }
+}
+
+fn status_of(bits: u16) -> BusyStatus {
+    match bits & STATUS {
+        0 => BusyStatus::Free,
+        1 => BusyStatus::WorkingElsewhere,
+        2 => BusyStatus::Tentative,
+        3 => BusyStatus::Busy,
+        4 => BusyStatus::OutOfOffice,
+        _ => BusyStatus::NoData,
+    }
+}
+
+fn flag_bits(flags: EventFlags) -> u16 {
+    let bit = |set: bool, bit: u16| if set { bit } else { 0 };
+    bit(flags.meeting, MEETING)
+        | bit(flags.recurring, RECURRING)
+        | bit(flags.exception, EXCEPTION)
+        | bit(flags.reminder_set, REMINDER_SET)
+        | bit(flags.private, PRIVATE)
+}
+
+fn flags_of(bits: u16) -> EventFlags {
+    EventFlags {
+        meeting: bits & MEETING != 0,
+        recurring: bits & RECURRING != 0,
+        exception: bits & EXCEPTION != 0,
+        reminder_set: bits & REMINDER_SET != 0,
+        private: bits & PRIVATE != 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STATUSES: [BusyStatus; 6] = [
+        BusyStatus::Free,
+        BusyStatus::WorkingElsewhere,
+        BusyStatus::Tentative,
+        BusyStatus::Busy,
+        BusyStatus::OutOfOffice,
+        BusyStatus::NoData,
+    ];
+
+    fn text() -> impl Strategy<Value = Option<Box<str>>> {
+        prop_oneof![
+            Just(None),
+            "[0-9A-F]{0,9}".prop_map(|text| Some(text.into())),
+            "\\PC{0,12}".prop_map(|text| Some(text.into())),
+        ]
+    }
+
+    prop_compose! {
+        fn event()(
+            start in -5_000_000_000_i64..5_000_000_000, length in 0_i64..100_000, status in 0_usize..6,
+            (id, subject, location) in (text(), text(), text()), flags in any::<[bool; 4]>(), titled: bool,
+        ) -> CalendarEvent {
+            let [meeting, recurring, exception, reminder_set] = flags;
+            let flags = EventFlags { meeting, recurring, exception, reminder_set, private: false };
+            CalendarEvent {
+                start: Timestamp::from_second(start).unwrap(),
+                end: Timestamp::from_second(start + length).unwrap(),
+                status: STATUSES[status],
+                details: titled.then(|| EventDetails { id, subject, location, flags }.into()),
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_packed_is_unpacked(events in prop::collection::vec(event(), 0..8)) {
+            let mut builder = Builder::default();
+            for event in &events {
+                super::super::push(&mut builder, event);
+            }
+            let packed = builder.finish();
+            let mut unpacked: Vec<_> = packed.iter(true).map(|event| event.to_owned()).collect();
+            prop_assert!(unpacked.is_sorted_by_key(|event| (event.start, event.end)));
+            for event in events {
+                let at = unpacked.iter().position(|other| *other == event);
+                prop_assert!(at.is_some(), "{event:?} was lost");
+                unpacked.remove(at.unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn fractions_are_rounded_outwards() {
+        let mut builder = Builder::default();
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        builder.push(
+            at("1969-12-31T23:59:58.5Z"),
+            at("1970-01-01T00:00:01.5Z"),
+            BusyStatus::Busy,
+            None,
+        );
+        builder.push(
+            at("1970-01-01T00:00:05.5Z"),
+            at("1970-01-01T00:00:05.5Z"),
+            BusyStatus::Busy,
+            None,
+        );
+        let packed = builder.finish();
+        let times: Vec<_> = packed
+            .iter(true)
+            .map(|event| (event.start, event.end))
+            .collect();
+        assert_eq!(times, [(-2, 2), (5, 5)]);
+    }
+
+    #[test]
+    fn an_exchange_calendar_of_forty_events_stays_small() {
+        let mut builder = Builder::default();
+        let id = "0".repeat(140);
+        for minute in 0..40 {
+            let details = Details {
+                id: Some(EventId::Text(&id)),
+                subject: Some("Quarterly review of the plan"),
+                location: Some("Room Aurora, building 4"),
+                flags: EventFlags::default(),
+            };
+            let start = Timestamp::from_second(minute * 60).unwrap();
+            builder.push(start, start, BusyStatus::Busy, Some(&details));
+        }
+        let bytes = builder.finish().held_bytes();
+        assert!(bytes < 6 * 1024, "{bytes}");
+    }
+}
