@@ -201,11 +201,12 @@ async fn sigterm_under_load_loses_no_request() {
     let request = request();
     let mut slow = served.door.open().await.unwrap();
     slow.send(&request[..request.len() - 1]).await;
+    let trigger = served.program.trigger();
     for _ in 0..BEFORE {
         answered.recv().await.expect("a caller has failed");
     }
     served.door.signalled.store(true, Ordering::SeqCst);
-    served.program.ask_to_stop();
+    trigger.pull();
     while TcpStream::connect(served.door.address).await.is_ok() {
         tokio::task::yield_now().await;
     }

@@ -1,6 +1,6 @@
 //! A started program: its lines as they come, and its exit status.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -59,15 +59,21 @@ impl Program {
     }
 
     pub(crate) fn terminate(&mut self) -> ExitStatus {
-        self.ask_to_stop();
+        self.trigger().pull();
         self.stopped()
     }
 
-    /// Sends SIGTERM and does not wait.
-    pub(crate) fn ask_to_stop(&self) {
+    /// Makes ready to send SIGTERM.
+    pub(crate) fn trigger(&self) -> Trigger {
         let id = self.child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
-        assert!(sent.success());
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "echo ready; read -r _; kill -TERM \"$0\"", &id]);
+        let shell = shell.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+        let mut shell = shell.unwrap();
+        let mut ready = [0; 6];
+        let output = shell.stdout.as_mut().unwrap();
+        output.read_exact(&mut ready).unwrap();
+        Trigger(shell)
     }
 
     /// Waits for the end.
@@ -83,6 +89,18 @@ impl Program {
             seen.push(line);
         }
         (self.child.wait().unwrap(), seen)
+    }
+}
+
+/// A shell that has only to be told to send the signal: starting it first would take longer than what the signal is to
+/// interrupt.
+pub(crate) struct Trigger(Child);
+
+impl Trigger {
+    /// Sends the signal and does not wait for what it does.
+    pub(crate) fn pull(mut self) {
+        self.0.stdin.take().unwrap().write_all(b"\n").unwrap();
+        assert!(self.0.wait().unwrap().success());
     }
 }
 
