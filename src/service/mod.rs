@@ -2,6 +2,7 @@
 //!
 //! Invariant: there is an outcome for every attendee, in the order asked; what is not known is an error, never free.
 
+pub mod cache;
 pub mod settings;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
