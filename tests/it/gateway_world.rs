@@ -11,7 +11,7 @@ use calbridge::backend::instance::Instance;
 use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::{
     BusyStatus, CalendarEvent, Detail, EventDetails, FixedClock, FreeBusy, MailDomain,
-    MailboxError, Outcome, SmtpAddress, TimeWindow,
+    MailboxError, Outcome, SmtpAddress,
 };
 use calbridge::face::ews::EwsFace;
 use calbridge::server::settings::ServerSettings;
@@ -27,7 +27,7 @@ pub(crate) const SOAP: &str = "http://schemas.xmlsoap.org/soap/envelope/";
 pub(crate) const MESSAGES: &str = "http://schemas.microsoft.com/exchange/services/2006/messages";
 pub(crate) const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
 
-/// Calendars in memory. An address that is not in it is not found.
+/// Calendars in memory, answered whole whatever the window. An address that is not in it is not found.
 #[derive(Default)]
 pub(crate) struct MemoryBackend {
     known: Mutex<HashMap<SmtpAddress, Outcome>>,
@@ -99,10 +99,9 @@ impl Backend for MemoryBackend {
         let known = self.known.lock().unwrap();
         let outcome = |mailbox: &SmtpAddress| {
             let outcome = known.get(mailbox).cloned();
-            let outcome = outcome.unwrap_or(Err(MailboxError::NotFound));
             (
                 mailbox.clone(),
-                outcome.map(|known| within(known, &ask.window)),
+                outcome.unwrap_or(Err(MailboxError::NotFound)),
             )
         };
         Ok(ask.mailboxes.iter().map(outcome).collect())
@@ -122,14 +121,6 @@ impl Backend for MemoryBackend {
         self.wait().await;
         Ok(())
     }
-}
-
-/// As a server would answer: what touches the window, neighbours included.
-fn within(known: FreeBusy, window: &TimeWindow) -> FreeBusy {
-    let touches =
-        |event: &CalendarEvent| event.start <= window.end() && event.end >= window.start();
-    let events = known.to_vec().into_iter().filter(touches).collect();
-    FreeBusy::new(events, known.detail(), known.working_hours.clone())
 }
 
 /// An event in UTC, times as `2026-09-01T09:00`.
