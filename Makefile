@@ -50,7 +50,7 @@ lint:
 
 unit:
 	@mkdir -p "$$CALBRIDGE_ANSWERS"
-	cargo test --locked
+	cargo test --locked --no-fail-fast
 
 bench-build:
 	@cargo test --locked --bench '*'

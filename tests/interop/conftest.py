@@ -15,7 +15,8 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BINARY = pathlib.Path(os.environ.get("CALBRIDGE_BINARY", ROOT / "target/debug/calbridge"))
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+BINARY = pathlib.Path(os.environ.get("CALBRIDGE_BINARY", TARGET / "debug/calbridge"))
 START_SECONDS = 60
 STOP_SECONDS = 40
 
