@@ -16,7 +16,7 @@ use crate::face::ews::EwsFace;
 use crate::server::lifecycle::{Ended, StopSignals, run_until_signal};
 use crate::server::{Server, StartError};
 use crate::service::Availability;
-use crate::service::settings::SharingSettings;
+use crate::service::settings::ServiceSettings;
 
 /// Everything that callers in the north are answered with.
 pub struct Gateway {
@@ -45,7 +45,7 @@ impl BuildError {
 impl Gateway {
     /// Builds the endpoints, loads the certificate and binds the addresses. Asks no endpoint anything.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
-        let availability = availability(config.endpoints, config.sharing, &clock)?;
+        let availability = availability(config.endpoints, config.service, &clock)?;
         let accounts = config.server.access.role_accounts.iter();
         let ews = EwsFace::new(
             Arc::new(availability),
@@ -75,7 +75,7 @@ impl Gateway {
 /// The service alone, for questions that do not come over the network.
 pub fn availability(
     endpoints: Vec<EndpointSettings>,
-    sharing: SharingSettings,
+    service: ServiceSettings,
     clock: &Arc<dyn Clock>,
 ) -> Result<Availability, build::BuildError> {
     let instance = Instance::new(Arc::clone(clock));
@@ -83,5 +83,5 @@ pub fn availability(
         .into_iter()
         .map(|settings| build::endpoint(settings, &instance).map(Arc::new))
         .collect::<Result<_, _>>()?;
-    Ok(Availability::new(endpoints, sharing))
+    Ok(Availability::new(endpoints, service.sharing))
 }

@@ -16,12 +16,12 @@ use tracing::{Instrument, Span, warn, warn_span};
 use super::instance::Instance;
 use super::settings::EndpointSettings;
 use super::{Ask, Backend, EndpointError, Limits, Trail};
-use crate::domain::{MailDomain, MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
+use crate::domain::{DomainPattern, MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
 
 /// A named source of calendars for some mail domains.
 pub struct Endpoint {
     name: Arc<str>,
-    domains: Vec<MailDomain>,
+    domains: Vec<DomainPattern>,
     backend: Arc<dyn Backend>,
     guard: Guard,
     permits: Semaphore,
@@ -82,7 +82,7 @@ pub struct Asked {
 impl Endpoint {
     pub fn new(
         name: &str,
-        domains: Vec<MailDomain>,
+        domains: impl IntoIterator<Item: Into<DomainPattern>>,
         guard: Guard,
         backend: Arc<dyn Backend>,
         instance: &Instance,
@@ -101,7 +101,7 @@ impl Endpoint {
         let max_concurrency = guard.max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             name: name.into(),
-            domains,
+            domains: domains.into_iter().map(Into::into).collect(),
             backend,
             guard: Guard { limits, ..guard },
             permits: Semaphore::new(max_concurrency),
@@ -113,13 +113,8 @@ impl Endpoint {
         &self.name
     }
 
-    pub fn domains(&self) -> &[MailDomain] {
+    pub fn domains(&self) -> &[DomainPattern] {
         &self.domains
-    }
-
-    /// Whether the mailboxes of `domain` (lower case) live here.
-    pub fn knows(&self, domain: &str) -> bool {
-        self.domains.iter().any(|own| own.as_str() == domain)
     }
 
     /// What is known of each mailbox; there is an outcome for every one asked. A mailbox that failed in one part of the

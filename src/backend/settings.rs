@@ -6,14 +6,15 @@ use std::time::Duration;
 use secrecy::SecretString;
 
 use super::Limits;
-use crate::domain::{MailDomain, SmtpAddress};
+use crate::domain::{DomainPattern, SmtpAddress};
 
 #[derive(Debug, Clone)]
 pub struct EndpointSettings {
     /// Unique among the endpoints.
     pub name: String,
-    /// Mail domains whose mailboxes this endpoint knows; no domain stands at two endpoints.
-    pub domains: Vec<MailDomain>,
+    /// Mail domains whose mailboxes this endpoint knows; no domain stands at two endpoints. May be empty where mailboxes
+    /// come here in other ways: as the default, by their address, or as a fallback.
+    pub domains: Vec<DomainPattern>,
     /// How long one call may take.
     pub timeout: Duration,
     /// Calls in flight at once.

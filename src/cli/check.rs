@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{CommandError, ConfigFile, Exit, output};
 use crate::backend::settings::{BackendSettings, EndpointSettings};
 use crate::config::Config;
-use crate::domain::{Clock, MailDomain};
+use crate::domain::Clock;
 use crate::gateway::{self, BuildError};
 use crate::server::clock::SystemClock;
 
@@ -13,7 +13,7 @@ pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     let config = file.load()?;
     let summary = summary(&config);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    gateway::availability(config.endpoints, config.sharing, &clock).map_err(BuildError::from)?;
+    gateway::availability(config.endpoints, config.service, &clock).map_err(BuildError::from)?;
     for line in summary {
         output::say(&line)?;
     }
@@ -37,7 +37,7 @@ fn summary(config: &Config) -> Vec<String> {
 }
 
 fn endpoint_line(endpoint: &EndpointSettings) -> String {
-    let domains: Vec<&str> = endpoint.domains.iter().map(MailDomain::as_str).collect();
+    let domains: Vec<String> = endpoint.domains.iter().map(ToString::to_string).collect();
     let source = match &endpoint.kind {
         BackendSettings::Ews(ews) => format!("ews, {}", ews.url),
         BackendSettings::CalendarFiles(files) => {

@@ -54,6 +54,15 @@ impl<'a> Section<'a> {
         self.findings.warning(&self.place_of(key), text);
     }
 
+    /// The place of what stands, or should stand, under `key`: for what is only found out later.
+    pub(super) fn at(&self, key: &'static str) -> Located<'a, ()> {
+        Located {
+            value: (),
+            place: self.place_of(key),
+            findings: self.findings,
+        }
+    }
+
     /// Whether the key stands here, whatever its value.
     pub(super) fn has(&self, key: &'static str) -> bool {
         self.asked.borrow_mut().insert(key);
@@ -95,6 +104,32 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// A whole number or a string, as text: for amounts that may have a unit.
+    pub(super) fn amount(&self, key: &'static str) -> Option<Located<'a, String>> {
+        let (place, value) = self.find(key)?;
+        let value = self.typed(&place, value, "a whole number or a string", |value| {
+            match value {
+                DeValue::String(text) => Some(text.to_string()),
+                DeValue::Integer(number) => {
+                    let digits = number.as_str().replace('_', "");
+                    // A number that is too large stays as it is written, and is refused as such.
+                    let plain = i128::from_str_radix(&digits, number.radix());
+                    Some(plain.map_or(digits, |number| number.to_string()))
+                }
+                DeValue::Float(_)
+                | DeValue::Boolean(_)
+                | DeValue::Datetime(_)
+                | DeValue::Array(_)
+                | DeValue::Table(_) => None,
+            }
+        })?;
+        Some(Located {
+            value,
+            place,
+            findings: self.findings,
+        })
     }
 
     /// An array of strings; entries of another type are reported and left out.

@@ -4,19 +4,30 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::document::Section;
+use super::routing::Leads;
 use super::surroundings::Surroundings;
 use super::values::duration;
-use super::{calendar_files, ews};
+use super::{cache, calendar_files, ews};
 use crate::backend::Limits;
 use crate::backend::settings::{BackendSettings, EndpointSettings};
-use crate::domain::MailDomain;
+use crate::domain::DomainPattern;
+use crate::service::settings::{CacheLifetimes, EndpointService};
+
+/// What one `[[endpoint]]` says, to the layers that it concerns.
+pub(super) struct Endpoint<'a> {
+    /// None where a problem has been noted.
+    pub(super) settings: Option<EndpointSettings>,
+    /// Without the fallback, which is known once all endpoints are.
+    pub(super) service: EndpointService,
+    pub(super) leads: Leads<'a>,
+}
 
 /// What one endpoint must not take from another.
 #[derive(Default)]
 pub(super) struct Taken {
     names: BTreeSet<String>,
     /// Each domain with the name or key of its endpoint.
-    domains: BTreeMap<MailDomain, String>,
+    domains: BTreeMap<DomainPattern, String>,
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -27,26 +38,72 @@ const MOST_MAILBOXES_PER_CALL: u64 = 1_000;
 const MOST_DAYS_PER_CALL: u64 = 366;
 const LONGEST_NAME: usize = 64;
 
-pub(super) fn read(
-    section: &Section<'_>,
+pub(super) fn read<'a>(
+    section: &Section<'a>,
     around: &Surroundings<'_>,
+    lifetimes: CacheLifetimes,
     taken: &mut Taken,
-) -> Option<EndpointSettings> {
+) -> Endpoint<'a> {
+    let leads = leads(section, taken);
+    let settings = settings(section, around, &leads);
+    let is_files = settings
+        .as_ref()
+        .is_some_and(|settings| matches!(settings.kind, BackendSettings::CalendarFiles(_)));
+    let service = EndpointService {
+        lifetimes: section.within("cache", |cache| cache::lifetimes(cache, lifetimes)),
+        fallback: None,
+        // A folder of files passes no question on, so that none can go in a circle.
+        answer_cross_forest: section.flag("answer_cross_forest").unwrap_or(is_files),
+    };
+    Endpoint {
+        settings,
+        service,
+        leads,
+    }
+}
+
+fn leads<'a>(section: &Section<'a>, taken: &mut Taken) -> Leads<'a> {
     let name = name(section, &mut taken.names);
     let label = name.clone().unwrap_or_else(|| section.place().key.clone());
     let domains = domains(section, &label, &mut taken.domains);
+    let is_default = section.flag("default").unwrap_or(false);
+    Leads {
+        name,
+        no_domains: domains.is_none().then(|| {
+            let text = if section.has("domains") {
+                "needs at least one mail domain"
+            } else {
+                "is missing"
+            };
+            (section.at("domains"), text)
+        }),
+        domains: domains.unwrap_or_default(),
+        default: is_default.then(|| section.at("default")),
+        fallback: section.text("fallback"),
+    }
+}
+
+fn settings(
+    section: &Section<'_>,
+    around: &Surroundings<'_>,
+    leads: &Leads<'_>,
+) -> Option<EndpointSettings> {
     let timeout = duration(section, "timeout", LONGEST_TIMEOUT).unwrap_or(DEFAULT_TIMEOUT);
     let max_concurrency = section.count("max_concurrency", MOST_CONCURRENCY);
     let limits = section.within("limits", limits).unwrap_or_default();
+    let hedge_after = duration(section, "hedge_after", LONGEST_TIMEOUT);
     let kind = kind(section, around)?;
+    if let Some(after) = hedge_after {
+        warn_of_idle_hedge(section, &kind, after, timeout);
+    }
     Some(EndpointSettings {
-        name: name?,
-        domains,
+        name: leads.name.clone()?,
+        domains: leads.domains.clone(),
         timeout,
         max_concurrency: max_concurrency.unwrap_or_else(|| default_concurrency(&kind)),
-        hedge_after: None,
         probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
         limits,
+        hedge_after,
         kind,
     })
 }
@@ -66,21 +123,25 @@ fn name(section: &Section<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
     Some(text.value.to_owned())
 }
 
+/// None where there are none, which only another way to this endpoint makes right.
 fn domains(
     section: &Section<'_>,
     label: &str,
-    taken: &mut BTreeMap<MailDomain, String>,
-) -> Vec<MailDomain> {
-    section.require("domains");
+    taken: &mut BTreeMap<DomainPattern, String>,
+) -> Option<Vec<DomainPattern>> {
+    if !section.has("domains") {
+        return None;
+    }
     let Some(entries) = section.texts("domains") else {
-        return Vec::new();
+        // The problem has been noted.
+        return Some(Vec::new());
     };
     if entries.value.is_empty() {
-        entries.problem("needs at least one mail domain");
+        return None;
     }
     let mut domains = Vec::new();
     for entry in &entries.value {
-        let Some(domain) = entry.parse(|text| MailDomain::parse(text)) else {
+        let Some(domain) = entry.parse(|text| DomainPattern::parse(text)) else {
             continue;
         };
         match taken.get(&domain) {
@@ -92,7 +153,7 @@ fn domains(
             Some(other) => entry.problem(format!("{domain} belongs to endpoint {other} already")),
         }
     }
-    domains
+    Some(domains)
 }
 
 fn limits(section: &Section<'_>) -> Limits {
@@ -123,6 +184,24 @@ fn kind(section: &Section<'_>, around: &Surroundings<'_>) -> Option<BackendSetti
             section.forgive_unknown_keys();
             None
         }
+    }
+}
+
+/// A second call goes through a second role account, and only while there is time.
+fn warn_of_idle_hedge(
+    section: &Section<'_>,
+    kind: &BackendSettings,
+    after: Duration,
+    timeout: Duration,
+) {
+    let accounts = match kind {
+        BackendSettings::Ews(ews) => ews.role_accounts.len(),
+        BackendSettings::CalendarFiles(_) => 0,
+    };
+    if accounts < 2 {
+        section.warning("hedge_after", "has no effect without a second role account");
+    } else if after >= timeout {
+        section.warning("hedge_after", "has no effect: a call ends before");
     }
 }
 

@@ -3,6 +3,7 @@
 //! One file for each section. Nothing here starts anything; only `cli` uses it.
 
 mod access;
+mod cache;
 mod calendar_files;
 mod certificate;
 mod document;
@@ -10,11 +11,14 @@ mod endpoint;
 mod ews;
 mod findings;
 mod networks;
+mod ops;
 pub mod password;
 mod problems;
 mod resolve;
+mod routing;
 mod secret;
 mod server;
+mod sharing;
 mod surroundings;
 #[cfg(test)]
 mod tests;
@@ -25,8 +29,8 @@ use std::path::Path;
 use url::Url;
 
 use crate::backend::settings::EndpointSettings;
-use crate::server::settings::ServerSettings;
-use crate::service::settings::SharingSettings;
+use crate::server::settings::{OpsSettings, ServerSettings};
+use crate::service::settings::ServiceSettings;
 
 pub use problems::{ConfigErrors, Place, Problem};
 pub use surroundings::{Environment, process_environment};
@@ -39,7 +43,9 @@ pub struct Config {
     pub server: ServerSettings,
     /// `https`, a host, perhaps a port, no path: what callers are given.
     pub public_url: Url,
-    pub sharing: SharingSettings,
+    /// None where the listener for those who run the gateway is off.
+    pub ops: Option<OpsSettings>,
+    pub service: ServiceSettings,
     /// At least one.
     pub endpoints: Vec<EndpointSettings>,
     /// What is odd and yet works.

@@ -3,15 +3,15 @@
 use toml::de::DeTable;
 
 use super::document::Section;
-use super::endpoint::{self, Taken};
+use super::endpoint::{self, Endpoint, Taken};
 use super::findings::Findings;
 use super::problems::{self, Place, Problem};
 use super::server::{self, Server};
 use super::surroundings::Surroundings;
-use super::{Config, access};
+use super::{Config, access, cache, ops, routing, sharing};
 use crate::backend::settings::EndpointSettings;
-use crate::server::settings::{AccessSettings, ServerSettings};
-use crate::service::settings::SharingSettings;
+use crate::server::settings::{AccessSettings, OpsSettings, ServerSettings};
+use crate::service::settings::{CacheSettings, EndpointService, RoutingSettings, ServiceSettings};
 
 /// Reads the whole document. `Err` is never empty and sorted by line.
 pub(super) fn resolve(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<Problem>> {
@@ -50,7 +50,8 @@ fn syntax_problems(findings: &Findings<'_>, errors: &[toml::de::Error]) -> Vec<P
 struct Sections {
     server: Server,
     access: AccessSettings,
-    sharing: SharingSettings,
+    ops: Option<OpsSettings>,
+    service: ServiceSettings,
     endpoints: Vec<EndpointSettings>,
 }
 
@@ -60,33 +61,58 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
     root.require("endpoint");
     let server = root.within("server", |server| server::read(server, around));
     let access = root.within("access", |access| access::read(access, around));
-    let sharing = root.within("sharing", sharing).unwrap_or_default();
-    let mut taken = Taken::default();
-    let endpoints: Vec<_> = root
-        .each("endpoint", |endpoint| {
-            endpoint::read(endpoint, around, &mut taken)
-        })
-        .into_iter()
-        .flatten()
-        .collect();
-    let server = server.flatten()?;
+    let server = server.flatten();
+    let taken = server
+        .as_ref()
+        .map_or(&[][..], |server| server.listen.as_slice());
+    let ops = root.within("ops", |ops| ops::read(ops, taken)).flatten();
+    let sharing = root.within("sharing", |sharing| sharing::read(sharing, around));
+    let (sharing, permit) = sharing.unwrap_or_default();
+    let cache = root.within("cache", cache::read).unwrap_or_default();
+    let (endpoints, services, routing) = endpoints(root, around, &cache);
+    let server = server?;
     warn_of_late_timeouts(root, &server, &endpoints);
     Some(Sections {
         server,
         access: access?,
-        sharing,
+        ops,
+        service: ServiceSettings {
+            sharing,
+            permit,
+            cache,
+            routing,
+            endpoints: services,
+        },
         endpoints,
     })
 }
 
-fn sharing(section: &Section<'_>) -> SharingSettings {
-    let default = SharingSettings::default();
-    SharingSettings {
-        event_details: section
-            .flag("event_details")
-            .unwrap_or(default.event_details),
-        room_booking: section.flag("room_booking").unwrap_or(default.room_booking),
+/// The endpoints, how the service treats each of them, and which mailboxes are asked for where.
+fn endpoints(
+    root: &Section<'_>,
+    around: &Surroundings<'_>,
+    cache: &CacheSettings,
+) -> (Vec<EndpointSettings>, Vec<EndpointService>, RoutingSettings) {
+    let mut taken = Taken::default();
+    let read = root.each("endpoint", |endpoint| {
+        endpoint::read(endpoint, around, cache.lifetimes, &mut taken)
+    });
+    let (mut settings, mut services, mut leads) = (Vec::new(), Vec::new(), Vec::new());
+    for endpoint in read {
+        let Endpoint {
+            settings: own,
+            service,
+            leads: ways,
+        } = endpoint;
+        settings.extend(own);
+        services.push(service);
+        leads.push(ways);
     }
+    let routing = routing::read(root, &leads);
+    for (service, fallback) in services.iter_mut().zip(routing.fallbacks) {
+        service.fallback = fallback;
+    }
+    (settings, services, routing.settings)
 }
 
 /// An endpoint that may take longer than a whole question never gets to use its time.
@@ -116,7 +142,8 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
             limits: server.limits,
         },
         public_url: server.public_url,
-        sharing: sections.sharing,
+        ops: sections.ops,
+        service: sections.service,
         endpoints: sections.endpoints,
         warnings,
     }

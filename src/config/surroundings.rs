@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 
 /// The longest secret file or PEM file that is read.
 const LONGEST_FILE: u64 = 1 << 20;
+/// The longest list of addresses that is read.
+const LONGEST_LIST: u64 = 64 << 20;
 
 /// Reads an environment variable; tests and the demo pass their own.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -34,8 +36,19 @@ impl<'a> Surroundings<'a> {
 
     /// A whole file; the error is a sentence that names the path.
     pub(super) fn file(&self, text: &str) -> Result<Vec<u8>, String> {
+        self.read(text, LONGEST_FILE)
+    }
+
+    /// A list of addresses in UTF-8; the error is a sentence that names the path.
+    pub(super) fn list(&self, text: &str) -> Result<String, String> {
+        String::from_utf8(self.read(text, LONGEST_LIST)?)
+            .map_err(|_| format!("{} is not in UTF-8", self.path(text).display()))
+    }
+
+    fn read(&self, text: &str, longest: u64) -> Result<Vec<u8>, String> {
         let path = self.path(text);
-        read_bounded(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))
+        read_bounded(&path, longest)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))
     }
 
     /// A variable that must be set, in UTF-8.
@@ -53,14 +66,14 @@ pub fn process_environment(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }
 
-fn read_bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+fn read_bounded(path: &Path, longest: u64) -> std::io::Result<Vec<u8>> {
     let file = fs::File::open(path)?;
     if file.metadata()?.is_dir() {
         return Err(std::io::ErrorKind::IsADirectory.into());
     }
     let mut bytes = Vec::new();
-    file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > LONGEST_FILE {
+    file.take(longest + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > longest {
         return Err(std::io::ErrorKind::FileTooLarge.into());
     }
     Ok(bytes)

@@ -33,6 +33,61 @@ pub(super) fn duration(
     }
 }
 
+/// How long something is kept: a duration that may be nothing at all, at most `most`.
+pub(super) fn lifetime(
+    section: &Section<'_>,
+    key: &'static str,
+    most: Duration,
+) -> Option<Duration> {
+    let text = section.text(key)?;
+    let parsed = text.parse(|text| {
+        text.parse::<SignedDuration>()
+            .map_err(|_| "must be a duration such as \"60s\" or \"15m\", or \"0s\" for never")
+    })?;
+    match Duration::try_from(parsed) {
+        Ok(duration) if duration <= most => Some(duration),
+        Ok(_) | Err(_) => {
+            text.problem(format!("must be at most {}h", most.as_secs() / 3600));
+            None
+        }
+    }
+}
+
+/// An amount of bytes: a number, or a string such as `"512MiB"`.
+pub(super) fn bytes(
+    section: &Section<'_>,
+    key: &'static str,
+    bounds: std::ops::RangeInclusive<u64>,
+) -> Option<u64> {
+    let text = section.amount(key)?;
+    let amount = text.parse(|text| {
+        parse_bytes(text).ok_or("must be a number of bytes, or a string such as \"512MiB\"")
+    })?;
+    if bounds.contains(&amount) {
+        return Some(amount);
+    }
+    text.problem(format!(
+        "must be from {} to {} bytes",
+        bounds.start(),
+        bounds.end()
+    ));
+    None
+}
+
+/// Units of 1024 only: those of 1000 are as often meant as not.
+fn parse_bytes(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
+    let shift = match text.get(digits.len()..)?.trim() {
+        "" | "B" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
 /// An absolute `https` URL with a host and without login, query and fragment.
 pub(super) fn https_url(text: &Located<'_, &str>) -> Option<Url> {
     let url = text.parse(|text| Url::parse(text).map_err(|_| "must be an https URL"))?;
@@ -64,4 +119,32 @@ pub(super) fn address(
 
 pub(super) fn has_login(url: &Url) -> bool {
     !url.username().is_empty() || url.password().is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_of_bytes() {
+        let cases = [
+            ("0", Some(0)),
+            ("1048576", Some(1 << 20)),
+            ("512MiB", Some(512 << 20)),
+            ("2 GiB", Some(2 << 30)),
+            ("7KiB", Some(7 << 10)),
+            ("7 B", Some(7)),
+            ("", None),
+            ("MiB", None),
+            ("-1", None),
+            ("1.5GiB", None),
+            ("512MB", None),
+            ("512mib", None),
+            ("99999999999999999999", None),
+            ("18446744073709551615 KiB", None),
+        ];
+        for (text, expect) in cases {
+            assert_eq!(parse_bytes(text), expect, "{text:?}");
+        }
+    }
 }

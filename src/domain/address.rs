@@ -76,6 +76,17 @@ impl SmtpAddress {
     pub fn domain(&self) -> MailDomain {
         MailDomain(self.domain_str().into())
     }
+
+    /// The same local part at another domain; None where that would be longer than an address may be.
+    #[must_use]
+    pub fn at(&self, domain: &MailDomain) -> Option<Self> {
+        let local = self.local_part();
+        let text = format!("{local}@{domain}");
+        (text.len() <= MAX_ADDRESS).then(|| Self {
+            text: text.into(),
+            at: self.at,
+        })
+    }
 }
 
 impl fmt::Display for SmtpAddress {

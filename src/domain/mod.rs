@@ -6,6 +6,7 @@ pub mod caller;
 pub mod clock;
 pub mod error;
 pub mod freebusy;
+pub mod pattern;
 pub mod query;
 pub mod via;
 pub mod window;
@@ -19,6 +20,7 @@ pub use error::MailboxError;
 pub use freebusy::{
     CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, WorkingHours, WorkingPeriod,
 };
+pub use pattern::{DomainPattern, MailboxPattern};
 pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Outcome};
 pub use via::{InstanceId, Via};
 pub use window::TimeWindow;

@@ -89,3 +89,10 @@ impl Default for ServerLimits {
         }
     }
 }
+
+/// The listener for those who run the gateway. Plain HTTP without a login, so that it listens on this machine only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OpsSettings {
+    /// A loopback address.
+    pub listen: SocketAddr,
+}

@@ -2,8 +2,12 @@
 //!
 //! Invariant: there is an outcome for every attendee, in the order asked; what is not known is an error, never free.
 
+pub mod alias;
 pub mod cache;
+pub mod permit;
+pub mod route;
 pub mod settings;
+pub mod status_map;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -13,8 +17,8 @@ use tokio::time::Instant;
 
 use crate::backend::endpoint::Endpoint;
 use crate::domain::{
-    AvailabilityAnswer, AvailabilityQuery, Caller, Detail, MailDomain, MailboxError, Outcome,
-    SmtpAddress, TimeWindow,
+    AvailabilityAnswer, AvailabilityQuery, Caller, Detail, DomainPattern, MailDomain, MailboxError,
+    Outcome, SmtpAddress, TimeWindow,
 };
 use settings::SharingSettings;
 
@@ -35,7 +39,10 @@ impl Availability {
                 endpoint
                     .domains()
                     .iter()
-                    .map(move |domain| (domain.clone(), place))
+                    .filter_map(move |domain| match domain {
+                        DomainPattern::Exactly(domain) => Some((domain.clone(), place)),
+                        DomainPattern::Below(_) => None,
+                    })
             })
             .collect();
         Self {

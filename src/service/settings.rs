@@ -2,6 +2,21 @@
 
 use std::time::Duration;
 
+use super::status_map::StatusMap;
+use crate::domain::{MailDomain, MailboxPattern, SmtpAddress};
+
+/// Everything that the service is told, beside the endpoints themselves. The default asks each endpoint for the mailboxes
+/// of its own domains and tells everybody everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ServiceSettings {
+    pub sharing: SharingSettings,
+    pub permit: PermitSettings,
+    pub cache: CacheSettings,
+    pub routing: RoutingSettings,
+    /// In the order of the endpoints; one that has no entry here has the default.
+    pub endpoints: Vec<EndpointService>,
+}
+
 /// What may be told to callers, all of them alike.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SharingSettings {
@@ -9,6 +24,49 @@ pub struct SharingSettings {
     pub event_details: bool,
     /// Whether rooms may be booked through the gateway.
     pub room_booking: bool,
+    /// How statuses are shown.
+    pub status_map: StatusMap,
+}
+
+/// Which mailboxes may be asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PermitSettings {
+    /// Never, whatever `only` says.
+    pub deny: Vec<MailboxPattern>,
+    /// Nobody but these; everybody where None.
+    pub only: Option<Vec<MailboxPattern>>,
+}
+
+/// Where mailboxes are asked for, beyond the domains that the endpoints have themselves. Endpoints are meant by their
+/// places in the list of endpoints.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoutingSettings {
+    /// Mailboxes that are at another endpoint than their domain; no address stands here twice.
+    pub overrides: Vec<(SmtpAddress, usize)>,
+    /// The endpoint for mailboxes of all other domains.
+    pub default: Option<usize>,
+    /// No external domain stands here twice, or is the internal domain of an alias.
+    pub aliases: Vec<AliasSettings>,
+}
+
+/// A mail domain that callers write and endpoints do not know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AliasSettings {
+    /// What callers write and are answered with.
+    pub external: MailDomain,
+    /// What endpoints are asked for.
+    pub internal: MailDomain,
+}
+
+/// How the service treats one endpoint.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct EndpointService {
+    /// Instead of the cache's own.
+    pub lifetimes: Option<CacheLifetimes>,
+    /// The place of the endpoint that is asked for mailboxes which this one does not have; these never form a circle.
+    pub fallback: Option<usize>,
+    /// Whether questions that an Exchange server passes on to other forests or sites are answered from here.
+    pub answer_cross_forest: bool,
 }
 
 impl Default for SharingSettings {
@@ -16,6 +74,7 @@ impl Default for SharingSettings {
         Self {
             event_details: true,
             room_booking: true,
+            status_map: StatusMap::default(),
         }
     }
 }

@@ -78,7 +78,7 @@ fn ews_settings(upstream: &Upstream) -> EwsSettings {
 fn settings(ews: EwsSettings) -> EndpointSettings {
     EndpointSettings {
         name: "hq".into(),
-        domains: vec![MailDomain::parse("example.com").unwrap()],
+        domains: vec![MailDomain::parse("example.com").unwrap().into()],
         timeout: Duration::from_secs(20),
         max_concurrency: 4,
         hedge_after: None,

@@ -158,13 +158,7 @@ pub(crate) fn endpoint(
         ..Guard::default()
     };
     let instance = Instance::new(Arc::new(FixedClock(Timestamp::UNIX_EPOCH)));
-    Arc::new(Endpoint::new(
-        name,
-        domains.collect(),
-        guard,
-        backend,
-        &instance,
-    ))
+    Arc::new(Endpoint::new(name, domains, guard, backend, &instance))
 }
 
 /// The gateway over these endpoints; `tweak` changes the server's settings first.

@@ -37,7 +37,7 @@ fn installation() -> tempfile::TempDir {
         .unwrap();
     }
     fs::create_dir(root.join("secrets")).unwrap();
-    for name in ["interop", "interop2", "hq"] {
+    for name in ["interop", "interop2", "hq", "cloud"] {
         fs::write(root.join("secrets").join(name), "a secret\n").unwrap();
     }
     folder
@@ -101,6 +101,20 @@ fn the_full_sample_shows_the_defaults() {
         "room_booking",
         "timeout",
         "limits",
+        "default",
+        "answer_cross_forest",
+        "working_elsewhere",
+        "tentative",
+        "no_data",
+        "fresh_for",
+        "stale_while_revalidate",
+        "stale_if_error",
+        "unknown_for",
+        "refused_for",
+        "outage_for",
+        "location_for",
+        "widen",
+        "max_bytes",
     ];
     let mut left_out = 0;
     let shorter: Vec<&str> = text
@@ -121,7 +135,7 @@ fn the_full_sample_shows_the_defaults() {
         format!("{:?}", with.server.limits),
         format!("{:?}", without.server.limits)
     );
-    assert_eq!(with.sharing, without.sharing);
+    assert_eq!(with.service, without.service);
     for (with, without) in with.endpoints.iter().zip(&without.endpoints) {
         assert_eq!(
             (with.timeout, with.limits),

@@ -22,7 +22,7 @@ use crate::codec::ews::upstream::{self, SchemaLevel};
 use crate::domain::{Caller, Clock, Detail, SmtpAddress, TimeWindow};
 use crate::gateway;
 use crate::server::clock::SystemClock;
-use crate::service::settings::SharingSettings;
+use crate::service::settings::ServiceSettings;
 
 const ACCOUNT: &str = "interop@exchange.example";
 const SHOWN: [&str; 3] = [
@@ -81,7 +81,7 @@ impl Guide<'_> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let account = SmtpAddress::parse(ACCOUNT)?;
         let through = vec![self.as_endpoint(account.clone())];
-        let availability = gateway::availability(through, SharingSettings::default(), &clock)?;
+        let availability = gateway::availability(through, ServiceSettings::default(), &clock)?;
         let question = Question {
             caller: Caller {
                 account,
@@ -106,7 +106,7 @@ impl Guide<'_> {
     fn as_endpoint(&self, account: SmtpAddress) -> EndpointSettings {
         EndpointSettings {
             name: "demo-gateway".to_owned(),
-            domains: vec![account.domain()],
+            domains: vec![account.domain().into()],
             timeout: PATIENCE,
             max_concurrency: 1,
             hedge_after: None,

@@ -67,7 +67,7 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
         .map(|account| account.caller.clone())
         .context("there is no access.role_account to ask as")?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let availability = gateway::availability(config.endpoints, config.sharing, &clock)
+    let availability = gateway::availability(config.endpoints, config.service, &clock)
         .map_err(gateway::BuildError::from)?;
     let question = Question {
         caller,

@@ -136,7 +136,7 @@ fn a_valid_file_becomes_settings() {
     );
     assert_eq!(config.server.access.client_address, ClientAddress::Peer);
     assert_eq!(config.server.limits.drain, Duration::from_secs(30));
-    assert!(config.sharing.event_details && config.sharing.room_booking);
+    assert!(config.service.sharing.event_details && config.service.sharing.room_booking);
     let account = &config.server.access.role_accounts[0];
     assert_eq!(account.address, account.caller.account);
     assert_eq!(password::check(&account.password_hash), Ok(()));
@@ -178,7 +178,7 @@ fn optional_keys_are_read() {
         ),
     ]);
     let config = folder.load(&text).unwrap();
-    assert!(!config.sharing.event_details && config.sharing.room_booking);
+    assert!(!config.service.sharing.event_details && config.service.sharing.room_booking);
     assert_eq!(config.server.limits.max_in_flight, 7);
     assert_eq!(config.server.limits.deadline, Duration::from_secs(65));
     assert_eq!(config.server.limits.drain, Duration::from_millis(500));
@@ -217,7 +217,7 @@ fn all_problems_are_listed_at_once() {
             "9 access.allow[0]: must be a network",
             "17 endpoint[0].url: must be an https URL",
             "26 endpoint[1].time_zone: must be an IANA time zone",
-            "27 endpoint[1].url: unknown key; known here: directory,",
+            "27 endpoint[1].url: unknown key; known here: answer_cross_forest,",
         ],
     );
 }

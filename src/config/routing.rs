@@ -1,0 +1,229 @@
+//! Which mailbox is asked for at which endpoint: `[[route]]`, `[[alias]]`, and what endpoints say of each other. All that
+//! contradicts itself is found here, once every endpoint has been read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::document::Section;
+use super::findings::Located;
+use crate::domain::{DomainPattern, MailDomain, SmtpAddress};
+use crate::service::settings::{AliasSettings, RoutingSettings};
+
+/// How mailboxes come to an endpoint, and where they go from it. Known also where the endpoint itself has problems, so
+/// that others may name it.
+pub(super) struct Leads<'a> {
+    pub(super) name: Option<String>,
+    pub(super) domains: Vec<DomainPattern>,
+    /// What is wrong with `domains` if nothing else leads here.
+    pub(super) no_domains: Option<(Located<'a, ()>, &'static str)>,
+    /// Where it says that it is the default.
+    pub(super) default: Option<Located<'a, ()>>,
+    pub(super) fallback: Option<Located<'a, &'a str>>,
+}
+
+/// The routes, and for each endpoint the place of its fallback.
+pub(super) struct Routing {
+    pub(super) settings: RoutingSettings,
+    pub(super) fallbacks: Vec<Option<usize>>,
+}
+
+pub(super) fn read(root: &Section<'_>, leads: &[Leads<'_>]) -> Routing {
+    let default = default(leads);
+    let fallbacks = fallbacks(leads);
+    let aliases = aliases(root, leads);
+    let overrides = overrides(root, leads, &aliases);
+    let settings = RoutingSettings {
+        overrides,
+        default,
+        aliases,
+    };
+    report_unreachable(leads, &settings, &fallbacks);
+    Routing {
+        settings,
+        fallbacks,
+    }
+}
+
+/// The endpoint of a name.
+fn find(leads: &[Leads<'_>], name: &Located<'_, &str>) -> Option<usize> {
+    let is_named = |lead: &Leads<'_>| lead.name.as_deref() == Some(name.value);
+    name.parse(|_| {
+        leads
+            .iter()
+            .position(is_named)
+            .ok_or("no endpoint has this name")
+    })
+}
+
+fn default(leads: &[Leads<'_>]) -> Option<usize> {
+    let mut claims = leads
+        .iter()
+        .enumerate()
+        .filter_map(|(place, lead)| Some((place, lead.default.as_ref()?)));
+    let (first, _) = claims.next()?;
+    let name = leads.get(first).and_then(|lead| lead.name.as_deref());
+    for (_, claim) in claims {
+        let name = name.unwrap_or("another one");
+        claim.problem(format!("endpoint {name} is the default already"));
+    }
+    Some(first)
+}
+
+fn fallbacks(leads: &[Leads<'_>]) -> Vec<Option<usize>> {
+    let place = |lead: &Leads<'_>| find(leads, lead.fallback.as_ref()?);
+    let fallbacks: Vec<_> = leads.iter().map(place).collect();
+    let mut told = BTreeSet::new();
+    for first in 0..leads.len() {
+        let circle = circle(first, &fallbacks);
+        if circle.is_empty() || circle.iter().any(|place| told.contains(place)) {
+            continue;
+        }
+        let names = circle.iter().chain([&first]).map(|place| {
+            let lead = leads.get(*place);
+            lead.and_then(|lead| lead.name.as_deref())
+                .unwrap_or("another one")
+        });
+        let path: Vec<&str> = names.collect();
+        if let Some(fallback) = leads.get(first).and_then(|lead| lead.fallback.as_ref()) {
+            fallback.problem(format!("leads in a circle: {}", path.join(" -> ")));
+        }
+        told.extend(circle);
+    }
+    fallbacks
+}
+
+/// The endpoints that are passed from `first` until it is reached again; empty where it is not.
+fn circle(first: usize, fallbacks: &[Option<usize>]) -> Vec<usize> {
+    let next = |place: &usize| fallbacks.get(*place).copied().flatten();
+    let mut passed: Vec<usize> = std::iter::successors(Some(first), next)
+        .take(fallbacks.len() + 1)
+        .collect();
+    match passed.iter().skip(1).position(|place| *place == first) {
+        Some(length) => {
+            passed.truncate(length + 1);
+            passed
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Both domains of an alias, each with its place.
+struct Pair<'a> {
+    external: Located<'a, MailDomain>,
+    internal: Located<'a, MailDomain>,
+}
+
+fn aliases(root: &Section<'_>, leads: &[Leads<'_>]) -> Vec<AliasSettings> {
+    let pairs = root.each("alias", |alias| {
+        let (external, internal) = (domain(alias, "external"), domain(alias, "internal"));
+        Some(Pair {
+            external: external?,
+            internal: internal?,
+        })
+    });
+    let pairs: Vec<_> = pairs.into_iter().flatten().collect();
+    let mut seen = BTreeSet::new();
+    for Pair { external, internal } in &pairs {
+        if !seen.insert(&external.value) {
+            external.problem("is the external domain of another alias, too");
+        }
+        check_chain(&pairs, external, internal);
+        let pattern = DomainPattern::Exactly(external.value.clone());
+        if let Some(lead) = leads.iter().find(|lead| lead.domains.contains(&pattern)) {
+            let name = lead.name.as_deref().unwrap_or("another one");
+            external.problem(format!(
+                "is a domain of endpoint {name} as well; no mailbox of it would ever be asked for there"
+            ));
+        }
+    }
+    let settled = pairs.into_iter().map(|pair| AliasSettings {
+        external: pair.external.value,
+        internal: pair.internal.value,
+    });
+    settled.collect()
+}
+
+fn domain<'a>(alias: &Section<'a>, key: &'static str) -> Option<Located<'a, MailDomain>> {
+    alias.require(key);
+    let text = alias.text(key)?;
+    let value = text.parse(|text| MailDomain::parse(text))?;
+    Some(Located {
+        value,
+        place: text.place,
+        findings: text.findings,
+    })
+}
+
+/// An alias is one step: what it leads to is no alias itself.
+fn check_chain(
+    pairs: &[Pair<'_>],
+    external: &Located<'_, MailDomain>,
+    internal: &Located<'_, MailDomain>,
+) {
+    if external.value == internal.value {
+        internal.problem("is the external domain itself");
+        return;
+    }
+    let Some(next) = pairs
+        .iter()
+        .find(|pair| pair.external.value == internal.value)
+    else {
+        return;
+    };
+    internal.problem(if next.internal.value == external.value {
+        "leads in a circle: it is the external domain of an alias back".to_owned()
+    } else {
+        let last = &next.internal.value;
+        format!("is an external domain itself; write where it leads: \"{last}\"")
+    });
+}
+
+fn overrides(
+    root: &Section<'_>,
+    leads: &[Leads<'_>],
+    aliases: &[AliasSettings],
+) -> Vec<(SmtpAddress, usize)> {
+    let mut routes = BTreeMap::new();
+    root.each("route", |route| {
+        route.require("address");
+        route.require("endpoint");
+        let endpoint = route.text("endpoint").and_then(|name| find(leads, &name));
+        let Some(text) = route.text("address") else {
+            return;
+        };
+        let Some(address) = text.parse(|text| SmtpAddress::parse(text)) else {
+            return;
+        };
+        let domain = address.domain_str();
+        if let Some(alias) = aliases
+            .iter()
+            .find(|alias| alias.external.as_str() == domain)
+        {
+            let internal = &alias.internal;
+            text.problem(format!(
+                "its domain is an alias; write the address as endpoints know it, at {internal}"
+            ));
+        }
+        if routes.contains_key(&address) {
+            text.problem("has another route already");
+        } else if let Some(endpoint) = endpoint {
+            routes.insert(address, endpoint);
+        }
+    });
+    routes.into_iter().collect()
+}
+
+/// Endpoints that no mailbox would ever be asked for at.
+fn report_unreachable(
+    leads: &[Leads<'_>],
+    settings: &RoutingSettings,
+    fallbacks: &[Option<usize>],
+) {
+    for (place, lead) in leads.iter().enumerate() {
+        let is_reached = settings.default == Some(place)
+            || settings.overrides.iter().any(|(_, to)| *to == place)
+            || fallbacks.contains(&Some(place));
+        if let (Some((domains, text)), false) = (&lead.no_domains, is_reached) {
+            domains.problem(text);
+        }
+    }
+}
