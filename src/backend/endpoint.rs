@@ -1,18 +1,33 @@
-//! An endpoint: a named source of calendars behind a guard that keeps the deadline, bounds the calls in flight and
-//! splits a question by what one call may ask for. Asking never fails: each mailbox has an outcome. No cache, no
-//! routing; knows nothing of the kind of source.
+//! An endpoint: a named source of calendars behind a guard that is composed here, once for every kind of source.
+//! Asking never fails: each mailbox has an outcome. No cache, no routing; knows nothing of the kind of source.
+//!
+//! A question is cut into calls by what one call may ask for ([`pieces`]); each call has a permit, a deadline and the
+//! leave of the breaker ([`calls`], [`breaker`]), is made again where a failure may pass ([`retry`]) and twice where it
+//! is slow ([`hedge`]); a call that one mailbox spoils is cut in halves ([`bisect`]), and so is the window of a mailbox
+//! that has too many events ([`halve`]).
 
+mod bisect;
+mod breaker;
+mod budget;
+mod calls;
+mod halve;
+mod hedge;
 mod pieces;
+mod retry;
+mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
-use tracing::{Instrument, Span, warn, warn_span};
+use tokio::time::Instant;
+use tracing::{Instrument, Span, debug, warn, warn_span};
 
+use self::bisect::{Fruitless, failed};
+use self::calls::Calls;
+use self::retry::Part;
+pub use self::state::{EndpointState, LastError};
 use super::instance::Instance;
 use super::settings::EndpointSettings;
 use super::{Ask, Backend, EndpointError, Limits, Trail};
@@ -20,12 +35,10 @@ use crate::domain::{DomainPattern, MailboxError, Outcome, SmtpAddress, TimeWindo
 
 /// A named source of calendars for some mail domains.
 pub struct Endpoint {
-    name: Arc<str>,
     domains: Vec<DomainPattern>,
-    backend: Arc<dyn Backend>,
     guard: Guard,
-    permits: Semaphore,
-    instance: Instance,
+    calls: Calls,
+    fruitless: Fruitless,
 }
 
 /// The bounds within which an endpoint is asked.
@@ -98,19 +111,33 @@ impl Endpoint {
                 .days_per_call
                 .clamp(1, own.days_per_call.max(1)),
         };
-        let max_concurrency = guard.max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            name: name.into(),
             domains: domains.into_iter().map(Into::into).collect(),
-            backend,
             guard: Guard { limits, ..guard },
-            permits: Semaphore::new(max_concurrency),
-            instance: instance.clone(),
+            calls: Calls::new(name, &guard, backend, instance),
+            fruitless: Fruitless::default(),
         }
     }
 
     pub fn name(&self) -> &Arc<str> {
-        &self.name
+        &self.calls.name
+    }
+
+    /// What one call asks for at most.
+    pub fn limits(&self) -> Limits {
+        self.guard.limits
+    }
+
+    /// How it is doing now.
+    pub fn state(&self) -> EndpointState {
+        EndpointState {
+            breaker: self.calls.breaker.state(),
+            in_flight: self.calls.in_flight(),
+            consecutive_failures: self.calls.breaker.failures(),
+            last_error: self.calls.record.last_error(),
+            last_success: self.calls.record.last_success(),
+            accounts: self.calls.backend.accounts(),
+        }
     }
 
     pub fn domains(&self) -> &[DomainPattern] {
@@ -146,7 +173,7 @@ impl Endpoint {
             ask.via = via.clone();
             ask.trail = trail.clone();
         }
-        let calls = asks.iter().map(|ask| self.call(ask, deadline));
+        let calls = asks.iter().map(|ask| self.piece(ask, deadline));
         let answers = join_all(calls).instrument(self.span()).await;
         Asked {
             outcomes: pieces::join(answers),
@@ -163,27 +190,37 @@ impl Endpoint {
         deadline: Instant,
     ) -> Result<Option<Arc<str>>, EndpointError> {
         let deadline = self.deadline(deadline);
-        let work = self.backend.resolve(mailbox, deadline);
-        let result = self.guarded(work, deadline).instrument(self.span()).await;
+        let backend = &self.calls.backend;
+        let work = async |_| backend.resolve(mailbox, deadline).await;
+        let result = self.calls.guarded(deadline, work);
+        let result = result.instrument(self.span()).await;
         result.inspect_err(|error| self.warn(error))
     }
 
-    /// Whether the source can be used now; not logged.
+    /// Whether the source can be used now; not logged, and asked whatever the breaker says.
     pub async fn probe(&self, deadline: Instant) -> Result<(), EndpointError> {
         let deadline = self.deadline(deadline);
-        let work = self.backend.probe(deadline);
-        self.guarded(work, deadline).instrument(self.span()).await
+        self.calls.probe(deadline).instrument(self.span()).await
     }
 
-    async fn call(&self, ask: &Ask, deadline: Instant) -> BTreeMap<SmtpAddress, Outcome> {
-        let work = self.backend.free_busy(ask, deadline);
-        match self.guarded(work, deadline).await {
+    /// The answers to one piece of a question, crowded mailboxes included.
+    async fn piece(&self, ask: &Ask, deadline: Instant) -> BTreeMap<SmtpAddress, Outcome> {
+        let mut outcomes = self.answered(ask, deadline).await;
+        self.ask_crowded_again(ask, &mut outcomes, deadline).await;
+        outcomes
+    }
+
+    /// An outcome for each mailbox of `ask`: from one call, or from its parts where it failed.
+    async fn answered(&self, ask: &Ask, deadline: Instant) -> BTreeMap<SmtpAddress, Outcome> {
+        match self.calls.free_busy(ask, Part::Whole, deadline).await {
             Ok(answers) => self.complete(ask, answers),
             Err(error) => {
                 self.warn(&error);
-                let outcome = MailboxError::from(&error);
-                let failed = |mailbox: &SmtpAddress| (mailbox.clone(), Err(outcome));
-                ask.mailboxes.iter().map(failed).collect()
+                if self.is_worth_cutting(ask, &error) {
+                    self.bisect(ask, error, deadline).await
+                } else {
+                    failed(&ask.mailboxes, &error)
+                }
             }
         }
     }
@@ -207,26 +244,9 @@ impl Endpoint {
             })
             .collect();
         if missing > 0 {
-            warn!(endpoint.name = %self.name, missing, "Endpoint `{}` left out mailboxes", self.name);
+            warn!(endpoint.name = %self.name(), missing, "Endpoint `{}` left out mailboxes", self.name());
         }
         outcomes
-    }
-
-    /// Within the deadline and the permits: waiting for one counts.
-    async fn guarded<T>(
-        &self,
-        work: impl Future<Output = Result<T, EndpointError>>,
-        deadline: Instant,
-    ) -> Result<T, EndpointError> {
-        let started = Instant::now();
-        let guarded = async {
-            // The semaphore is never closed; if it were, the call would go unbounded rather than fail.
-            let _permit = self.permits.acquire().await.ok();
-            work.await
-        };
-        timeout_at(deadline, guarded)
-            .await
-            .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())))
     }
 
     fn deadline(&self, deadline: Instant) -> Instant {
@@ -234,16 +254,17 @@ impl Endpoint {
     }
 
     fn span(&self) -> Span {
-        warn_span!("endpoint", endpoint.name = %self.name)
+        warn_span!("endpoint", endpoint.name = %self.name())
     }
 
     fn warn(&self, error: &EndpointError) {
-        warn!(
-            endpoint.name = %self.name,
-            error = error.label(),
-            "Endpoint `{}` failed: {error}",
-            self.name
-        );
+        let name = self.name();
+        if let EndpointError::BreakerOpen(_) = error {
+            // It was told when the breaker opened.
+            debug!(endpoint.name = %name, "Endpoint `{name}` was not asked");
+        } else {
+            warn!(endpoint.name = %name, error = error.label(), "Endpoint `{name}` failed: {error}");
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::domain::{Clock, InstanceId};
+use crate::metrics::{EndpointMetrics, Metrics};
 
 /// This running calbridge, as its endpoints see it. Cheap to clone.
 #[derive(Clone)]
@@ -10,6 +11,7 @@ pub struct Instance {
     pub clock: Arc<dyn Clock>,
     /// What our calls are known by, should one come back to us.
     pub id: InstanceId,
+    metrics: Option<Arc<Metrics>>,
 }
 
 impl Instance {
@@ -18,6 +20,24 @@ impl Instance {
         Self {
             clock,
             id: InstanceId::random(),
+            metrics: None,
+        }
+    }
+
+    /// The same instance, which counts here what its endpoints do; else nobody is told.
+    #[must_use]
+    pub fn counting(self, metrics: Arc<Metrics>) -> Self {
+        Self {
+            metrics: Some(metrics),
+            ..self
+        }
+    }
+
+    /// The counters of an endpoint.
+    pub(super) fn metrics(&self, endpoint: &str) -> EndpointMetrics {
+        match &self.metrics {
+            Some(metrics) => metrics.endpoint(endpoint),
+            None => EndpointMetrics::untold(),
         }
     }
 }

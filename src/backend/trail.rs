@@ -6,7 +6,11 @@ use crate::domain::SmtpAddress;
 
 /// The calls that were made for a question. Clones note on the same trail.
 #[derive(Debug, Clone, Default)]
-pub struct Trail(Arc<Mutex<Notes>>);
+pub struct Trail {
+    notes: Arc<Mutex<Notes>>,
+    /// The trail that this one is a branch of.
+    trunk: Option<Arc<Mutex<Notes>>>,
+}
 
 #[derive(Debug, Default)]
 struct Notes {
@@ -17,40 +21,41 @@ struct Notes {
 impl Trail {
     /// Notes a call to the source, and the role account that makes it.
     pub fn called(&self, account: Option<&SmtpAddress>) {
-        let mut notes = self.lock();
-        notes.calls = notes.calls.saturating_add(1);
-        if let Some(account) = account.filter(|account| !notes.accounts.contains(account)) {
-            notes.accounts.push(account.clone());
+        lock(&self.notes).call(account);
+        if let Some(trunk) = &self.trunk {
+            lock(trunk).call(account);
         }
     }
 
     /// Calls to the source.
     pub fn calls(&self) -> u32 {
-        self.lock().calls
+        lock(&self.notes).calls
     }
 
     /// Each role account that was used, once, in the order of first use.
     pub fn accounts(&self) -> Vec<SmtpAddress> {
-        self.lock().accounts.clone()
+        lock(&self.notes).accounts.clone()
     }
 
-    /// Takes over what `other` notes.
-    pub(super) fn absorb(&self, other: &Self) {
-        let (calls, accounts) = {
-            let other = other.lock();
-            (other.calls, other.accounts.clone())
-        };
-        let mut notes = self.lock();
-        notes.calls = notes.calls.saturating_add(calls);
-        for account in accounts {
-            if !notes.accounts.contains(&account) {
-                notes.accounts.push(account);
-            }
+    /// A new trail whose notes stand on this one, too.
+    pub(super) fn branch(&self) -> Self {
+        Self {
+            notes: Arc::default(),
+            trunk: Some(Arc::clone(&self.notes)),
         }
     }
+}
 
-    /// A panic elsewhere leaves the notes whole.
-    fn lock(&self) -> MutexGuard<'_, Notes> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+impl Notes {
+    fn call(&mut self, account: Option<&SmtpAddress>) {
+        self.calls = self.calls.saturating_add(1);
+        if let Some(account) = account.filter(|account| !self.accounts.contains(account)) {
+            self.accounts.push(account.clone());
+        }
     }
+}
+
+/// A panic elsewhere leaves the notes whole.
+fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
+    notes.lock().unwrap_or_else(PoisonError::into_inner)
 }

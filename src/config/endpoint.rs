@@ -92,7 +92,10 @@ fn settings(
     let max_concurrency = section.count("max_concurrency", MOST_CONCURRENCY);
     let limits = section.within("limits", limits).unwrap_or_default();
     let hedge_after = duration(section, "hedge_after", LONGEST_TIMEOUT);
-    let kind = kind(section, around)?;
+    let mut kind = kind(section, around)?;
+    if let Some(calls) = max_concurrency {
+        share_out(calls, &mut kind);
+    }
     if let Some(after) = hedge_after {
         warn_of_idle_hedge(section, &kind, after, timeout);
     }
@@ -202,6 +205,16 @@ fn warn_of_idle_hedge(
         section.warning("hedge_after", "has no effect without a second role account");
     } else if after >= timeout {
         section.warning("hedge_after", "has no effect: a call ends before");
+    }
+}
+
+/// Lets the role accounts of an endpoint make all the calls that it may make.
+fn share_out(calls: usize, kind: &mut BackendSettings) {
+    if let BackendSettings::Ews(ews) = kind {
+        let share = calls.div_ceil(ews.role_accounts.len().max(1));
+        for account in &mut ews.role_accounts {
+            account.max_concurrency = account.max_concurrency.max(share);
+        }
     }
 }
 

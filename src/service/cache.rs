@@ -32,7 +32,10 @@ pub enum Found {
     /// Good as it is.
     Fresh(FreeBusy),
     /// Good enough for now; to be asked for again, unless the endpoint has just failed.
-    Stale { known: FreeBusy, refresh: bool },
+    Stale {
+        known: FreeBusy,
+        refresh: bool,
+    },
     /// The endpoint has just failed, and this is what it said before.
     Rescued(FreeBusy),
     /// Nothing is known, and it is too early to ask again.
@@ -63,8 +66,17 @@ impl Cache {
         Self { entries, clock }
     }
 
-    pub fn find(&self, endpoint: u16, mailbox: &SmtpAddress, window: &TimeWindow, lifetimes: &CacheLifetimes) -> Found {
-        let key = Key { endpoint, mailbox: mailbox.clone() };
+    pub fn find(
+        &self,
+        endpoint: u16,
+        mailbox: &SmtpAddress,
+        window: &TimeWindow,
+        lifetimes: &CacheLifetimes,
+    ) -> Found {
+        let key = Key {
+            endpoint,
+            mailbox: mailbox.clone(),
+        };
         match self.entries.get(&key) {
             Some(entry) => entry.find(window, lifetimes, self.now()),
             None => Found::Missing,
@@ -79,16 +91,32 @@ impl Cache {
         window: &TimeWindow,
         lifetimes: &CacheLifetimes,
     ) -> Option<FreeBusy> {
-        let key = Key { endpoint, mailbox: mailbox.clone() };
-        self.entries.get(&key)?.rescue(window, lifetimes, self.now())
+        let key = Key {
+            endpoint,
+            mailbox: mailbox.clone(),
+        };
+        self.entries
+            .get(&key)?
+            .rescue(window, lifetimes, self.now())
     }
 
     /// Remembers what an endpoint said of a mailbox for a window.
-    pub fn store(&self, endpoint: u16, mailbox: &SmtpAddress, window: &TimeWindow, outcome: &Outcome) {
+    pub fn store(
+        &self,
+        endpoint: u16,
+        mailbox: &SmtpAddress,
+        window: &TimeWindow,
+        outcome: &Outcome,
+    ) {
         let now = self.now();
-        let key = Key { endpoint, mailbox: mailbox.clone() };
+        let key = Key {
+            endpoint,
+            mailbox: mailbox.clone(),
+        };
         self.entries.entry(key).and_upsert_with(|old| {
-            let mut entry = old.map(|old| Arc::unwrap_or_clone(old.into_value())).unwrap_or_default();
+            let mut entry = old
+                .map(|old| Arc::unwrap_or_clone(old.into_value()))
+                .unwrap_or_default();
             entry.store(window, outcome, now);
             Arc::new(entry)
         });
@@ -101,8 +129,15 @@ impl Cache {
             DropScope::Domain(domain) => mailbox.domain_str() == domain.as_str(),
             DropScope::All => true,
         };
-        let keys: Vec<_> = self.entries.iter().map(|(key, _)| key).filter(|key| concerned(&key.mailbox)).collect();
-        keys.iter().filter(|key| self.entries.remove(&***key).is_some()).count() as u64
+        let keys: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, _)| key)
+            .filter(|key| concerned(&key.mailbox))
+            .collect();
+        keys.iter()
+            .filter(|key| self.entries.remove(&***key).is_some())
+            .count() as u64
     }
 
     /// Entries and the bytes they hold.

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode, Url};
 use secrecy::{ExposeSecret, SecretString};
+use tokio::task::spawn_blocking;
 use tracing::debug;
 use uuid::Uuid;
 
@@ -23,6 +25,9 @@ use crate::domain::Via;
 
 /// Exactly so, with the blank: Exchange 2010 answers 415 to anything else.
 const XML: &str = "text/xml; charset=utf-8";
+
+/// The longest answer that is read between other work, in bytes: about a millisecond.
+const LONGEST_AT_ONCE: usize = 256 << 10;
 
 /// The server's address, the clock that its dates are compared with, and the name that calls go under.
 pub(super) struct Server {
@@ -130,11 +135,12 @@ impl Server {
                     return Err(error.into());
                 }
                 let body = http::body(answer).await?;
-                upstream::read(&body, question).map_err(|error| unreadable(error, &body))
+                let read = decode(&body, question).await?;
+                read.map_err(|error| unreadable(error, &body))
             }
             StatusCode::INTERNAL_SERVER_ERROR => {
                 let body = http::body(answer).await?;
-                match upstream::read(&body, question) {
+                match decode(&body, question).await? {
                     Err(error @ ReadError::Fault { .. }) => Err(unreadable(error, &body)),
                     Ok(_) | Err(ReadError::Count { .. } | ReadError::Decode(_)) => {
                         Err(EndpointError::Status(status.as_u16()).into())
@@ -148,6 +154,29 @@ impl Server {
             _ => Err(refusal::other(status, &headers, &self.url).into()),
         }
     }
+}
+
+/// Reads an answer. A long one is read on a thread of its own: it would keep everything else waiting.
+async fn decode(
+    body: &Bytes,
+    question: &Question<'_>,
+) -> Result<Result<Vec<MailboxAnswer>, ReadError>, EndpointError> {
+    if body.len() <= LONGEST_AT_ONCE {
+        return Ok(upstream::read(body, question));
+    }
+    let body = body.clone();
+    let mailboxes = question.mailboxes.to_vec();
+    let (level, window) = (question.level, question.window);
+    let work = spawn_blocking(move || {
+        let question = Question {
+            level,
+            mailboxes: &mailboxes,
+            window,
+        };
+        upstream::read(&body, &question)
+    });
+    work.await
+        .map_err(|_| EndpointError::BadAnswer("reading it was broken off".into()))
 }
 
 fn unreadable(error: ReadError, body: &[u8]) -> Failure {

@@ -34,18 +34,34 @@ struct Failure {
 }
 
 impl Entry {
-    pub(super) fn find(&self, window: &TimeWindow, lifetimes: &CacheLifetimes, now: Timestamp) -> Found {
-        let cover = self.covers.iter().find(|cover| cover.window.contains(window));
+    pub(super) fn find(
+        &self,
+        window: &TimeWindow,
+        lifetimes: &CacheLifetimes,
+        now: Timestamp,
+    ) -> Found {
+        let cover = self
+            .covers
+            .iter()
+            .find(|cover| cover.window.contains(window));
         let age = cover.map(|cover| age(cover.fetched, now));
         if let (Some(cover), Some(age)) = (cover, age)
             && age < lifetimes.fresh_for
         {
             return Found::Fresh(cover.known.clone());
         }
-        let failure = self.failure.as_ref().filter(|failure| failure.holds(window, lifetimes, now));
+        let failure = self
+            .failure
+            .as_ref()
+            .filter(|failure| failure.holds(window, lifetimes, now));
         match (cover, age, failure) {
-            (Some(cover), Some(age), failure) if age < lifetimes.fresh_for + lifetimes.stale_while_revalidate => {
-                Found::Stale { known: cover.known.clone(), refresh: failure.is_none() }
+            (Some(cover), Some(age), failure)
+                if age < lifetimes.fresh_for + lifetimes.stale_while_revalidate =>
+            {
+                Found::Stale {
+                    known: cover.known.clone(),
+                    refresh: failure.is_none(),
+                }
             }
             (_, _, Some(failure)) => match self.rescue(window, lifetimes, now) {
                 Some(known) if failure.error.is_transient() => Found::Rescued(known),
@@ -55,23 +71,42 @@ impl Entry {
         }
     }
 
-    pub(super) fn rescue(&self, window: &TimeWindow, lifetimes: &CacheLifetimes, now: Timestamp) -> Option<FreeBusy> {
-        let covers = self.covers.iter().filter(|cover| cover.window.contains(window));
-        covers.filter(|cover| age(cover.fetched, now) < lifetimes.stale_if_error).map(|cover| cover.known.clone()).next()
+    pub(super) fn rescue(
+        &self,
+        window: &TimeWindow,
+        lifetimes: &CacheLifetimes,
+        now: Timestamp,
+    ) -> Option<FreeBusy> {
+        let covers = self
+            .covers
+            .iter()
+            .filter(|cover| cover.window.contains(window));
+        covers
+            .filter(|cover| age(cover.fetched, now) < lifetimes.stale_if_error)
+            .map(|cover| cover.known.clone())
+            .next()
     }
 
     pub(super) fn store(&mut self, window: &TimeWindow, outcome: &Outcome, now: Timestamp) {
         match outcome {
             Ok(known) => {
                 self.failure = None;
-                self.cover(Cover { window: *window, known: known.clone(), fetched: now });
+                self.cover(Cover {
+                    window: *window,
+                    known: known.clone(),
+                    fetched: now,
+                });
             }
             Err(error) => {
                 // An endpoint that says no is believed at once: nothing that was seen before may serve.
                 if !error.is_transient() && *error != MailboxError::TooManyEvents {
                     self.covers.clear();
                 }
-                self.failure = Some(Failure { error: *error, window: *window, at: now });
+                self.failure = Some(Failure {
+                    error: *error,
+                    window: *window,
+                    at: now,
+                });
             }
         }
     }
@@ -79,9 +114,13 @@ impl Entry {
     /// The newest knowledge wins where windows overlap; older covers keep what lies beside it.
     fn cover(&mut self, new: Cover) {
         let older = std::mem::take(&mut self.covers);
-        self.covers = older.into_iter().flat_map(|old| old.beside(&new.window)).collect();
+        self.covers = older
+            .into_iter()
+            .flat_map(|old| old.beside(&new.window))
+            .collect();
         while self.covers.len() >= MAX_COVERS {
-            let oldest = (0..self.covers.len()).min_by_key(|&place| self.covers.get(place).map(|cover| cover.fetched));
+            let oldest = (0..self.covers.len())
+                .min_by_key(|&place| self.covers.get(place).map(|cover| cover.fetched));
             self.covers.remove(oldest.unwrap_or(0));
         }
         self.covers.push(new);
@@ -101,12 +140,24 @@ impl Cover {
         let before = TimeWindow::new(self.window.start(), self.window.end().min(window.start()));
         let after = TimeWindow::new(self.window.start().max(window.end()), self.window.end());
         let (known, fetched) = (self.known, self.fetched);
-        [before, after].into_iter().flatten().map(move |window| Self { window, known: known.clone(), fetched })
+        [before, after]
+            .into_iter()
+            .flatten()
+            .map(move |window| Self {
+                window,
+                known: known.clone(),
+                fetched,
+            })
     }
 
     fn held_bytes(&self) -> usize {
         let hours = self.known.working_hours.as_ref().map_or(0, |hours| {
-            size_of_val(&**hours) + hours.periods.iter().map(|period| size_of_val(period) + period.days.len()).sum::<usize>()
+            size_of_val(&**hours)
+                + hours
+                    .periods
+                    .iter()
+                    .map(|period| size_of_val(period) + period.days.len())
+                    .sum::<usize>()
         });
         self.known.held_bytes() + hours
     }

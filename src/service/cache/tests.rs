@@ -22,7 +22,10 @@ struct Bench {
 
 fn bench() -> Bench {
     let clock = Arc::new(HandClock(Mutex::new(at("2026-09-01T00:00Z"))));
-    Bench { cache: Cache::new(1 << 20, clock.clone()), clock }
+    Bench {
+        cache: Cache::new(1 << 20, clock.clone()),
+        clock,
+    }
 }
 
 impl Bench {
@@ -32,7 +35,8 @@ impl Bench {
     }
 
     fn find(&self, days: (i8, i8)) -> Found {
-        self.cache.find(0, &anna(), &window(days), &CacheLifetimes::default())
+        self.cache
+            .find(0, &anna(), &window(days), &CacheLifetimes::default())
     }
 
     fn store(&self, days: (i8, i8), outcome: Outcome) {
@@ -50,12 +54,28 @@ fn anna() -> SmtpAddress {
 
 /// From a day of September 2026 to another.
 fn window((from, to): (i8, i8)) -> TimeWindow {
-    TimeWindow::new(at(&format!("2026-09-{from:02}T00:00Z")), at(&format!("2026-09-{to:02}T00:00Z"))).unwrap()
+    TimeWindow::new(
+        at(&format!("2026-09-{from:02}T00:00Z")),
+        at(&format!("2026-09-{to:02}T00:00Z")),
+    )
+    .unwrap()
 }
 
 fn busy_on(day: i8) -> FreeBusy {
-    let (start, end) = (at(&format!("2026-09-{day:02}T09:00Z")), at(&format!("2026-09-{day:02}T10:00Z")));
-    FreeBusy::new(vec![CalendarEvent { start, end, status: BusyStatus::Busy, details: None }], Detail::BusyOnly, None)
+    let (start, end) = (
+        at(&format!("2026-09-{day:02}T09:00Z")),
+        at(&format!("2026-09-{day:02}T10:00Z")),
+    );
+    FreeBusy::new(
+        vec![CalendarEvent {
+            start,
+            end,
+            status: BusyStatus::Busy,
+            details: None,
+        }],
+        Detail::BusyOnly,
+        None,
+    )
 }
 
 #[test]
@@ -65,7 +85,13 @@ fn a_window_inside_a_covered_one_is_fresh_then_stale_then_missing() {
     assert_eq!(bench.find((3, 4)), Found::Fresh(busy_on(3)));
     assert_eq!(bench.find((3, 16)), Found::Missing);
     bench.wait(60);
-    assert_eq!(bench.find((3, 4)), Found::Stale { known: busy_on(3), refresh: true });
+    assert_eq!(
+        bench.find((3, 4)),
+        Found::Stale {
+            known: busy_on(3),
+            refresh: true
+        }
+    );
     bench.wait(60);
     assert_eq!(bench.find((3, 4)), Found::Missing);
 }
@@ -81,9 +107,15 @@ fn a_failing_endpoint_is_asked_again_after_seconds_and_old_answers_serve_meanwhi
     bench.wait(5);
     assert_eq!(bench.find((3, 4)), Found::Missing);
     let lifetimes = CacheLifetimes::default();
-    assert_eq!(bench.cache.rescue(0, &anna(), &window((3, 4)), &lifetimes), Some(busy_on(3)));
+    assert_eq!(
+        bench.cache.rescue(0, &anna(), &window((3, 4)), &lifetimes),
+        Some(busy_on(3))
+    );
     bench.wait(15 * 60);
-    assert_eq!(bench.cache.rescue(0, &anna(), &window((3, 4)), &lifetimes), None);
+    assert_eq!(
+        bench.cache.rescue(0, &anna(), &window((3, 4)), &lifetimes),
+        None
+    );
 }
 
 #[test]
@@ -92,9 +124,21 @@ fn while_revalidating_fails_it_is_not_tried_at_every_question() {
     bench.store((1, 8), Ok(busy_on(3)));
     bench.wait(61);
     bench.store((1, 8), Err(MailboxError::EndpointFailed));
-    assert_eq!(bench.find((3, 4)), Found::Stale { known: busy_on(3), refresh: false });
+    assert_eq!(
+        bench.find((3, 4)),
+        Found::Stale {
+            known: busy_on(3),
+            refresh: false
+        }
+    );
     bench.wait(5);
-    assert_eq!(bench.find((3, 4)), Found::Stale { known: busy_on(3), refresh: true });
+    assert_eq!(
+        bench.find((3, 4)),
+        Found::Stale {
+            known: busy_on(3),
+            refresh: true
+        }
+    );
 }
 
 #[test]
@@ -105,7 +149,12 @@ fn a_revoked_right_and_a_deleted_mailbox_forget_what_was_seen() {
         bench.wait(61);
         bench.store((1, 8), Err(error));
         assert_eq!(bench.find((3, 4)), Found::Failed(error));
-        assert_eq!(bench.cache.rescue(0, &anna(), &window((3, 4)), &CacheLifetimes::default()), None);
+        assert_eq!(
+            bench
+                .cache
+                .rescue(0, &anna(), &window((3, 4)), &CacheLifetimes::default()),
+            None
+        );
         bench.wait(60);
         assert_eq!(bench.find((3, 4)), Found::Missing);
     }
@@ -118,10 +167,18 @@ fn windows_far_apart_do_not_evict_each_other_until_there_are_five() {
         bench.store((day, day + 1), Ok(busy_on(day)));
         bench.wait(1);
     }
-    assert!([1, 5, 10, 15].into_iter().all(|day| bench.find((day, day + 1)) == Found::Fresh(busy_on(day))));
+    assert!(
+        [1, 5, 10, 15]
+            .into_iter()
+            .all(|day| bench.find((day, day + 1)) == Found::Fresh(busy_on(day)))
+    );
     bench.store((20, 21), Ok(busy_on(20)));
     assert_eq!(bench.find((1, 2)), Found::Missing, "the oldest one goes");
-    assert!([5, 10, 15, 20].into_iter().all(|day| bench.find((day, day + 1)) == Found::Fresh(busy_on(day))));
+    assert!(
+        [5, 10, 15, 20]
+            .into_iter()
+            .all(|day| bench.find((day, day + 1)) == Found::Fresh(busy_on(day)))
+    );
 }
 
 #[test]
@@ -133,7 +190,10 @@ fn where_windows_overlap_the_newer_answer_counts() {
     assert_eq!(bench.find((6, 8)), Found::Fresh(busy_on(12)));
     bench.wait(15);
     assert_eq!(bench.find((6, 8)), Found::Fresh(busy_on(12)));
-    assert!(matches!(bench.find((2, 4)), Found::Stale { .. }), "each window has its own age");
+    assert!(
+        matches!(bench.find((2, 4)), Found::Stale { .. }),
+        "each window has its own age"
+    );
 }
 
 #[test]
@@ -149,15 +209,28 @@ fn entries_can_be_dropped() {
     let bench = bench();
     let stored = |bench: &Bench| bench.store((1, 8), Ok(busy_on(3)));
     for (scope, count) in [
-        (DropScope::Mailbox(SmtpAddress::parse("bert@example.com").unwrap()), 0),
+        (
+            DropScope::Mailbox(SmtpAddress::parse("bert@example.com").unwrap()),
+            0,
+        ),
         (DropScope::Mailbox(anna()), 1),
-        (DropScope::Domain(MailDomain::parse("example.com").unwrap()), 1),
-        (DropScope::Domain(MailDomain::parse("example.org").unwrap()), 0),
+        (
+            DropScope::Domain(MailDomain::parse("example.com").unwrap()),
+            1,
+        ),
+        (
+            DropScope::Domain(MailDomain::parse("example.org").unwrap()),
+            0,
+        ),
         (DropScope::All, 1),
     ] {
         stored(&bench);
         assert_eq!(bench.cache.drop_entries(&scope), count, "{scope:?}");
-        assert_eq!(bench.find((3, 4)) == Found::Missing, count == 1, "{scope:?}");
+        assert_eq!(
+            bench.find((3, 4)) == Found::Missing,
+            count == 1,
+            "{scope:?}"
+        );
     }
 }
 
@@ -166,9 +239,14 @@ fn the_bytes_are_bounded() {
     let bench = bench();
     for number in 0..5_000 {
         let mailbox = SmtpAddress::parse(&format!("person{number}@example.com")).unwrap();
-        bench.cache.store(0, &mailbox, &window((1, 8)), &Ok(busy_on(3)));
+        bench
+            .cache
+            .store(0, &mailbox, &window((1, 8)), &Ok(busy_on(3)));
     }
     let (entries, bytes) = bench.cache.size();
     assert!(bytes <= 1 << 20, "{bytes}");
-    assert!(entries > 500, "{entries} entries are too few for a mebibyte");
+    assert!(
+        entries > 500,
+        "{entries} entries are too few for a mebibyte"
+    );
 }

@@ -1,0 +1,201 @@
+//! The calls to one backend, each within its bounds: a permit, the breaker, the deadline; made again or twice where that
+//! is worth it. Asks exactly what it is told to ask.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{info, warn};
+
+use super::Guard;
+use super::breaker::{Breaker, Pass, Verdict};
+use super::budget::Budget;
+use super::hedge::Hedge;
+use super::retry::{Part, Pauses};
+use super::state::Record;
+use crate::backend::instance::Instance;
+use crate::backend::{AccountCondition, Ask, Backend, EndpointError};
+use crate::domain::{Outcome, SmtpAddress};
+use crate::metrics::{BreakerState, EndpointMetrics};
+
+/// Calls that are made again, in a hundred.
+const RETRY_PERCENT: u32 = 20;
+const FIRST_RETRIES: u32 = 5;
+const MOST_RETRIES_IN_A_ROW: u32 = 10;
+
+pub(super) struct Calls {
+    pub(super) name: Arc<str>,
+    pub(super) backend: Arc<dyn Backend>,
+    pub(super) permits: Semaphore,
+    pub(super) breaker: Breaker,
+    pub(super) record: Record,
+    pub(super) metrics: EndpointMetrics,
+    max_concurrency: usize,
+    timeout: Duration,
+    retries: Budget,
+    hedge: Option<Hedge>,
+}
+
+impl Calls {
+    pub(super) fn new(
+        name: &str,
+        guard: &Guard,
+        backend: Arc<dyn Backend>,
+        instance: &Instance,
+    ) -> Self {
+        let max_concurrency = guard.max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            name: name.into(),
+            backend,
+            permits: Semaphore::new(max_concurrency),
+            breaker: Breaker::new(guard.probe_interval),
+            record: Record::new(Arc::clone(&instance.clock)),
+            metrics: instance.metrics(name),
+            max_concurrency,
+            timeout: guard.timeout,
+            retries: Budget::new(RETRY_PERCENT, FIRST_RETRIES, MOST_RETRIES_IN_A_ROW),
+            hedge: guard.hedge_after.map(Hedge::new),
+        }
+    }
+
+    /// Calls that are being made now.
+    pub(super) fn in_flight(&self) -> usize {
+        self.max_concurrency
+            .saturating_sub(self.permits.available_permits())
+    }
+
+    /// Asks, and asks again where the failure may pass, while the time and the budget last.
+    pub(super) async fn free_busy(
+        &self,
+        ask: &Ask,
+        part: Part,
+        deadline: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        self.retries.earn();
+        let mut pauses = Pauses::new();
+        loop {
+            let error = match self.free_busy_once(ask, deadline).await {
+                Ok(answers) => return Ok(answers),
+                Err(error) => error,
+            };
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Some(pause) = pauses.after(&error, part, left) else {
+                return Err(error);
+            };
+            if self.breaker.check().is_err() || !self.retries.spend() {
+                return Err(error);
+            }
+            self.metrics.retried();
+            sleep(pause).await;
+        }
+    }
+
+    async fn free_busy_once(
+        &self,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        let mailboxes = ask.mailboxes.len();
+        self.guarded(deadline, async |decides| {
+            self.metrics.batch_size(mailboxes);
+            match &self.hedge {
+                // The call that decides is made once: the endpoint may be ill.
+                Some(hedge) if !decides => self.hedged(hedge, ask, deadline).await,
+                Some(_) | None => self.backend.free_busy(ask, deadline).await,
+            }
+        })
+        .await
+    }
+
+    /// One call to the backend: with a permit, waiting for which counts, if the breaker lets it through, and until the
+    /// deadline. `work` is told whether the breaker depends on it.
+    pub(super) async fn guarded<T>(
+        &self,
+        deadline: Instant,
+        work: impl AsyncFnOnce(bool) -> Result<T, EndpointError>,
+    ) -> Result<T, EndpointError> {
+        let started = Instant::now();
+        // Before the wait for a permit, so that nobody waits behind calls that hang, and after it.
+        self.breaker.check()?;
+        let permit = timeout_at(deadline, self.permits.acquire()).await;
+        // The semaphore is never closed; if it were, the call would go unbounded rather than fail.
+        let _permit = permit.map_err(|_| EndpointError::Timeout(started.elapsed()))?;
+        if Instant::now() >= deadline {
+            // A call that has no time would only be a burden.
+            return Err(EndpointError::Timeout(started.elapsed()));
+        }
+        let pass = self.breaker.admit()?;
+        self.tell_breaker();
+        let begun = Instant::now();
+        let result = timeout_at(deadline, work(pass.decides()))
+            .await
+            .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())));
+        self.conclude(pass, &result, begun.elapsed());
+        result
+    }
+
+    /// One call to see whether the endpoint is well, made whatever the breaker says.
+    pub(super) async fn probe(&self, deadline: Instant) -> Result<(), EndpointError> {
+        let started = Instant::now();
+        let result = timeout_at(deadline, self.backend.probe(deadline))
+            .await
+            .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())));
+        let verdict = Verdict::of(&result, started.elapsed(), self.timeout);
+        let before = self.breaker.state();
+        self.breaker.note(verdict, &text(&result));
+        self.learned(before, &result);
+        result
+    }
+
+    /// What a call that has ended means for the breaker, the record and the metrics.
+    fn conclude<T>(&self, pass: Pass<'_>, result: &Result<T, EndpointError>, elapsed: Duration) {
+        let label = result.as_ref().map_or_else(EndpointError::label, |_| "ok");
+        self.metrics.upstream_call(label, elapsed);
+        if matches!(result, Err(EndpointError::Throttled { .. })) {
+            self.metrics.throttled();
+        }
+        let before = self.breaker.state();
+        pass.report(Verdict::of(result, elapsed, self.timeout), &text(result));
+        self.learned(before, result);
+    }
+
+    fn learned<T>(&self, before: BreakerState, result: &Result<T, EndpointError>) {
+        match result {
+            Ok(_) => self.record.success(),
+            Err(error) => self.record.failure(error),
+        }
+        let (name, now) = (&self.name, self.breaker.state());
+        if before == BreakerState::Closed && now == BreakerState::Open {
+            let failures = self.breaker.failures();
+            warn!(endpoint.name = %name, failures, "Endpoint `{name}` is not asked for a while: it failed {failures} times in a row");
+        } else if before != BreakerState::Closed && now == BreakerState::Closed {
+            info!(endpoint.name = %name, "Endpoint `{name}` answers again");
+        }
+        self.tell_breaker();
+        self.tell_accounts();
+    }
+
+    fn tell_breaker(&self) {
+        self.metrics.breaker(self.breaker.state());
+    }
+
+    fn tell_accounts(&self) {
+        let accounts = self.backend.accounts();
+        let count = |condition| accounts.iter().filter(|a| a.condition == condition).count();
+        self.metrics.role_accounts(
+            count(AccountCondition::Ready),
+            count(AccountCondition::Resting),
+            count(AccountCondition::Quarantined),
+        );
+    }
+}
+
+fn text<T>(result: &Result<T, EndpointError>) -> String {
+    result
+        .as_ref()
+        .err()
+        .map(ToString::to_string)
+        .unwrap_or_default()
+}
