@@ -1,6 +1,8 @@
 //! The gateway as a whole: from a configuration to a server that holds its addresses and is ready to run. Ties the
 //! layers together and decides nothing itself.
 
+mod target;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,14 +15,19 @@ use crate::config::Config;
 use crate::domain::Clock;
 use crate::face::Routes;
 use crate::face::ews::EwsFace;
+use crate::metrics::Metrics;
 use crate::server::lifecycle::{Ended, StopSignals, run_until_signal};
+use crate::server::ops::OpsServer;
 use crate::server::{Server, StartError};
 use crate::service::Availability;
 use crate::service::settings::ServiceSettings;
 
+use self::target::Target;
+
 /// Everything that callers in the north are answered with.
 pub struct Gateway {
     server: Server,
+    ops: Option<OpsServer>,
 }
 
 /// Why there is no gateway; says which key, file or address is at fault.
@@ -36,7 +43,9 @@ impl BuildError {
     /// The address that could not be listened on, where that is the reason: the configuration is not at fault then.
     pub fn refused_address(&self) -> Option<SocketAddr> {
         match self {
-            Self::Start(StartError::Listen { address, .. }) => Some(*address),
+            Self::Start(
+                StartError::Listen { address, .. } | StartError::ListenOps { address, .. },
+            ) => Some(*address),
             Self::Start(_) | Self::Endpoint(_) => None,
         }
     }
@@ -45,15 +54,23 @@ impl BuildError {
 impl Gateway {
     /// Builds the endpoints, loads the certificate and binds the addresses. Asks no endpoint anything.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        let names: Vec<_> = config.endpoints.iter().map(|each| &each.name).collect();
+        let metrics = Arc::new(Metrics::new(&names));
         let availability = availability(config.endpoints, config.service, &clock)?;
+        let availability = Arc::new(availability);
         let accounts = config.server.access.role_accounts.iter();
         let ews = EwsFace::new(
-            Arc::new(availability),
+            Arc::clone(&availability),
             accounts.map(|account| account.address.clone()),
         );
         let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
-        let server = Server::bind(config.server, routes).await?;
-        Ok(Self { server })
+        let server = Server::bind(config.server, routes, Arc::clone(&metrics)).await?;
+        let target = Arc::new(Target::new(availability));
+        let ops = config
+            .ops
+            .map(|ops| OpsServer::bind(&ops, target, metrics))
+            .transpose()?;
+        Ok(Self { server, ops })
     }
 
     /// Where it really listens, in the order of `server.listen`: port 0 has become the port that the system gave.
@@ -61,14 +78,30 @@ impl Gateway {
         self.server.addresses()
     }
 
-    /// Serves until `stop` is cancelled, then lets the requests in flight finish.
+    /// Where whoever runs the gateway is listened for.
+    pub fn ops_address(&self) -> Option<SocketAddr> {
+        self.ops.as_ref().map(OpsServer::address)
+    }
+
+    /// Serves until `stop` is cancelled, then lets the requests in flight finish. The ops listener goes last, so that
+    /// the end can be watched.
     pub async fn run(self, stop: CancellationToken) {
-        self.server.run(stop).await;
+        let drained = CancellationToken::new();
+        let serve = async {
+            self.server.run(stop.clone()).await;
+            drained.cancel();
+        };
+        let watch = async {
+            if let Some(ops) = self.ops {
+                ops.run(stop.clone(), drained.clone()).await;
+            }
+        };
+        futures_util::future::join(serve, watch).await;
     }
 
     /// Serves until SIGTERM or SIGINT; see [`run_until_signal`].
     pub async fn run_until_signal(self, signals: StopSignals) -> Ended {
-        run_until_signal(self.server, signals).await
+        run_until_signal(|stop| self.run(stop), signals).await
     }
 }
 

@@ -26,6 +26,9 @@ fn summary(config: &Config) -> Vec<String> {
     for address in &config.server.listen {
         lines.push(format!("listens on {address} as {}", config.public_url));
     }
+    if let Some(ops) = &config.ops {
+        lines.push(format!("serves metrics and health on {}", ops.listen));
+    }
     let access = &config.server.access;
     lines.push(format!(
         "admits {} and {}",

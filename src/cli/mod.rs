@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program, one file for each command.
 
+mod cache;
 mod check;
 mod demo;
 mod hash_password;
@@ -41,6 +42,8 @@ enum Command {
     Check(ConfigFile),
     /// Ask for mailboxes the way the server does, and draw their days
     Lookup(lookup::Lookup),
+    /// Change what a running gateway has cached, over its ops listener
+    Cache(cache::Cache),
     /// Read a password from standard input (one line) and print its Argon2id hash
     HashPassword,
 }
@@ -101,6 +104,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Serve(file) => serve::run(&file).await,
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Check(file) => check::run(&file),
+        Command::Cache(cache) => cache::run(&cache).await,
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::HashPassword => hash_password::run(),
     };

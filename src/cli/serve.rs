@@ -19,6 +19,9 @@ pub(super) async fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     for address in gateway.addresses() {
         tracing::info!(%address, %public_url, "Serving Exchange Web Services");
     }
+    if let Some(address) = gateway.ops_address() {
+        tracing::info!(%address, "Serving metrics and health (ops.listen)");
+    }
     match gateway.run_until_signal(signals).await {
         Ended::Drained => tracing::info!("Stopped"),
         Ended::AtOnce => tracing::warn!("Stopped at once by a second signal"),

@@ -12,10 +12,10 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
-use super::{Call, Face};
+use super::{Call, Face, OperationName};
 use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
 use crate::codec::ews::{
-    Fault, Header, Impersonation, Operation, convert_id, envelope, server_time_zones,
+    Fault, Header, Impersonation, Operation, Request, convert_id, envelope, server_time_zones,
 };
 use crate::domain::SmtpAddress;
 use crate::service::Availability;
@@ -47,8 +47,7 @@ impl EwsFace {
         }
     }
 
-    async fn answer_soap(&self, call: &Call) -> Result<Vec<u8>, Fault> {
-        let request = envelope::read(&call.body)?;
+    async fn answer_soap(&self, request: Request, call: &Call) -> Result<Vec<u8>, Fault> {
         self.check_impersonation(&request.header)?;
         match request.operation {
             Operation::GetUserAvailability(asked) => {
@@ -114,16 +113,17 @@ impl Face for EwsFace {
         {
             return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused.to_string());
         }
-        match self.answer_soap(&call).await {
+        let request = match envelope::read(&call.body) {
+            Ok(request) => request,
+            Err(fault) => return refuse(&fault),
+        };
+        let operation = OperationName(request.operation.name());
+        let mut response = match self.answer_soap(request, &call).await {
             Ok(document) => xml(StatusCode::OK, document),
-            Err(fault) => {
-                tracing::debug!(
-                    fault = fault.code(),
-                    "The request was answered with a fault"
-                );
-                xml(StatusCode::INTERNAL_SERVER_ERROR, fault.write())
-            }
-        }
+            Err(fault) => refuse(&fault),
+        };
+        response.extensions_mut().insert(operation);
+        response
     }
 
     fn busy(&self) -> Response<Bytes> {
@@ -136,6 +136,14 @@ impl Face for EwsFace {
             .insert(header::RETRY_AFTER, HeaderValue::from(BACK_OFF.as_secs()));
         response
     }
+}
+
+fn refuse(fault: &Fault) -> Response<Bytes> {
+    tracing::debug!(
+        fault = fault.code(),
+        "The request was answered with a fault"
+    );
+    xml(StatusCode::INTERNAL_SERVER_ERROR, fault.write())
 }
 
 fn xml(status: StatusCode, document: Vec<u8>) -> Response<Bytes> {

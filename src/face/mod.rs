@@ -42,6 +42,10 @@ pub trait Face: Send + Sync + 'static {
     fn busy(&self) -> Response<Bytes>;
 }
 
+/// What a call turned out to ask for: a face puts it into the extensions of its response, for the metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperationName(pub &'static str);
+
 /// Which face answers which path. Paths are compared without regard to case.
 #[derive(Default)]
 pub struct Routes {

@@ -33,6 +33,8 @@ pub const REQUEST_OUTCOMES: &[&str] = &[
     // Too much to do already.
     "busy",
     "timeout",
+    // The caller hung up before the answer.
+    "abandoned",
     // A defect of calbridge.
     "broken",
 ];
@@ -69,6 +71,7 @@ pub const UPSTREAM_OUTCOMES: &[&str] = &[
     "fault",
     "bad_answer",
     "source",
+    "breaker_open",
 ];
 
 /// What the cache had for one mailbox.

@@ -17,11 +17,13 @@ use tokio_util::task::TaskTracker;
 
 use super::address::Access;
 use super::conn::Shared;
+use super::count::CountedConnection;
 use super::login::Login;
 use super::pipeline::Pipeline;
 use super::settings::ServerSettings;
 use super::{StartError, tls};
 use crate::face::Routes;
+use crate::metrics::Metrics;
 
 /// After accepting failed for want of something (files, memory), others need a moment to give it back.
 const BACK_OFF: Duration = Duration::from_millis(50);
@@ -44,11 +46,16 @@ pub struct Server {
 impl Server {
     /// Binds every address and loads certificate, key and password hashes: whatever is wrong with them shows here,
     /// before anything is served. Port 0 takes a free port. Connections wait in the backlog until [`Server::run`].
-    pub async fn bind(settings: ServerSettings, routes: Routes) -> Result<Self, StartError> {
+    pub async fn bind(
+        settings: ServerSettings,
+        routes: Routes,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StartError> {
         let config = load_tls(&settings).await?;
         let access = Arc::new(Access::new(&settings.access));
         let stop = CancellationToken::new();
-        let pipeline = Pipeline::new(&settings, routes, Arc::clone(&access), stop.clone())?;
+        let shared_access = Arc::clone(&access);
+        let pipeline = Pipeline::new(&settings, routes, shared_access, metrics, stop.clone())?;
         let (listeners, addresses) = listen(&settings.listen)?;
         let limits = settings.limits;
         Ok(Self {
@@ -91,6 +98,10 @@ impl Server {
         self.drain().await;
     }
 
+    fn metrics(&self) -> &Arc<Metrics> {
+        self.shared.pipeline.metrics()
+    }
+
     async fn drain(&self) {
         self.shared.stop.cancel();
         self.tasks.close();
@@ -125,6 +136,7 @@ impl Server {
     /// Drops the connection without a word when the peer may not connect or there are too many.
     fn admit(&self, stream: TcpStream, peer: IpAddr) {
         if !self.shared.access.may_connect(peer) {
+            self.metrics().denied();
             tracing::debug!(%peer, "Dropped a connection from an address that is not allowed");
             return;
         }
@@ -135,8 +147,9 @@ impl Server {
         // Without it, the last piece of an answer may wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
         let (shared, cut) = (Arc::clone(&self.shared), self.cut.clone());
+        let counted = CountedConnection::open(self.metrics());
         self.tasks.spawn(async move {
-            let _permit = permit;
+            let _held = (permit, counted);
             cut.run_until_cancelled(shared.serve(stream, peer)).await;
         });
     }
@@ -171,7 +184,7 @@ fn shares_port(address: SocketAddr, wanted: &[SocketAddr]) -> bool {
     address.is_ipv6() && address.port() != 0 && wanted.contains(&every_ipv4)
 }
 
-fn bind(address: SocketAddr, ipv6_only: bool) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr, ipv6_only: bool) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -189,7 +202,7 @@ fn bind(address: SocketAddr, ipv6_only: bool) -> io::Result<TcpListener> {
 }
 
 /// A connection that ended before it was accepted is nobody's fault; anything else may last.
-fn rest_after(cause: &io::Error) -> impl Future<Output = ()> + use<> {
+pub(super) fn rest_after(cause: &io::Error) -> impl Future<Output = ()> + use<> {
     let brief = matches!(
         cause.kind(),
         io::ErrorKind::ConnectionAborted

@@ -11,6 +11,11 @@ pub enum StartError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("ops.listen: cannot listen on {address}: {source}")]
+    ListenOps {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("there is no address to listen on")]
     NoAddress,
     #[error("cannot read {path}: {source}", path = path.display())]
@@ -37,6 +42,7 @@ pub enum StartError {
 impl StartError {
     /// Whether another process holds one of the addresses.
     pub fn is_address_in_use(&self) -> bool {
-        matches!(self, Self::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse)
+        matches!(self, Self::Listen { source, .. } | Self::ListenOps { source, .. }
+            if source.kind() == io::ErrorKind::AddrInUse)
     }
 }

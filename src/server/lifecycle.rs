@@ -5,8 +5,6 @@ use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::Server;
-
 /// SIGTERM and SIGINT, from the moment of [`StopSignals::listen`] on.
 #[derive(Debug)]
 pub struct StopSignals {
@@ -52,11 +50,14 @@ pub enum Ended {
     AtOnce,
 }
 
-/// Serves until a signal, then drains; a second signal ends the drain. Listen for signals before saying that the server
-/// is up, so that none is missed.
-pub async fn run_until_signal(server: Server, mut signals: StopSignals) -> Ended {
+/// Serves until a signal, then drains; a second signal ends the drain. `run` drains when its token is cancelled. Listen
+/// for signals before saying that the server is up, so that none is missed.
+pub async fn run_until_signal<R: Future<Output = ()>>(
+    run: impl FnOnce(CancellationToken) -> R,
+    mut signals: StopSignals,
+) -> Ended {
     let stop = CancellationToken::new();
-    let run = server.run(stop.clone());
+    let run = run(stop.clone());
     let second = async {
         signals.next().await;
         stop.cancel();

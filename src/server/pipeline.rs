@@ -24,12 +24,15 @@ use uuid::Uuid;
 
 use super::address::Access;
 use super::body::{self, BodyError, BodyReader};
+use super::count::CountedRequest;
 use super::login::{Denied, FAILURE_DELAY, Login};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
 use super::{StartError, compress};
-use crate::face::{Call, Face, Routes};
+use crate::face::{Call, Face, OperationName, Routes};
+use crate::metrics::Metrics;
+use crate::metrics::labels::NONE;
 
 /// Header lines of one request, and bytes of all of them. The connection takes twice as much before it gives up without
 /// an answer of ours.
@@ -49,6 +52,7 @@ pub(super) struct Pipeline {
     challenge: HeaderValue,
     in_flight: Semaphore,
     bodies: BodyReader,
+    metrics: Arc<Metrics>,
     stop: CancellationToken,
 }
 
@@ -64,6 +68,8 @@ pub(super) struct Origin {
 struct Outgoing {
     response: Response<Bytes>,
     face: &'static str,
+    /// For the metrics.
+    outcome: &'static str,
     /// A refusal is logged at a lower level than an answer.
     refused: bool,
     /// The request's body was not read to its end.
@@ -75,6 +81,7 @@ impl Pipeline {
         settings: &ServerSettings,
         routes: Routes,
         access: Arc<Access>,
+        metrics: Arc<Metrics>,
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let limits = settings.limits.clone();
@@ -86,8 +93,13 @@ impl Pipeline {
             in_flight: Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS)),
             bodies: BodyReader::new(&limits),
             limits,
+            metrics,
             stop,
         })
+    }
+
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     pub(super) fn login(&self) -> &Arc<Login> {
@@ -101,14 +113,15 @@ impl Pipeline {
         origin: Origin,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let _in_work = origin.pulse.begin();
-        let started = Instant::now();
+        let counted = CountedRequest::begin(&self.metrics);
         let id = Uuid::new_v4();
         let (head, body) = request.into_parts();
         let outgoing = AssertUnwindSafe(self.walk(&head, body, &origin, id))
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| self.broken(id, panic.as_ref()));
-        log(&head.method, &outgoing, started.elapsed(), id);
+        log(&head.method, &outgoing, counted.started().elapsed(), id);
+        counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
         if outgoing.body_left {
             origin.pulse.leave_body_unread();
         }
@@ -129,7 +142,7 @@ impl Pipeline {
     async fn walk(&self, head: &Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
         let Some(face) = self.routes.find(head.uri.path()) else {
             return self
-                .refuse_unread(head, body, "none", Refusal::NoSuchPath)
+                .refuse_unread(head, body, NONE, Refusal::NoSuchPath)
                 .await;
         };
         if let Err(refusal) = self.admit(head, face.as_ref(), origin) {
@@ -172,7 +185,7 @@ impl Pipeline {
         };
         match timeout_at(deadline + overtime, face.answer(call)).await {
             Ok(response) => answered(face.as_ref(), response),
-            Err(_) => self.refuse(face.name(), &Refusal::ComeBack(COME_BACK)),
+            Err(_) => self.refuse(face.name(), &Refusal::Late(COME_BACK)),
         }
     }
 
@@ -180,6 +193,7 @@ impl Pipeline {
     fn admit(&self, head: &Parts, face: &dyn Face, origin: &Origin) -> Result<(), Refusal> {
         let client = self.access.client(origin.source, &head.headers);
         if !client.is_some_and(|client| self.access.may_call(client)) {
+            self.metrics.denied();
             return Err(Refusal::AddressNotAllowed);
         }
         if head.headers.len() > MAX_HEADERS || header_bytes(&head.headers) > MAX_HEADER_BYTES {
@@ -222,6 +236,7 @@ impl Pipeline {
         match denied {
             Denied::Absent => self.refuse(face.name(), &Refusal::NotLoggedIn),
             Denied::Wrong => {
+                self.metrics.login_failed();
                 tokio::time::sleep(FAILURE_DELAY).await;
                 self.refuse(face.name(), &Refusal::NotLoggedIn)
             }
@@ -233,6 +248,7 @@ impl Pipeline {
         Outgoing {
             response: refusal.response(&self.challenge),
             face,
+            outcome: refusal.outcome(),
             refused: true,
             body_left: false,
         }
@@ -242,21 +258,32 @@ impl Pipeline {
         // The panic's text may carry anything of the request, so it stays out of the logs; the panic hook told where.
         let _ = panic;
         tracing::error!(request_id = %id, "A request was given up because of a defect in this program");
-        self.refuse("none", &Refusal::Broken)
+        self.refuse(NONE, &Refusal::Broken)
+    }
+}
+
+impl Outgoing {
+    fn operation(&self) -> &'static str {
+        let name = self.response.extensions().get::<OperationName>();
+        name.map_or(NONE, |name| name.0)
     }
 }
 
 fn busy(face: &dyn Face) -> Outgoing {
     Outgoing {
         refused: true,
+        outcome: "busy",
         ..answered(face, face.busy())
     }
 }
 
 fn answered(face: &dyn Face, response: Response<Bytes>) -> Outgoing {
+    let status = response.status();
+    let failed = status.is_client_error() || status.is_server_error();
     Outgoing {
         response,
         face: face.name(),
+        outcome: if failed { "fault" } else { "answered" },
         refused: false,
         body_left: false,
     }

@@ -24,6 +24,8 @@ pub(super) enum Refusal {
     TooManyHeaders,
     NotLoggedIn,
     ComeBack(Duration),
+    /// The face had no answer in time.
+    Late(Duration),
     Broken,
 }
 
@@ -39,8 +41,26 @@ impl Refusal {
             Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
-            Self::ComeBack(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::ComeBack(_) | Self::Late(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// For the metrics, see [`crate::metrics::labels::REQUEST_OUTCOMES`].
+    pub(super) fn outcome(&self) -> &'static str {
+        match self {
+            Self::NoSuchPath => "no_such_path",
+            Self::AddressNotAllowed => "denied",
+            Self::Method(_)
+            | Self::CompressedBody
+            | Self::BodyTooLarge
+            | Self::BodyTooSlow
+            | Self::BodyBroken
+            | Self::TooManyHeaders => "bad_request",
+            Self::NotLoggedIn => "unauthorized",
+            Self::ComeBack(_) => "busy",
+            Self::Late(_) => "timeout",
+            Self::Broken => "broken",
         }
     }
 
@@ -57,7 +77,7 @@ impl Refusal {
                 headers.insert(WWW_AUTHENTICATE, challenge.clone());
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             }
-            Self::ComeBack(after) => {
+            Self::ComeBack(after) | Self::Late(after) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
             }
             Self::NoSuchPath => return say(response, "There is nothing at this address.\n"),

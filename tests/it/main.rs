@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails there; the helpers beside the tests are tests as well"
 )]
 
+mod cache_command;
 mod command_line;
 mod concurrency;
 mod corpus;
@@ -17,6 +18,9 @@ mod ews_backend;
 mod gateway_world;
 mod layers;
 mod lookup;
+mod metrics;
+mod metrics_text;
+mod ops;
 mod process;
 mod program;
 mod samples;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::program::Program;
 
 /// A configuration whose only endpoint is an Exchange server that nobody runs.
-fn configuration(folder: &Path, listen: &str) -> PathBuf {
+pub(crate) fn configuration(folder: &Path, listen: &str) -> PathBuf {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(folder.join("server.pem"), pair.cert.pem()).unwrap();
     std::fs::write(folder.join("server.key"), pair.signing_key.serialize_pem()).unwrap();

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::server_faces::Echo;
-use crate::world::{PATIENCE, Raw, TestServer, logged_in, post, request};
+use crate::world::{PATIENCE, Raw, TestServer, logged_in, metrics, post, request};
 
 async fn serve(tweak: impl FnOnce(&mut ServerSettings)) -> TestServer {
     TestServer::with(Arc::new(Echo), tweak).await
@@ -68,7 +68,7 @@ async fn every_ipv4_and_every_ipv6_address_may_share_a_port() {
             format!("[::]:{port}").parse().unwrap(),
         ];
         let routes = calbridge::face::Routes::default();
-        match calbridge::server::Server::bind(settings, routes).await {
+        match calbridge::server::Server::bind(settings, routes, metrics()).await {
             Ok(server) => {
                 assert_eq!(server.addresses().len(), 2);
                 return;

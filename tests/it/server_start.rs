@@ -8,13 +8,13 @@ use calbridge::server::settings::ServerSettings;
 use calbridge::server::{Server, StartError};
 
 use crate::server_faces::Echo;
-use crate::world::{TestServer, settings};
+use crate::world::{TestServer, metrics, settings};
 
 async fn error(tweak: impl FnOnce(&mut ServerSettings)) -> StartError {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(folder.path());
     tweak(&mut settings);
-    Server::bind(settings, Routes::default())
+    Server::bind(settings, Routes::default(), metrics())
         .await
         .err()
         .unwrap()
@@ -46,7 +46,9 @@ async fn several_addresses_are_all_served() {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = settings(folder.path());
     settings.listen = vec!["127.0.0.1:0".parse().unwrap(), "[::1]:0".parse().unwrap()];
-    let server = Server::bind(settings, Routes::default()).await.unwrap();
+    let server = Server::bind(settings, Routes::default(), metrics())
+        .await
+        .unwrap();
     let addresses = server.addresses();
     assert!(addresses[0].is_ipv4() && addresses[1].is_ipv6());
     assert!(addresses.iter().all(|a| a.port() != 0));

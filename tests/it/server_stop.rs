@@ -132,7 +132,7 @@ async fn the_first_signal_drains_and_the_second_ends_at_once() {
         let routes = Routes::default().with("/ews/exchange.asmx", face);
         let (world, server) = TestServer::bound(routes, |_| {}).await.unwrap();
         let signals = StopSignals::listen().unwrap();
-        let run = tokio::spawn(run_until_signal(server, signals));
+        let run = tokio::spawn(run_until_signal(|stop| server.run(stop), signals));
         let mut connection = world.connect().await;
         connection.send(post("<a/>")).await;
         let waiting = calls.next().await;

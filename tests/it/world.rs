@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use calbridge::domain::{Caller, Detail, SmtpAddress};
 use calbridge::face::{Face, Routes};
+use calbridge::metrics::Metrics;
 use calbridge::server::login::Login;
 use calbridge::server::settings::{
     AccessSettings, ClientAddress, InboundAccount, ServerLimits, ServerSettings,
@@ -84,11 +85,17 @@ pub(crate) fn settings(folder: &Path) -> ServerSettings {
     }
 }
 
+/// Counters of a gateway without endpoints.
+pub(crate) fn metrics() -> Arc<Metrics> {
+    Arc::new(Metrics::new::<&str>(&[]))
+}
+
 /// A server that runs until it is dropped or stopped.
 pub(crate) struct TestServer {
     pub(crate) address: SocketAddr,
     pub(crate) certificate: CertificateDer<'static>,
     pub(crate) login: Arc<Login>,
+    pub(crate) metrics: Arc<Metrics>,
     stop: CancellationToken,
     run: Option<JoinHandle<()>>,
     _folder: TempDir,
@@ -124,11 +131,13 @@ impl TestServer {
         let mut settings = settings(folder.path());
         tweak(&mut settings);
         let certificate = CertificateDer::from_pem_file(&settings.certificate).unwrap();
-        let server = Server::bind(settings, routes).await?;
+        let metrics = metrics();
+        let server = Server::bind(settings, routes, Arc::clone(&metrics)).await?;
         let world = Self {
             address: server.addresses()[0],
             certificate,
             login: server.login(),
+            metrics,
             run: None,
             stop: CancellationToken::new(),
             _folder: folder,

@@ -1,0 +1,112 @@
+//! `calbridge cache`: asks a running gateway to forget what it has cached, over its ops listener.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use clap::{Args, Subcommand};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{CommandError, ConfigFile, Exit, output};
+use crate::domain::{MailDomain, SmtpAddress};
+
+/// What the command is asked.
+#[derive(Debug, Args)]
+pub(super) struct Cache {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Forget cached answers, so that the next question asks the endpoint again
+    Drop(Scope),
+}
+
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Scope {
+    /// Of this mailbox
+    #[arg(long, value_name = "ADDRESS", value_parser = SmtpAddress::parse)]
+    mailbox: Option<SmtpAddress>,
+    /// Of all mailboxes of this mail domain
+    #[arg(long, value_name = "DOMAIN", value_parser = MailDomain::parse)]
+    domain: Option<MailDomain>,
+    /// Of all mailboxes
+    #[arg(long)]
+    all: bool,
+}
+
+/// Looking at every entry takes a moment in a large cache.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What the listener answers, one or the other.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Answer {
+    Dropped(u64),
+    Error(String),
+}
+
+pub(super) async fn run(cache: &Cache) -> Result<Exit, CommandError> {
+    let config = cache.file.load()?;
+    let address = config
+        .ops
+        .map(|ops| ops.listen)
+        .filter(|address| address.port() != 0)
+        .ok_or_else(|| {
+            CommandError::Usage(
+                "a running gateway is asked over its ops listener, and the configuration has none: \
+                 give [ops] listen an address, as \"127.0.0.1:9464\""
+                    .to_owned(),
+            )
+        })?;
+    let Action::Drop(scope) = &cache.action;
+    match post(address, &scope.body()).await? {
+        Answer::Dropped(1) => output::say(&"dropped 1 mailbox")?,
+        Answer::Dropped(count) => output::say(&format_args!("dropped {count} mailboxes"))?,
+        Answer::Error(text) => {
+            return Err(anyhow!("the gateway at {address} refused: {text}").into());
+        }
+    }
+    Ok(Exit::Success)
+}
+
+impl Scope {
+    fn body(&self) -> serde_json::Value {
+        match (&self.mailbox, &self.domain) {
+            (Some(mailbox), _) => json!({ "mailbox": mailbox.as_str() }),
+            (None, Some(domain)) => json!({ "domain": domain.as_str() }),
+            (None, None) => json!({ "all": self.all }),
+        }
+    }
+}
+
+async fn post(address: SocketAddr, body: &serde_json::Value) -> anyhow::Result<Answer> {
+    let client = reqwest::Client::builder()
+        // Plain HTTP to an address of this machine: no certificates, no proxy from the environment.
+        .tls_certs_only([])
+        .no_proxy()
+        .timeout(PATIENCE)
+        .build()?;
+    let request = client
+        .post(format!("http://{address}/cache/drop"))
+        .header("x-calbridge-ops", "1")
+        .header("content-type", "application/json")
+        .body(body.to_string());
+    let answer = request.send().await.map_err(|error| {
+        if error.is_connect() {
+            anyhow!("nobody listens on {address} (ops.listen); is calbridge running with this configuration?")
+        } else {
+            anyhow!(error.without_url()).context(format!("no answer from {address} (ops.listen)"))
+        }
+    })?;
+    let status = answer.status();
+    let text = answer.bytes().await?;
+    serde_json::from_slice(&text).with_context(|| {
+        format!("what listens on {address} (ops.listen) is not calbridge: it answered with HTTP status {status}")
+    })
+}

@@ -1,0 +1,165 @@
+//! The ops listener: metrics, health and the cache for whoever runs the gateway. Plain HTTP/1.1 on an address of its
+//! own; callers never see it.
+//!
+//! One connection answers one request and lives ten seconds at most, so nobody can hold it for long. What is answered
+//! stands in `answer`; this file owns the sockets.
+
+mod answer;
+mod origin;
+mod scope;
+
+use std::convert::Infallible;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use self::answer::Desk;
+use super::StartError;
+use super::accept;
+use super::settings::OpsSettings;
+use crate::metrics::Metrics;
+use crate::service::cache::DropScope;
+
+/// From a connection's first byte to its close.
+const LIFETIME: Duration = Duration::from_secs(10);
+/// Open at once; more are closed without a word.
+const MAX_CONNECTIONS: usize = 64;
+const MAX_BUFFER: usize = 32 << 10;
+const MAX_HEADERS: usize = 64;
+/// How long a stop waits for requests in flight.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// What the listener tells about and acts on.
+pub trait OpsTarget: Send + Sync + 'static {
+    /// Forgets cached answers; how many mailboxes were forgotten. May take a while.
+    fn drop_cached(&self, scope: &DropScope) -> u64;
+
+    /// Asks nobody: what is known now.
+    fn ready(&self) -> Readiness;
+
+    /// Brings up to date what changes without an event, just before the metrics are read.
+    fn refresh_metrics(&self);
+}
+
+/// Whether questions can be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Readiness {
+    pub endpoints: Vec<EndpointReadiness>,
+}
+
+/// One endpoint as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointReadiness {
+    pub name: Arc<str>,
+    /// Whether it is asked at all: its breaker is not open.
+    pub usable: bool,
+    /// A few words, as `circuit breaker open`.
+    pub state: &'static str,
+}
+
+impl Readiness {
+    /// One usable endpoint is enough: the mailboxes of the others are answered with errors.
+    pub fn is_ready(&self) -> bool {
+        self.endpoints.iter().any(|endpoint| endpoint.usable)
+    }
+}
+
+/// The listener, bound.
+pub struct OpsServer {
+    listener: TcpListener,
+    address: SocketAddr,
+    desk: Arc<Desk>,
+    connections: Arc<Semaphore>,
+    tasks: TaskTracker,
+    cut: CancellationToken,
+}
+
+impl OpsServer {
+    /// Binds the address; see [`super::Server::bind`]. To be bound after the listener for callers.
+    pub fn bind(
+        settings: &OpsSettings,
+        target: Arc<dyn OpsTarget>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StartError> {
+        let address = settings.listen;
+        let named = |source| StartError::ListenOps { address, source };
+        let listener = accept::bind(address, false).map_err(named)?;
+        let address = listener.local_addr().map_err(named)?;
+        Ok(Self {
+            listener,
+            address,
+            desk: Arc::new(Desk::new(target, metrics)),
+            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            tasks: TaskTracker::new(),
+            cut: CancellationToken::new(),
+        })
+    }
+
+    /// Where it really listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `stop` is cancelled. From `stopping` on, the gateway is said not to be ready.
+    pub async fn run(self, stopping: CancellationToken, stop: CancellationToken) {
+        let _cut_when_dropped = self.cut.clone().drop_guard();
+        loop {
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, peer)) => self.admit(stream, peer.ip(), &stopping),
+                Err(cause) => accept::rest_after(&cause).await,
+            }
+        }
+        self.tasks.close();
+        let _ = timeout(DRAIN, self.tasks.wait()).await;
+    }
+
+    fn admit(&self, stream: TcpStream, peer: IpAddr, stopping: &CancellationToken) {
+        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+            tracing::debug!(%peer, "Dropped a connection to the ops listener beyond its bound");
+            return;
+        };
+        let (desk, cut) = (Arc::clone(&self.desk), self.cut.clone());
+        let stopping = stopping.clone();
+        self.tasks.spawn(async move {
+            let _permit = permit;
+            let served = timeout(LIFETIME, serve(stream, desk, stopping));
+            cut.run_until_cancelled(served).await;
+        });
+    }
+}
+
+/// One request and its answer.
+async fn serve(stream: TcpStream, desk: Arc<Desk>, stopping: CancellationToken) {
+    let Ok(local) = stream.local_addr() else {
+        return;
+    };
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (desk, stopping) = (Arc::clone(&desk), stopping.is_cancelled());
+        async move { Ok::<_, Infallible>(desk.answer(request, local.ip(), stopping).await) }
+    });
+    let connection = http1::Builder::new()
+        .keep_alive(false)
+        .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER)
+        .timer(TokioTimer::new())
+        .header_read_timeout(LIFETIME)
+        .serve_connection(TokioIo::new(stream), service);
+    // A peer that breaks off is nobody's concern.
+    let _ = connection.await;
+}

@@ -1,0 +1,191 @@
+//! From a request to the ops listener to its answer. Knows HTTP but no sockets.
+
+use std::fmt::Write as _;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::origin::{self, Foreign};
+use super::scope::{self, ScopeError};
+use super::{OpsTarget, Readiness};
+use crate::metrics::{Metrics, TEXT_FORMAT};
+
+const TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+/// A page of another origin cannot send it without asking first, and nobody answers that question.
+const WANTED: HeaderName = HeaderName::from_static("x-calbridge-ops");
+/// An address and its name take less.
+const MAX_BODY: usize = 4 << 10;
+
+/// Who answers.
+pub(super) struct Desk {
+    target: Arc<dyn OpsTarget>,
+    metrics: Arc<Metrics>,
+}
+
+impl Desk {
+    pub(super) fn new(target: Arc<dyn OpsTarget>, metrics: Arc<Metrics>) -> Self {
+        Self { target, metrics }
+    }
+
+    /// `local`: the address that the connection was made to; `stopping`: whether the gateway is about to end.
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        local: IpAddr,
+        stopping: bool,
+    ) -> Response<Full<Bytes>> {
+        let is_head = request.method() == Method::HEAD;
+        let mut response = match origin::check(request.uri(), request.headers(), local) {
+            Ok(()) => self.answer_own(request, stopping).await,
+            Err(Foreign::Host) => say(
+                StatusCode::MISDIRECTED_REQUEST,
+                "Ask by the listener's address or as localhost.\n",
+            ),
+            Err(Foreign::Page) => say(
+                StatusCode::FORBIDDEN,
+                "Pages of other origins may not ask.\n",
+            ),
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        if is_head {
+            let length = HeaderValue::from(response.body().len());
+            response.headers_mut().insert(CONTENT_LENGTH, length);
+            *response.body_mut() = Bytes::new();
+        }
+        response.map(Full::new)
+    }
+
+    async fn answer_own(&self, request: Request<Incoming>, stopping: bool) -> Response<Bytes> {
+        let reads = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/metrics" | "/livez" | "/readyz" if !reads => not_allowed("GET, HEAD"),
+            "/metrics" => self.metrics(),
+            "/livez" => respond(StatusCode::OK, TEXT, "ok\n"),
+            "/readyz" => {
+                let query = request.uri().query().unwrap_or("");
+                readyz(&self.target.ready(), stopping, is_verbose(query))
+            }
+            "/cache/drop" if *request.method() != Method::POST => not_allowed("POST"),
+            "/cache/drop" => self.drop_cached(request).await,
+            _ => say(StatusCode::NOT_FOUND, "There is nothing at this address.\n"),
+        }
+    }
+
+    fn metrics(&self) -> Response<Bytes> {
+        self.target.refresh_metrics();
+        respond(StatusCode::OK, TEXT_FORMAT, self.metrics.render())
+    }
+
+    async fn drop_cached(&self, request: Request<Incoming>) -> Response<Bytes> {
+        let (head, body) = request.into_parts();
+        if head.headers.get(WANTED).is_none_or(|value| value != "1") {
+            return fail(
+                StatusCode::FORBIDDEN,
+                "the header X-Calbridge-Ops: 1 is missing",
+            );
+        }
+        let body = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => {
+                return fail(StatusCode::PAYLOAD_TOO_LARGE, "the body is too large");
+            }
+            Err(_) => return fail(StatusCode::BAD_REQUEST, "the body breaks off"),
+        };
+        let content_type = head.headers.get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok());
+        let scope = match scope::read(head.uri.query(), content_type, &body) {
+            Ok(scope) => scope,
+            Err(error @ ScopeError::MediaType) => {
+                return fail(StatusCode::UNSUPPORTED_MEDIA_TYPE, &error.to_string());
+            }
+            Err(error) => return fail(StatusCode::BAD_REQUEST, &error.to_string()),
+        };
+        let target = Arc::clone(&self.target);
+        // It may have to look at every entry.
+        match tokio::task::spawn_blocking(move || target.drop_cached(&scope)).await {
+            Ok(dropped) => {
+                tracing::info!(
+                    dropped,
+                    "Dropped cached answers, as asked over the ops listener"
+                );
+                let answer = serde_json::json!({ "dropped": dropped });
+                respond(StatusCode::OK, JSON, format!("{answer}\n"))
+            }
+            Err(_) => fail(StatusCode::INTERNAL_SERVER_ERROR, "a defect of calbridge"),
+        }
+    }
+}
+
+/// `?verbose`, as Kubernetes' own probes have it.
+fn is_verbose(query: &str) -> bool {
+    query.split('&').any(|part| {
+        let name = part.split('=').next();
+        name == Some("verbose")
+    })
+}
+
+fn readyz(readiness: &Readiness, stopping: bool, verbose: bool) -> Response<Bytes> {
+    let is_ready = readiness.is_ready() && !stopping;
+    let mut text = String::new();
+    if verbose {
+        // Binding comes before this listener is served at all.
+        let listener = if stopping { "stopping" } else { "bound" };
+        line(&mut text, !stopping, "listener", listener);
+        for endpoint in &readiness.endpoints {
+            let name = format!("endpoint {}", endpoint.name);
+            line(&mut text, endpoint.usable, &name, endpoint.state);
+        }
+    }
+    text.push_str(if is_ready { "ready\n" } else { "not ready\n" });
+    let status = if is_ready {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
+    respond(status, TEXT, text)
+}
+
+fn line(text: &mut String, good: bool, what: &str, state: &str) {
+    let sign = if good { '+' } else { '-' };
+    // Writing to a String does not fail.
+    let _ = writeln!(text, "[{sign}] {what}: {state}");
+}
+
+fn not_allowed(methods: &'static str) -> Response<Bytes> {
+    let mut response = say(
+        StatusCode::METHOD_NOT_ALLOWED,
+        "There is another method for this address.\n",
+    );
+    let methods = HeaderValue::from_static(methods);
+    response.headers_mut().insert(ALLOW, methods);
+    response
+}
+
+fn say(status: StatusCode, text: &'static str) -> Response<Bytes> {
+    respond(status, TEXT, text)
+}
+
+fn fail(status: StatusCode, text: &str) -> Response<Bytes> {
+    let answer = serde_json::json!({ "error": text });
+    respond(status, JSON, format!("{answer}\n"))
+}
+
+fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
+}

@@ -1,0 +1,172 @@
+//! `calbridge cache` as a process, and `calbridge serve` with its ops listener.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+
+use calbridge::service::cache::DropScope;
+
+use crate::ops::Ops;
+use crate::process::configuration;
+use crate::program::Program;
+
+/// The configuration of the tests of `serve`, with more at its end.
+fn with(folder: &Path, more: &str) -> PathBuf {
+    let file = configuration(folder, "127.0.0.1:0");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, format!("{text}{more}")).unwrap();
+    file
+}
+
+fn ops_at(address: SocketAddr) -> String {
+    format!("[ops]\nlisten = \"{address}\"\n")
+}
+
+/// Runs the command on a thread of its own: the listener that it asks lives on this one.
+async fn run(file: &Path, arguments: &[&str], errors: bool) -> (ExitStatus, Vec<String>) {
+    let file = file.to_str().unwrap().to_owned();
+    let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+    let stream = if errors {
+        Program::stderr
+    } else {
+        Program::stdout
+    };
+    tokio::task::spawn_blocking(move || {
+        let mut all = vec!["cache", "--config", &file, "drop"];
+        all.extend(arguments.iter().map(String::as_str));
+        Program::start(&all, stream).wait()
+    })
+    .await
+    .unwrap()
+}
+
+#[tokio::test]
+async fn each_scope_reaches_the_running_gateway() {
+    let ops = Ops::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = with(folder.path(), &ops_at(ops.address));
+    for (arguments, line) in [
+        (
+            &["--mailbox", "Anna@Example.com"][..],
+            "dropped 42 mailboxes",
+        ),
+        (&["--domain", "example.com"], "dropped 43 mailboxes"),
+        (&["--all"], "dropped 44 mailboxes"),
+    ] {
+        let (status, lines) = run(&file, arguments, false).await;
+        assert_eq!((status.code(), lines), (Some(0), vec![line.to_owned()]));
+    }
+    let dropped = ops.dropped();
+    assert!(
+        matches!(
+            dropped.as_slice(),
+            [DropScope::Mailbox(_), DropScope::Domain(_), DropScope::All]
+        ),
+        "{dropped:?}"
+    );
+}
+
+#[tokio::test]
+async fn what_keeps_the_command_from_its_work_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = async |more: &str, arguments: &[&str], code: i32| {
+        let file = with(folder.path(), more);
+        let (status, lines) = run(&file, arguments, true).await;
+        let text = lines.join("\n");
+        assert_eq!(status.code(), Some(code), "{text}");
+        text
+    };
+    let text = said("", &["--all"], 2).await;
+    assert!(text.contains("[ops] listen"), "{text}");
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    drop(taken);
+    let text = said(&ops_at(address), &["--all"], 1).await;
+    assert!(
+        text.contains(&format!("nobody listens on {address}")),
+        "{text}"
+    );
+    let text = said("", &[], 2).await;
+    assert!(
+        text.contains("--mailbox") && text.contains("--all"),
+        "{text}"
+    );
+    let text = said("", &["--all", "--domain", "example.com"], 2).await;
+    assert!(text.contains("cannot be used with"), "{text}");
+    let text = said("", &["--mailbox", "nobody"], 2).await;
+    assert!(text.contains("local-part@domain"), "{text}");
+}
+
+#[tokio::test]
+async fn another_server_is_not_taken_for_the_gateway() {
+    let other = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = other.local_addr().unwrap();
+    let answers = std::thread::spawn(move || {
+        let (mut stream, _) = other.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"}") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
+            .unwrap();
+        String::from_utf8(head).unwrap()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let file = with(folder.path(), &ops_at(address));
+    let (status, lines) = run(&file, &["--all"], true).await;
+    assert_eq!(status.code(), Some(1));
+    let text = lines.join("\n");
+    assert!(
+        text.contains("is not calbridge") && text.contains("200"),
+        "{text}"
+    );
+    let asked = answers.join().unwrap();
+    assert!(
+        asked.starts_with("POST /cache/drop HTTP/1.1\r\n"),
+        "{asked}"
+    );
+}
+
+#[test]
+fn serve_listens_for_its_operators_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = with(folder.path(), "[ops]\nlisten = \"127.0.0.1:0\"\n");
+    let arguments = ["serve", "--config", file.to_str().unwrap()];
+    let mut program = Program::start(&arguments, Program::stderr);
+    let lines = program.lines_until("ops.listen");
+    let address = lines.last().unwrap().split("address=").nth(1).unwrap();
+    let address = address.split_whitespace().next().unwrap();
+    let ask = |path: &str| {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    let ready = ask("/readyz?verbose");
+    assert!(ready.starts_with("HTTP/1.1 200 OK\r\n"), "{ready}");
+    assert!(ready.contains("[+] endpoint hq: "), "{ready}");
+    assert!(ask("/metrics").contains(r#"calbridge_breaker_state{endpoint="hq",state="closed"} 1"#));
+    assert_eq!(program.terminate().code(), Some(0));
+}
+
+#[test]
+fn an_ops_address_in_use_is_a_failure_and_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = with(folder.path(), &ops_at(address));
+    let arguments = ["serve", "--config", file.to_str().unwrap()];
+    let (status, lines) = Program::start(&arguments, Program::stderr).wait();
+    let text = lines.join("\n");
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(
+        text.contains(&format!("ops.listen: cannot listen on {address}")),
+        "{text}"
+    );
+}
