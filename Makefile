@@ -14,6 +14,8 @@ export CARGO_TERM_COLOR ?= auto
 export PYTHONDONTWRITEBYTECODE := 1
 
 PYTHON := .venv/bin/python
+# A package of its own: what the load script puts beside the gateway.
+LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
 .PHONY: help test tools fmt lint unit bench-build doc deny interop schema
@@ -23,7 +25,7 @@ help:
 	echo "make fmt          formatting (changes nothing)"
 	echo "make lint         clippy, warnings are errors"
 	echo "make unit         the Rust tests"
-	echo "make bench-build  build the benchmarks and run each once (measure with: cargo bench)"
+	echo "make bench-build  build the benchmarks and run each once (measure with: cargo bench, benches/load/run.py)"
 	echo "make doc          the API documentation, warnings are errors"
 	echo "make deny         banned crates, licences and sources"
 	echo "make interop      real clients against calbridge demo"
@@ -44,6 +46,7 @@ tools:
 
 fmt:
 	@cargo fmt --check
+	cargo fmt --check --manifest-path $(LOAD)/Cargo.toml
 
 lint:
 	@cargo clippy --locked --all-targets -- -D warnings
@@ -54,6 +57,8 @@ unit:
 
 bench-build:
 	@cargo test --locked --bench '*'
+	cargo clippy --locked --manifest-path $(LOAD)/Cargo.toml --target-dir target -- -D warnings
+	python3 benches/load/run.py --help >/dev/null
 
 doc:
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items

@@ -1,0 +1,34 @@
+-- wrk: posts the bodies of a file (one a line) in turn; each thread begins at another place.
+-- wrk ... -s rotate.lua URL -- FILE; the Authorization header comes from LOAD_AUTHORIZATION.
+
+local threads = 0
+
+function setup(thread)
+  thread:set("offset", threads * 137)
+  threads = threads + 1
+end
+
+function init(arguments)
+  local headers = {
+    ["Authorization"] = os.getenv("LOAD_AUTHORIZATION"),
+    ["Content-Type"] = "text/xml; charset=utf-8",
+  }
+  requests = {}
+  for body in io.lines(arguments[1]) do
+    requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+  end
+  turn = offset
+end
+
+function request()
+  turn = turn % #requests + 1
+  return requests[turn]
+end
+
+function done(summary, latency)
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"seconds":%f,"p50_us":%d,"p99_us":%d,"errors":%d}\n',
+    summary.requests, summary.duration / 1e6, latency:percentile(50), latency:percentile(99),
+    errors.connect + errors.read + errors.write + errors.status + errors.timeout))
+end
