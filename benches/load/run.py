@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 sys.dont_write_bytecode = True
@@ -31,6 +32,7 @@ PARTS = {
     "idle": growth.run_idle,
 }
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "openssl": "openssl", "cargo": None}
+SAME = ["hyper", "hyper-util", "http-body-util", "rustls", "tokio-rustls", "tokio", "aws-lc-rs", "aws-lc-sys"]
 # 5,000 connections at both ends, and some.
 FILES = 20_000
 
@@ -38,6 +40,7 @@ FILES = 20_000
 def main():
     options = read_arguments()
     install_missing()
+    check_versions()
     if options.build:
         build()
     raise_file_limit()
@@ -110,6 +113,19 @@ def build():
     cargo = ["cargo", "build", "--release", "--locked", "--target-dir", str(parties.ROOT / "target")]
     subprocess.run([*cargo, "--bin", "calbridge"], cwd=parties.ROOT, check=True)
     subprocess.run(cargo, cwd=parties.HERE / "minimal", check=True)
+
+
+def check_versions():
+    """The minimal server is a measure only while it is built of the same crates."""
+    ours, theirs = (locked_versions(folder) for folder in (parties.ROOT, parties.HERE / "minimal"))
+    apart = [f"{name} {ours[name]} and {theirs[name]}" for name in SAME if ours[name] != theirs[name]]
+    if apart:
+        sys.exit(f"the gateway and the minimal server differ in {', '.join(apart)}: cargo update in benches/load/minimal")
+
+
+def locked_versions(folder):
+    packages = tomllib.loads((folder / "Cargo.lock").read_text())["package"]
+    return {package["name"]: package["version"] for package in packages}
 
 
 def raise_file_limit():
