@@ -12,6 +12,9 @@ use super::values::{address, has_login, https_url};
 use crate::backend::settings::{EwsSettings, RoleAccountSettings};
 use crate::domain::SmtpAddress;
 
+/// Calls in flight at once by one account; Exchange allows 27.
+const MOST_CONCURRENCY: u64 = 1_000;
+
 pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<EwsSettings> {
     section.require("url");
     let url = section.text("url").and_then(|text| https_url(&text));
@@ -56,11 +59,12 @@ fn role_account(
     let address = address(account, seen);
     let username = username(account);
     let password = secret::password(account, around);
+    let max_concurrency = account.count("max_concurrency", MOST_CONCURRENCY);
     Some(RoleAccountSettings {
         address: address?,
         username,
         password: password?,
-        max_concurrency: RoleAccountSettings::DEFAULT_CONCURRENCY,
+        max_concurrency: max_concurrency.unwrap_or(RoleAccountSettings::DEFAULT_CONCURRENCY),
     })
 }
 

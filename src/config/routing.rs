@@ -29,13 +29,19 @@ pub(super) struct Routing {
 pub(super) fn read(root: &Section<'_>, leads: &[Leads<'_>]) -> Routing {
     let default = default(leads);
     let fallbacks = fallbacks(leads);
-    let aliases = aliases(root, leads);
-    let overrides = overrides(root, leads, &aliases);
+    let pairs = aliases(root);
+    check_aliases(&pairs, leads);
+    let overrides = overrides(root, leads, &pairs);
+    let aliases = pairs.iter().map(|pair| AliasSettings {
+        external: pair.external.value.clone(),
+        internal: pair.internal.value.clone(),
+    });
     let settings = RoutingSettings {
         overrides,
         default,
-        aliases,
+        aliases: aliases.collect(),
     };
+    warn_of_lost_aliases(&pairs, leads, &settings);
     report_unreachable(leads, &settings, &fallbacks);
     Routing {
         settings,
@@ -112,7 +118,7 @@ struct Pair<'a> {
     internal: Located<'a, MailDomain>,
 }
 
-fn aliases(root: &Section<'_>, leads: &[Leads<'_>]) -> Vec<AliasSettings> {
+fn aliases<'a>(root: &Section<'a>) -> Vec<Pair<'a>> {
     let pairs = root.each("alias", |alias| {
         let (external, internal) = (domain(alias, "external"), domain(alias, "internal"));
         Some(Pair {
@@ -120,13 +126,16 @@ fn aliases(root: &Section<'_>, leads: &[Leads<'_>]) -> Vec<AliasSettings> {
             internal: internal?,
         })
     });
-    let pairs: Vec<_> = pairs.into_iter().flatten().collect();
+    pairs.into_iter().flatten().collect()
+}
+
+fn check_aliases(pairs: &[Pair<'_>], leads: &[Leads<'_>]) {
     let mut seen = BTreeSet::new();
-    for Pair { external, internal } in &pairs {
+    for Pair { external, internal } in pairs {
         if !seen.insert(&external.value) {
             external.problem("is the external domain of another alias, too");
         }
-        check_chain(&pairs, external, internal);
+        check_chain(pairs, external, internal);
         let pattern = DomainPattern::Exactly(external.value.clone());
         if let Some(lead) = leads.iter().find(|lead| lead.domains.contains(&pattern)) {
             let name = lead.name.as_deref().unwrap_or("another one");
@@ -135,11 +144,6 @@ fn aliases(root: &Section<'_>, leads: &[Leads<'_>]) -> Vec<AliasSettings> {
             ));
         }
     }
-    let settled = pairs.into_iter().map(|pair| AliasSettings {
-        external: pair.external.value,
-        internal: pair.internal.value,
-    });
-    settled.collect()
 }
 
 fn domain<'a>(alias: &Section<'a>, key: &'static str) -> Option<Located<'a, MailDomain>> {
@@ -180,7 +184,7 @@ fn check_chain(
 fn overrides(
     root: &Section<'_>,
     leads: &[Leads<'_>],
-    aliases: &[AliasSettings],
+    pairs: &[Pair<'_>],
 ) -> Vec<(SmtpAddress, usize)> {
     let mut routes = BTreeMap::new();
     root.each("route", |route| {
@@ -194,11 +198,11 @@ fn overrides(
             return;
         };
         let domain = address.domain_str();
-        if let Some(alias) = aliases
+        if let Some(pair) = pairs
             .iter()
-            .find(|alias| alias.external.as_str() == domain)
+            .find(|pair| pair.external.value.as_str() == domain)
         {
-            let internal = &alias.internal;
+            let internal = &pair.internal.value;
             text.problem(format!(
                 "its domain is an alias; write the address as endpoints know it, at {internal}"
             ));
@@ -210,6 +214,25 @@ fn overrides(
         }
     });
     routes.into_iter().collect()
+}
+
+/// An internal domain that nobody has is most likely misspelt.
+fn warn_of_lost_aliases(pairs: &[Pair<'_>], leads: &[Leads<'_>], settings: &RoutingSettings) {
+    for Pair { internal, .. } in pairs {
+        let domain = internal.value.as_str();
+        let is_known = settings.default.is_some()
+            || leads
+                .iter()
+                .flat_map(|lead| &lead.domains)
+                .any(|pattern| pattern.matches(domain))
+            || settings
+                .overrides
+                .iter()
+                .any(|(address, _)| address.domain_str() == domain);
+        if !is_known {
+            internal.warning("belongs to no endpoint: its mailboxes will not be found");
+        }
+    }
 }
 
 /// Endpoints that no mailbox would ever be asked for at.

@@ -4,6 +4,7 @@
 
 pub mod alias;
 pub mod cache;
+pub mod explain;
 pub mod permit;
 pub mod route;
 pub mod settings;

@@ -1,6 +1,8 @@
 //! The configuration as an administrator meets it: whole files, and every problem with its line and key.
 
+mod routing;
 mod sections;
+mod service;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
