@@ -12,6 +12,10 @@ import subprocess
 import time
 from http.client import HTTPSConnection
 from pathlib import Path
+from urllib.request import ProxyHandler, build_opener
+
+# Loopback is never reached through a proxy of the environment.
+urlopen = build_opener(ProxyHandler({})).open
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -104,6 +108,18 @@ class Party:
         return int(line.split()[1]) * 1024
 
 
+class Gateway(Party):
+    def __init__(self, name, command, folder, port, ops):
+        super().__init__(name, command, folder, port)
+        self.ops = ops
+
+    def gauge(self, name):
+        """What the gateway's own metrics say now."""
+        with urlopen(f"http://127.0.0.1:{self.ops}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
+
+
 class World:
     """A folder with certificates, in which parties are started."""
 
@@ -129,9 +145,12 @@ class World:
 
     def gateway(self, endpoints, cache, name="calbridge"):
         """`endpoints`: TOML of [[endpoint]] tables; `cache`: lines of the [cache] table."""
-        port = free_port()
+        port, ops = free_port(), free_port()
         config = self.folder / f"{name}.toml"
         config.write_text(f"""
+[ops]
+listen = "127.0.0.1:{ops}"
+
 [server]
 listen = ["127.0.0.1:{port}"]
 public_url = "https://127.0.0.1:{port}"
@@ -152,7 +171,7 @@ password_env = "CALBRIDGE_LOAD_PASSWORD"
 
 {endpoints}
 """)
-        return Party(name, [*GATEWAY_COMMAND, "serve", "--config", config], self.folder, port)
+        return Gateway(name, [*GATEWAY_COMMAND, "serve", "--config", config], self.folder, port, ops)
 
     def ews_endpoint(self, upstream, domain="load.example"):
         return f"""
