@@ -18,7 +18,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc deny interop schema
+.PHONY: help test tools fmt lint unit bench-build doc deny interop schema metrics
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -30,12 +30,13 @@ help:
 	echo "make deny         banned crates, licences and sources"
 	echo "make interop      real clients against calbridge demo"
 	echo "make schema       validate the answers that the tests have collected"
+	echo "make metrics      let promtool check the metrics that the tests have collected"
 
 # One after the other whatever -j says: all of them want the same target folder.
 test:
 	@$(MAKE) --no-print-directory tools
 	rm -rf "$$CALBRIDGE_ANSWERS"
-	for step in fmt lint unit bench-build doc deny interop schema; do
+	for step in fmt lint unit bench-build doc deny interop schema metrics; do
 	    echo "== $$step"
 	    $(MAKE) --no-print-directory $$step
 	done
@@ -95,3 +96,16 @@ schema:
 	    | xargs -0 -n 200 xmllint --noout --nonet --schema "$$CALBRIDGE_CORPUS/ews-schema/soap-ews.xsd" 2>&1 \
 	    | { grep -v ' validates$$' || true; }
 	echo "$$count answers validate against the schema"
+
+# promtool says nothing about metrics that follow the rules, and does not always fail on others.
+metrics:
+	@if [ ! -s "$$CALBRIDGE_ANSWERS/metrics.txt" ]; then
+	    echo "no metrics in $$CALBRIDGE_ANSWERS: run make unit first" >&2
+	    exit 1
+	fi
+	said=$$(promtool check metrics < "$$CALBRIDGE_ANSWERS/metrics.txt" 2>&1) || true
+	if [ -n "$$said" ]; then
+	    echo "$$said" >&2
+	    exit 1
+	fi
+	echo "promtool has nothing to say about the metrics"

@@ -15,7 +15,7 @@ use calbridge::server::settings::ServerSettings;
 use calbridge::service::settings::SharingSettings;
 
 use crate::gateway_world::{MemoryBackend, ask, endpoint, envelope, gateway};
-use crate::metrics_text::{Family, parse, value};
+use crate::metrics_text::{Family, keep, parse, value};
 use crate::server_faces::{Echo, by_hand};
 use crate::world::{PATIENCE, TestServer, basic, logged_in, post, request};
 
@@ -36,7 +36,9 @@ fn names_types_and_units_follow_the_rules() {
     let metrics = Metrics::new(&["hq"]);
     metrics.upstream_call("hq", "ok", Duration::from_millis(7));
     metrics.batch_size("hq", 3);
-    for (name, family) in parse(&metrics.render()) {
+    let text = metrics.render();
+    keep(&text);
+    for (name, family) in parse(&text) {
         let bare = name.strip_prefix("calbridge_").unwrap();
         assert!(
             bare.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'),

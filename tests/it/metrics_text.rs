@@ -84,6 +84,14 @@ fn read_series(text: &str) -> Series {
     }
 }
 
+/// Writes a page to the folder that `CALBRIDGE_ANSWERS` names, if it is set, where promtool checks it afterwards.
+pub(crate) fn keep(text: &str) {
+    if let Some(folder) = std::env::var_os("CALBRIDGE_ANSWERS").map(std::path::PathBuf::from) {
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("metrics.txt"), text).unwrap();
+    }
+}
+
 /// The value of one series, `name{label="value"}` with the labels in any order.
 pub(crate) fn value(text: &str, series: &str) -> f64 {
     let wanted = read_series(series);
