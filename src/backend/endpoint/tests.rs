@@ -1,5 +1,10 @@
 //! An endpoint in front of a source that hangs, fails and forgets as told.
 
+mod cut;
+mod scripted;
+mod slow;
+mod trouble;
+
 use super::*;
 use crate::domain::{BusyStatus, CalendarEvent, Detail, FixedClock, FreeBusy};
 use async_trait::async_trait;
