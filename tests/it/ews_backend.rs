@@ -3,6 +3,7 @@
 mod accounts;
 mod failures;
 mod reach;
+mod recovery;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
