@@ -1,5 +1,7 @@
 //! `calbridge check`: everything about a configuration that can be told without the network.
 
+mod routes;
+
 use std::sync::Arc;
 
 use super::{CommandError, ConfigFile, Exit, output};
@@ -32,29 +34,25 @@ fn summary(config: &Config) -> Vec<String> {
     let access = &config.server.access;
     lines.push(format!(
         "admits {} and {}",
-        counted(access.allow.len(), "network"),
-        counted(access.role_accounts.len(), "role account")
+        counted(access.allow.len(), "network", "networks"),
+        counted(access.role_accounts.len(), "role account", "role accounts")
     ));
     lines.extend(config.endpoints.iter().map(endpoint_line));
+    lines.extend(routes::lines(config));
     lines
 }
 
 fn endpoint_line(endpoint: &EndpointSettings) -> String {
-    let domains: Vec<String> = endpoint.domains.iter().map(ToString::to_string).collect();
     let source = match &endpoint.kind {
         BackendSettings::Ews(ews) => format!("ews, {}", ews.url),
         BackendSettings::CalendarFiles(files) => {
             format!("calendar-files, {}", files.directory.display())
         }
     };
-    format!(
-        "endpoint {}: {} ({source})",
-        endpoint.name,
-        domains.join(", ")
-    )
+    format!("endpoint {}: {source}", endpoint.name)
 }
 
-fn counted(count: usize, thing: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {thing}{plural}")
+fn counted(count: usize, one: &str, many: &str) -> String {
+    let thing = if count == 1 { one } else { many };
+    format!("{count} {thing}")
 }

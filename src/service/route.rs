@@ -93,6 +93,11 @@ impl Routes {
         })
     }
 
+    /// The endpoints that are asked after this one, in order, as long as a mailbox is not found.
+    pub fn fallbacks(&self, endpoint: usize) -> &[usize] {
+        self.fallbacks.get(endpoint).map_or(&[], Vec::as_slice)
+    }
+
     fn place(&self, mailbox: &SmtpAddress) -> Option<(RouteKind, usize)> {
         let domain = mailbox.domain_str();
         if !self.overrides.is_empty()

@@ -46,9 +46,60 @@ fn check_sums_up_a_valid_configuration_and_listens_nowhere() {
         [
             format!("listens on {address} as https://localhost/"),
             "admits 1 network and 1 role account".to_owned(),
-            "endpoint hq: example.com (ews, https://127.0.0.1:1/EWS/Exchange.asmx)".to_owned(),
+            "endpoint hq: ews, https://127.0.0.1:1/EWS/Exchange.asmx".to_owned(),
+            "mailboxes are asked for at".to_owned(),
+            "  example.com  domain    hq".to_owned(),
             "configuration is valid".to_owned(),
         ]
+    );
+}
+
+#[test]
+fn check_prints_which_mailboxes_go_where() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configuration(folder.path(), "127.0.0.1:0");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let text = text.replace(
+        r#"domains = ["example.com"]"#,
+        r#"domains = ["*.example.com", "example.com"]
+fallback = "cloud""#,
+    );
+    let more = r#"
+[[endpoint]]
+name = "cloud"
+kind = "ews"
+default = true
+url = "https://127.0.0.1:1/EWS/Exchange.asmx"
+role_account = [{ address = "svc@example.com", password_file = "secret" }]
+[[route]]
+address = "lobby@example.com"
+endpoint = "cloud"
+[[alias]]
+external = "google.example.com"
+internal = "example.com"
+[sharing]
+deny = ["boss@example.com"]
+only = ["example.com", "google.example.com"]
+[ops]
+listen = "127.0.0.1:9464"
+"#;
+    std::fs::write(&file, text + more).unwrap();
+    let arguments = ["check", "--config", file.to_str().unwrap()];
+    let (status, lines) = Program::start(&arguments, Program::stdout).wait();
+    assert_eq!(status.code(), Some(0), "{lines:#?}");
+    let table = lines.join("\n");
+    assert!(
+        table.ends_with(
+            "mailboxes are asked for at
+  lobby@example.com  address   cloud
+  example.com        domain    hq -> cloud
+  *.example.com      wildcard  hq -> cloud
+  all others         default   cloud
+asks for example.com where callers write google.example.com
+answers for 2 addresses or domains only, and refuses 1 address or domain
+configuration is valid"
+        ),
+        "{table}"
     );
 }
 
