@@ -125,11 +125,13 @@ impl Breaker {
         })
     }
 
+    /// When the time to be left alone is over, the next call tries: then it counts as half open, whether there is such a
+    /// call or not. A gateway that is asked nothing because it is not ready would never get ready otherwise.
     pub(super) fn state(&self) -> BreakerState {
         match self.lock().mode {
             Mode::Closed => BreakerState::Closed,
-            Mode::Open { .. } => BreakerState::Open,
-            Mode::HalfOpen => BreakerState::HalfOpen,
+            Mode::Open { until } if until > Instant::now() => BreakerState::Open,
+            Mode::Open { .. } | Mode::HalfOpen => BreakerState::HalfOpen,
         }
     }
 
@@ -243,8 +245,10 @@ mod tests {
         for seconds in [5, 10, 20, 40, 60, 60] {
             advance(secs(seconds) - Duration::from_millis(1)).await;
             assert!(breaker.check().is_err(), "{seconds}");
+            assert_eq!(breaker.state(), BreakerState::Open);
             advance(Duration::from_millis(1)).await;
             assert!(breaker.check().is_ok(), "{seconds}");
+            assert_eq!(breaker.state(), BreakerState::HalfOpen);
             let pass = breaker.admit().unwrap();
             assert!(pass.decides());
             assert_eq!(breaker.state(), BreakerState::HalfOpen);
