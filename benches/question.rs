@@ -15,10 +15,11 @@ use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::busy::slots;
 use calbridge::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail,
-    FixedClock, FreeBusy, MailDomain, Outcome, SmtpAddress, TimeWindow,
+    FixedClock, FreeBusy, MailDomain, Origin, Outcome, SmtpAddress, TimeWindow,
 };
+use calbridge::metrics::Metrics;
 use calbridge::service::Availability;
-use calbridge::service::settings::SharingSettings;
+use calbridge::service::settings::ServiceSettings;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -114,7 +115,14 @@ fn questions(c: &mut Criterion) {
         Arc::new(Memory(calendar(0))),
         &instance,
     );
-    let service = Availability::new(vec![Arc::new(endpoint)], SharingSettings::default());
+    let instance = Instance::new(Arc::new(FixedClock(window().start())));
+    let metrics = Metrics::new(&["memory"]);
+    let service = Availability::new(
+        vec![Arc::new(endpoint)],
+        &ServiceSettings::default(),
+        &instance,
+        &metrics,
+    );
     let caller = Arc::new(Caller {
         account: SmtpAddress::parse("role@example.com").unwrap(),
         detail: Detail::Subjects,
@@ -131,6 +139,7 @@ fn questions(c: &mut Criterion) {
             attendees: attendees.collect(),
             window: window(),
             detail: Detail::Subjects,
+            origin: Origin::default(),
         };
         group.bench_with_input(
             BenchmarkId::from_parameter(mailboxes),

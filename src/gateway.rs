@@ -112,9 +112,14 @@ pub fn availability(
     clock: &Arc<dyn Clock>,
 ) -> Result<Availability, build::BuildError> {
     let instance = Instance::new(Arc::clone(clock));
+    let names: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| endpoint.name.clone())
+        .collect();
+    let metrics = Metrics::new(&names);
     let endpoints = endpoints
         .into_iter()
         .map(|settings| build::endpoint(settings, &instance).map(Arc::new))
         .collect::<Result<_, _>>()?;
-    Ok(Availability::new(endpoints, service.sharing))
+    Ok(Availability::new(endpoints, &service, &instance, &metrics))
 }

@@ -144,6 +144,11 @@ impl Endpoint {
         &self.domains
     }
 
+    /// The bounds within which it is asked; the limits are those of the backend where they are lower.
+    pub fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
     /// What is known of each mailbox; there is an outcome for every one asked. A mailbox that failed in one part of the
     /// window is an error as a whole. The events may reach beyond the window.
     pub async fn ask(

@@ -21,6 +21,6 @@ pub use freebusy::{
     CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, WorkingHours, WorkingPeriod,
 };
 pub use pattern::{DomainPattern, MailboxPattern};
-pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Outcome};
+pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Origin, Outcome};
 pub use via::{InstanceId, Via};
 pub use window::TimeWindow;

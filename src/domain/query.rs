@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::via::Via;
 use super::{Caller, Detail, FreeBusy, MailboxError, SmtpAddress, TimeWindow};
 
 /// What is known of a mailbox, or why nothing is.
@@ -15,6 +16,16 @@ pub struct AvailabilityQuery {
     pub window: TimeWindow,
     /// The most that the caller wants to know.
     pub detail: Detail,
+    pub origin: Origin,
+}
+
+/// Where a question comes from, if not from a person's calendar.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// The gateways that it has come through.
+    pub via: Via,
+    /// An Exchange server asks on behalf of its users, and might be asked itself for the answer.
+    pub cross_forest: bool,
 }
 
 /// One entry of a question; a bad address keeps its place as an error.

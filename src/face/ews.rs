@@ -79,7 +79,7 @@ impl EwsFace {
         let found = match SmtpAddress::parse(&asked.entry) {
             Ok(address) => self
                 .availability
-                .resolve(&address, call.deadline)
+                .resolve(&call.caller, &address, call.deadline)
                 .await
                 .map(|name| Resolution {
                     name: name.to_string(),

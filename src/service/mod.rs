@@ -5,133 +5,202 @@
 pub mod alias;
 pub mod cache;
 pub mod explain;
+pub mod desk;
+mod location;
 pub mod permit;
+mod rounds;
 pub mod route;
 pub mod settings;
 pub mod status_map;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use crate::backend::endpoint::Endpoint;
+use crate::backend::instance::Instance;
 use crate::domain::{
-    AvailabilityAnswer, AvailabilityQuery, Caller, Detail, DomainPattern, MailDomain, MailboxError,
-    Outcome, SmtpAddress, TimeWindow,
+    AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId, MailboxError, Origin,
+    Outcome, SmtpAddress,
 };
-use settings::SharingSettings;
+use crate::metrics::Metrics;
+use alias::Aliases;
+use cache::{Cache, DropScope};
+use desk::{Desk, Passage, Told};
+use location::Locations;
+use permit::Permit;
+use rounds::{Pending, Question};
+use route::Routes;
+use settings::ServiceSettings;
+use status_map::StatusMap;
+
+/// Instances that a question may have come through.
+const MAX_VIA: usize = 3;
 
 /// Answers questions over all endpoints.
 pub struct Availability {
-    endpoints: Vec<Arc<Endpoint>>,
-    /// Which endpoint a domain's mailboxes live at; no domain stands at two.
-    routes: HashMap<MailDomain, usize>,
-    sharing: SharingSettings,
+    desks: Vec<Desk>,
+    /// For each desk whether it answers what other Exchange servers pass on.
+    cross_forest: Vec<bool>,
+    routes: Routes,
+    aliases: Aliases,
+    permit: Permit,
+    status_map: StatusMap,
+    locations: Locations,
+    cache: Arc<Cache>,
+    id: InstanceId,
 }
 
 impl Availability {
-    pub fn new(endpoints: Vec<Arc<Endpoint>>, sharing: SharingSettings) -> Self {
-        let routes = endpoints
+    /// `settings` mean the endpoints by their places.
+    pub fn new(
+        endpoints: Vec<Arc<Endpoint>>,
+        settings: &ServiceSettings,
+        instance: &Instance,
+        metrics: &Metrics,
+    ) -> Self {
+        let cache = Arc::new(Cache::new(settings.cache.max_bytes, instance.clock.clone()));
+        let service = |place: usize| settings.endpoints.get(place).copied().unwrap_or_default();
+        let domains: Vec<_> = endpoints
             .iter()
-            .enumerate()
-            .flat_map(|(place, endpoint)| {
-                endpoint
-                    .domains()
-                    .iter()
-                    .filter_map(move |domain| match domain {
-                        DomainPattern::Exactly(domain) => Some((domain.clone(), place)),
-                        DomainPattern::Below(_) => None,
-                    })
-            })
+            .map(|endpoint| endpoint.domains().to_vec())
             .collect();
+        let routes = Routes::new(
+            &settings.routing,
+            &settings.endpoints,
+            domains.iter().map(Vec::as_slice),
+        );
+        let desks = endpoints.into_iter().enumerate().map(|(place, endpoint)| {
+            let lifetimes = service(place).lifetimes.unwrap_or(settings.cache.lifetimes);
+            let counted = metrics.endpoint(endpoint.name());
+            Desk::new(
+                place as u16,
+                endpoint,
+                cache.clone(),
+                (lifetimes, settings.cache.widen),
+                counted,
+            )
+        });
         Self {
-            endpoints,
+            desks: desks.collect(),
+            cross_forest: (0..domains.len())
+                .map(|place| service(place).answer_cross_forest)
+                .collect(),
             routes,
-            sharing,
+            aliases: Aliases::new(&settings.routing.aliases),
+            permit: Permit::new(&settings.permit, &settings.sharing),
+            status_map: settings.sharing.status_map,
+            locations: Locations::new(settings.cache.location_for),
+            cache,
+            id: instance.id.clone(),
         }
     }
 
-    pub fn endpoints(&self) -> &[Arc<Endpoint>] {
-        &self.endpoints
+    pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
+        self.desks.iter().map(Desk::endpoint)
+    }
+
+    /// Forgets what is remembered of mailboxes; how many entries.
+    pub fn drop_cached(&self, scope: &DropScope) -> u64 {
+        self.cache.drop_entries(scope)
+    }
+
+    /// Entries of the cache and the bytes they hold.
+    pub fn cache_size(&self) -> (u64, u64) {
+        self.cache.size()
     }
 
     /// Asks every endpoint concerned at once; one that fails or hangs costs only its own mailboxes their answer.
     pub async fn answer(&self, query: &AvailabilityQuery, deadline: Instant) -> AvailabilityAnswer {
-        let detail = query.detail.min(self.permitted(&query.caller));
-        let known = self.ask_all(query, deadline).await;
-        let per_mailbox = query
-            .attendees
-            .iter()
-            .map(|attendee| {
-                let mailbox = attendee.mailbox.as_ref().map_err(|error| *error)?;
-                let outcome = known
-                    .get(mailbox)
-                    .cloned()
-                    .unwrap_or(Err(MailboxError::NotFound));
-                outcome.map(|free_busy| free_busy.stripped_to(detail))
-            })
-            .collect();
-        AvailabilityAnswer { per_mailbox }
-    }
-
-    /// The display name of a mailbox that an endpoint knows.
-    pub async fn resolve(&self, mailbox: &SmtpAddress, deadline: Instant) -> Option<Arc<str>> {
-        let endpoint = self.route(mailbox)?;
-        // The endpoint has logged why it could not say.
-        endpoint.resolve(mailbox, deadline).await.ok().flatten()
-    }
-
-    /// The most that this caller may be told of anybody.
-    fn permitted(&self, caller: &Caller) -> Detail {
-        let shared = if self.sharing.event_details {
-            Detail::Subjects
-        } else {
-            Detail::BusyOnly
-        };
-        caller.detail.min(shared)
-    }
-
-    fn route(&self, mailbox: &SmtpAddress) -> Option<&Arc<Endpoint>> {
-        self.routes
-            .get(mailbox.domain_str())
-            .and_then(|place| self.endpoints.get(*place))
-    }
-
-    /// One question to each endpoint, every mailbox once. Mailboxes without an endpoint are not in the result.
-    async fn ask_all(
-        &self,
-        query: &AvailabilityQuery,
-        deadline: Instant,
-    ) -> BTreeMap<SmtpAddress, Outcome> {
-        let mut asks: HashMap<usize, BTreeSet<&SmtpAddress>> = HashMap::new();
-        for mailbox in query
-            .attendees
-            .iter()
-            .filter_map(|attendee| attendee.mailbox.as_ref().ok())
-        {
-            if let Some(place) = self.routes.get(mailbox.domain_str()) {
-                asks.entry(*place).or_default().insert(mailbox);
+        let mut told: Vec<Option<Told>> = vec![None; query.attendees.len()];
+        let mut refused: Vec<Option<MailboxError>> = vec![None; query.attendees.len()];
+        let mut pending = Vec::with_capacity(query.attendees.len());
+        for (place, attendee) in query.attendees.iter().enumerate() {
+            let planned = attendee.mailbox.as_ref().map_err(|error| *error);
+            match planned.and_then(|asked| self.plan(place, asked, query)) {
+                Ok(plan) => pending.push(plan),
+                Err(error) => refused[place] = Some(error),
             }
         }
-        let calls = asks.into_iter().filter_map(|(place, mailboxes)| {
-            let endpoint = self.endpoints.get(place)?;
-            Some(ask(endpoint, mailboxes, query.window, deadline))
-        });
-        let mut answers = join_all(calls).await.into_iter();
-        let mut known = answers.next().unwrap_or_default();
-        answers.for_each(|more| known.extend(more));
-        known
+        let passage = passage(&query.origin);
+        let question = Question {
+            window: &query.window,
+            passage: &passage,
+            deadline,
+        };
+        self.ask_in_rounds(pending, &question, &mut told).await;
+        let detail = query.detail.min(self.permit.detail(&query.caller));
+        let outcomes = told
+            .into_iter()
+            .zip(refused)
+            .map(|(told, refused)| match (refused, told) {
+                (Some(error), _) => Err(error),
+                (None, Some(told)) => self.shown(told.outcome, detail),
+                (None, None) => Err(MailboxError::EndpointFailed),
+            });
+        AvailabilityAnswer {
+            per_mailbox: outcomes.collect(),
+        }
+    }
+
+    /// The display name of a mailbox that an endpoint knows and that `caller` may ask for.
+    pub async fn resolve(
+        &self,
+        caller: &Caller,
+        asked: &SmtpAddress,
+        deadline: Instant,
+    ) -> Option<Arc<str>> {
+        let mailbox = self.aliases.internal(asked);
+        self.permit.check(caller, asked, &mailbox).ok()?;
+        let route = self.routes.find(&mailbox)?;
+        for place in std::iter::once(&route.endpoint).chain(route.fallbacks) {
+            // Where an endpoint could not say, it has logged why.
+            let found = self
+                .desks
+                .get(*place)?
+                .endpoint()
+                .resolve(&mailbox, deadline)
+                .await;
+            if let Ok(Some(name)) = found {
+                return Some(self.aliases.external_name(name, asked));
+            }
+        }
+        None
+    }
+
+    /// Where one mailbox is asked for, or why it is not.
+    fn plan<'a>(
+        &'a self,
+        place: usize,
+        asked: &SmtpAddress,
+        query: &AvailabilityQuery,
+    ) -> Result<Pending<'a>, MailboxError> {
+        let mailbox = self.aliases.internal(asked);
+        self.permit.check(&query.caller, asked, &mailbox)?;
+        let route = self.routes.find(&mailbox).ok_or(MailboxError::NotFound)?;
+        let via = &query.origin.via;
+        let foreign = query.origin.cross_forest
+            && !self
+                .cross_forest
+                .get(route.endpoint)
+                .is_some_and(|answers| *answers);
+        if foreign || via.len() > MAX_VIA || via.contains(&self.id) {
+            return Err(MailboxError::Loop);
+        }
+        Ok(Pending::new(place, mailbox, &route))
+    }
+
+    /// What the caller sees of it: the cache holds what the endpoint granted.
+    fn shown(&self, outcome: Outcome, detail: Detail) -> Outcome {
+        outcome.map(|known| self.status_map.shown(known.stripped_to(detail)))
     }
 }
 
-async fn ask(
-    endpoint: &Endpoint,
-    mailboxes: BTreeSet<&SmtpAddress>,
-    window: TimeWindow,
-    deadline: Instant,
-) -> BTreeMap<SmtpAddress, Outcome> {
-    let mailboxes: Vec<_> = mailboxes.into_iter().cloned().collect();
-    endpoint.ask(&mailboxes, window, deadline).await
+/// Questions that come from elsewhere share no call with those of people: their way is not ours to mix.
+fn passage(origin: &Origin) -> Passage {
+    let alone = origin.cross_forest.then(uuid::Uuid::new_v4);
+    Passage {
+        via: origin.via.clone(),
+        alone,
+    }
 }

@@ -14,9 +14,10 @@ use calbridge::domain::{
     MailboxError, Outcome, SmtpAddress,
 };
 use calbridge::face::ews::EwsFace;
+use calbridge::metrics::Metrics;
 use calbridge::server::settings::ServerSettings;
 use calbridge::service::Availability;
-use calbridge::service::settings::SharingSettings;
+use calbridge::service::settings::{ServiceSettings, SharingSettings};
 use jiff::Timestamp;
 use tokio::sync::Barrier;
 use tokio::time::Instant;
@@ -167,7 +168,17 @@ pub(crate) async fn gateway(
     sharing: SharingSettings,
     tweak: impl FnOnce(&mut ServerSettings),
 ) -> TestServer {
-    let availability = Arc::new(Availability::new(endpoints, sharing));
+    let instance = Instance::new(Arc::new(FixedClock(Timestamp::UNIX_EPOCH)));
+    let names: Vec<_> = endpoints
+        .iter()
+        .map(|endpoint| endpoint.name().to_string())
+        .collect();
+    let settings = ServiceSettings {
+        sharing,
+        ..ServiceSettings::default()
+    };
+    let availability = Availability::new(endpoints, &settings, &instance, &Metrics::new(&names));
+    let availability = Arc::new(availability);
     let face = EwsFace::new(availability, [SmtpAddress::parse(ACCOUNT).unwrap()]);
     TestServer::with(Arc::new(face), tweak).await
 }

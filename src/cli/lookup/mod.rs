@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::timeline::{self, Timeline};
 use super::{CommandError, ConfigFile, Exit, output};
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, Outcome, SmtpAddress,
+    Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, Origin, Outcome, SmtpAddress,
     TimeWindow,
 };
 use crate::gateway;
@@ -109,6 +109,7 @@ pub(super) async fn ask(
         attendees: attendees.collect(),
         window: question.window,
         detail: question.detail,
+        origin: Origin::default(),
     };
     let answer = availability.answer(&query, question.deadline).await;
     question

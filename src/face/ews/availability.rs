@@ -1,5 +1,6 @@
 //! GetUserAvailability: from the request as written to the question, and from the answer to the document.
 
+use http::HeaderMap;
 use jiff::SignedDuration;
 
 use crate::codec::ews::availability::{
@@ -8,8 +9,9 @@ use crate::codec::ews::availability::{
 use crate::codec::ews::fault::{MAX_MAILBOXES, MAX_WINDOW_DAYS};
 use crate::codec::ews::{Fault, Header};
 use crate::codec::xml::Moment;
+use crate::domain::via::Via;
 use crate::domain::zone::Zone;
-use crate::domain::{AvailabilityQuery, Detail, TimeWindow};
+use crate::domain::{AvailabilityQuery, Detail, Origin, TimeWindow};
 use crate::face::Call;
 use crate::service::Availability;
 
@@ -54,6 +56,10 @@ pub(super) async fn answer(
         } else {
             Detail::BusyOnly
         },
+        origin: Origin {
+            via: via(&call.headers),
+            cross_forest: header.cross_forest,
+        },
     };
     let known = service.answer(&query, call.deadline).await;
     let part = FreeBusyPart {
@@ -65,6 +71,16 @@ pub(super) async fn answer(
         working_elsewhere: header.version.knows_working_elsewhere(),
     };
     Ok(write_answer(Some(&part), suggestions))
+}
+
+/// The gateways that the question came through. What cannot be read is no way that one of ours has written.
+fn via(headers: &HeaderMap) -> Via {
+    let values: Vec<_> = headers
+        .get_all(Via::HEADER)
+        .iter()
+        .map(|value| String::from_utf8_lossy(value.as_bytes()))
+        .collect();
+    Via::parse(&values.join(","))
 }
 
 /// `FreeBusyViewOptions`, once its values make sense.

@@ -1,0 +1,209 @@
+//! The desk of one endpoint: answers from the cache, lets equal questions wait for the same call, and collects what is
+//! missing into few calls.
+//!
+//! Invariant: every mailbox asked for gets exactly one answer by the deadline; a caller who hangs up takes nobody's
+//! answer along, because calls belong to the desk and not to a caller.
+
+mod flight;
+mod widen;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::cache::{Cache, Found};
+use super::settings::{CacheLifetimes, Widen};
+use crate::backend::endpoint::Endpoint;
+use crate::domain::via::Via;
+use crate::domain::{FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::metrics::{CacheResult, EndpointMetrics};
+use flight::{Flights, Ticket};
+
+/// What the desk says of one mailbox.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Told {
+    pub outcome: Outcome,
+    pub from: CacheResult,
+}
+
+/// Who asks, as far as it decides with whom a call may be shared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Passage {
+    /// The gateways that the question came through.
+    pub via: Via,
+    /// Present where the question shares its calls with no other one; each such question has its own number.
+    pub alone: Option<uuid::Uuid>,
+}
+
+pub struct Desk {
+    /// The endpoint's place in the configuration.
+    place: u16,
+    endpoint: Arc<Endpoint>,
+    cache: Arc<Cache>,
+    lifetimes: CacheLifetimes,
+    widen: Widen,
+    flights: Arc<Flights>,
+    metrics: EndpointMetrics,
+}
+
+impl Desk {
+    pub fn new(
+        place: u16,
+        endpoint: Arc<Endpoint>,
+        cache: Arc<Cache>,
+        keep: (CacheLifetimes, Widen),
+        metrics: EndpointMetrics,
+    ) -> Self {
+        let (lifetimes, widen) = keep;
+        let flights = Arc::new(Flights::new(place, endpoint.clone(), cache.clone()));
+        Self {
+            place,
+            endpoint,
+            cache,
+            lifetimes,
+            widen,
+            flights,
+            metrics,
+        }
+    }
+
+    pub fn endpoint(&self) -> &Arc<Endpoint> {
+        &self.endpoint
+    }
+
+    /// One answer for each mailbox, in the order asked.
+    pub async fn ask(
+        &self,
+        mailboxes: &[&SmtpAddress],
+        window: &TimeWindow,
+        passage: &Passage,
+        deadline: Instant,
+    ) -> Vec<Told> {
+        let mut told: Vec<Option<Told>> = Vec::with_capacity(mailboxes.len());
+        let (mut missing, mut old) = (Vec::new(), Vec::new());
+        for (place, mailbox) in mailboxes.iter().enumerate() {
+            let found = self
+                .cache
+                .find(self.place, mailbox, window, &self.lifetimes);
+            if let Found::Stale { refresh: true, .. } = found {
+                old.push((*mailbox).clone());
+            }
+            let known = from_cache(found);
+            if known.is_none() {
+                missing.push(place);
+            }
+            told.push(known);
+        }
+        if !old.is_empty() {
+            // Nobody waits for these.
+            drop(self.board(old, window, passage));
+        }
+        if !missing.is_empty() {
+            self.ask_missing(mailboxes, &missing, &mut told, (window, passage, deadline))
+                .await;
+        }
+        let unanswered = || Told {
+            outcome: Err(MailboxError::EndpointFailed),
+            from: CacheResult::Miss,
+        };
+        let told: Vec<_> = told
+            .into_iter()
+            .map(|told| told.unwrap_or_else(unanswered))
+            .collect();
+        for one in &told {
+            self.metrics.cache_lookup(one.from);
+        }
+        told
+    }
+
+    async fn ask_missing(
+        &self,
+        mailboxes: &[&SmtpAddress],
+        missing: &[usize],
+        told: &mut [Option<Told>],
+        (window, passage, deadline): (&TimeWindow, &Passage, Instant),
+    ) {
+        let absent = missing
+            .iter()
+            .filter_map(|place| mailboxes.get(*place))
+            .map(|mailbox| (*mailbox).clone());
+        let tickets = self.board(absent.collect(), window, passage);
+        for (place, ticket) in missing.iter().zip(tickets) {
+            let from = if ticket.shared {
+                CacheResult::Shared
+            } else {
+                CacheResult::Miss
+            };
+            let outcome = ticket.outcome(deadline).await;
+            if let (Some(slot), Some(mailbox)) = (told.get_mut(*place), mailboxes.get(*place)) {
+                *slot = Some(self.rescued(mailbox, window, outcome, from));
+            }
+        }
+    }
+
+    /// An old answer is better than an outage; but it never stands in for a "no".
+    fn rescued(
+        &self,
+        mailbox: &SmtpAddress,
+        window: &TimeWindow,
+        outcome: Outcome,
+        from: CacheResult,
+    ) -> Told {
+        match outcome {
+            Err(error) if error.is_transient() => {
+                match self
+                    .cache
+                    .rescue(self.place, mailbox, window, &self.lifetimes)
+                {
+                    Some(known) => Told {
+                        outcome: Ok(known),
+                        from: CacheResult::StaleOnError,
+                    },
+                    None => Told {
+                        outcome: Err(error),
+                        from,
+                    },
+                }
+            }
+            outcome => Told { outcome, from },
+        }
+    }
+
+    fn board(
+        &self,
+        mailboxes: Vec<SmtpAddress>,
+        window: &TimeWindow,
+        passage: &Passage,
+    ) -> Vec<Ticket> {
+        let wide = widen::widened(
+            window,
+            self.widen,
+            self.endpoint.guard().limits.days_per_call,
+        );
+        self.flights.board(mailboxes, *window, wide, passage)
+    }
+}
+
+fn from_cache(found: Found) -> Option<Told> {
+    let known = |known: FreeBusy, from| {
+        Some(Told {
+            outcome: Ok(known),
+            from,
+        })
+    };
+    match found {
+        Found::Fresh(calendar) => known(calendar, CacheResult::Hit),
+        Found::Stale {
+            known: calendar, ..
+        } => known(calendar, CacheResult::Stale),
+        Found::Rescued(calendar) => known(calendar, CacheResult::StaleOnError),
+        Found::Failed(error) => Some(Told {
+            outcome: Err(error),
+            from: CacheResult::Negative,
+        }),
+        Found::Missing => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

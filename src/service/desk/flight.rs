@@ -1,0 +1,237 @@
+//! Calls in flight and waiting to leave. A question boards a flight that already carries its mailbox over its window; what
+//! is left leaves at once while the endpoint has calls to spare, and is collected into one call after another while it has
+//! none: nobody waits at an idle endpoint, and a crowd makes few calls.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+
+use super::Passage;
+use crate::backend::endpoint::{Asked, Endpoint};
+use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::service::cache::Cache;
+
+/// All flights of one endpoint.
+pub(super) struct Flights {
+    place: u16,
+    endpoint: Arc<Endpoint>,
+    cache: Arc<Cache>,
+    board: Mutex<Board>,
+}
+
+#[derive(Default)]
+struct Board {
+    /// By mailbox, whatever carries it.
+    carrying: HashMap<SmtpAddress, Vec<Arc<Flight>>>,
+    /// Not left yet; they still take passengers.
+    waiting: Vec<Waiting>,
+    in_the_air: usize,
+}
+
+struct Waiting {
+    flight: Arc<Flight>,
+    mailboxes: Vec<SmtpAddress>,
+}
+
+/// One question to the endpoint, on behalf of many callers.
+struct Flight {
+    window: TimeWindow,
+    passage: Passage,
+    asked: OnceLock<Asked>,
+    /// Closed without a word where the call died.
+    landed: watch::Sender<bool>,
+}
+
+/// A place on a flight.
+pub(super) struct Ticket {
+    mailbox: SmtpAddress,
+    flight: Arc<Flight>,
+    landed: watch::Receiver<bool>,
+    /// The flight was there before this question.
+    pub(super) shared: bool,
+}
+
+impl Ticket {
+    /// What the flight brought, or that it is late.
+    pub(super) async fn outcome(mut self, deadline: Instant) -> Outcome {
+        match timeout_at(deadline, self.landed.wait_for(|landed| *landed)).await {
+            Err(_) => Err(MailboxError::Timeout),
+            Ok(Err(_)) => Err(MailboxError::EndpointFailed),
+            Ok(Ok(_)) => {
+                let asked = self.flight.asked.get();
+                let outcome = asked.and_then(|asked| asked.outcomes.get(&self.mailbox));
+                outcome
+                    .cloned()
+                    .unwrap_or(Err(MailboxError::EndpointFailed))
+            }
+        }
+    }
+}
+
+impl Flights {
+    pub(super) fn new(place: u16, endpoint: Arc<Endpoint>, cache: Arc<Cache>) -> Self {
+        Self {
+            place,
+            endpoint,
+            cache,
+            board: Mutex::default(),
+        }
+    }
+
+    /// A ticket for each mailbox, in order. `wide` is what a new flight asks for, `window` what an old one must cover.
+    pub(super) fn board(
+        self: &Arc<Self>,
+        mailboxes: Vec<SmtpAddress>,
+        window: TimeWindow,
+        wide: TimeWindow,
+        passage: &Passage,
+    ) -> Vec<Ticket> {
+        let mut board = self.lock();
+        let mut tickets = Vec::with_capacity(mailboxes.len());
+        for mailbox in mailboxes {
+            let ticket = match board.find(&mailbox, &window, passage) {
+                Some(flight) => Ticket {
+                    landed: flight.landed.subscribe(),
+                    flight,
+                    mailbox,
+                    shared: true,
+                },
+                None => {
+                    let limit = self.endpoint.guard().limits.mailboxes_per_call;
+                    let flight = board.book(&mailbox, wide, passage, limit);
+                    Ticket {
+                        landed: flight.landed.subscribe(),
+                        flight,
+                        mailbox,
+                        shared: false,
+                    }
+                }
+            };
+            tickets.push(ticket);
+        }
+        self.depart(&mut board);
+        tickets
+    }
+
+    /// Lets flights leave while the endpoint has calls to spare.
+    fn depart(self: &Arc<Self>, board: &mut Board) {
+        while board.in_the_air < self.endpoint.guard().max_concurrency && !board.waiting.is_empty()
+        {
+            let Waiting { flight, mailboxes } = board.waiting.remove(0);
+            board.in_the_air += 1;
+            let flights = self.clone();
+            tokio::spawn(async move { flights.fly(flight, mailboxes).await });
+        }
+    }
+
+    async fn fly(self: Arc<Self>, flight: Arc<Flight>, mailboxes: Vec<SmtpAddress>) {
+        // Lands also when the call panics: those who wait must not wait for ever.
+        let landing = Landing {
+            flights: &self,
+            flight: &flight,
+            mailboxes: &mailboxes,
+        };
+        let deadline = Instant::now() + self.endpoint.guard().timeout;
+        let asked = self
+            .endpoint
+            .ask_via(&mailboxes, flight.window, &flight.passage.via, deadline)
+            .await;
+        for (mailbox, outcome) in &asked.outcomes {
+            self.cache
+                .store(self.place, mailbox, &flight.window, outcome);
+        }
+        // Nobody else sets it.
+        let _ = flight.asked.set(asked);
+        drop(landing);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Board> {
+        self.board.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes a flight off the board when it is over, and lets the next one leave.
+struct Landing<'a> {
+    flights: &'a Arc<Flights>,
+    flight: &'a Arc<Flight>,
+    mailboxes: &'a [SmtpAddress],
+}
+
+impl Drop for Landing<'_> {
+    fn drop(&mut self) {
+        let mut board = self.flights.lock();
+        board.in_the_air -= 1;
+        for mailbox in self.mailboxes {
+            if let Some(carrying) = board.carrying.get_mut(mailbox) {
+                carrying.retain(|flight| !Arc::ptr_eq(flight, self.flight));
+                if carrying.is_empty() {
+                    board.carrying.remove(mailbox);
+                }
+            }
+        }
+        self.flights.depart(&mut board);
+        drop(board);
+        self.flight.landed.send_replace(true);
+    }
+}
+
+impl Board {
+    fn find(
+        &self,
+        mailbox: &SmtpAddress,
+        window: &TimeWindow,
+        passage: &Passage,
+    ) -> Option<Arc<Flight>> {
+        let carrying = self.carrying.get(mailbox)?;
+        carrying
+            .iter()
+            .find(|flight| flight.takes(passage) && flight.window.contains(window))
+            .cloned()
+    }
+
+    /// A place on a flight that has not left, or on a new one.
+    fn book(
+        &mut self,
+        mailbox: &SmtpAddress,
+        wide: TimeWindow,
+        passage: &Passage,
+        limit: usize,
+    ) -> Arc<Flight> {
+        let open = self.waiting.iter_mut().find(|waiting| {
+            waiting.mailboxes.len() < limit
+                && waiting.flight.window == wide
+                && waiting.flight.takes(passage)
+        });
+        let flight = if let Some(waiting) = open {
+            waiting.mailboxes.push(mailbox.clone());
+            waiting.flight.clone()
+        } else {
+            let (landed, _) = watch::channel(false);
+            let flight = Arc::new(Flight {
+                window: wide,
+                passage: passage.clone(),
+                asked: OnceLock::new(),
+                landed,
+            });
+            self.waiting.push(Waiting {
+                flight: flight.clone(),
+                mailboxes: vec![mailbox.clone()],
+            });
+            flight
+        };
+        self.carrying
+            .entry(mailbox.clone())
+            .or_default()
+            .push(flight.clone());
+        flight
+    }
+}
+
+impl Flight {
+    /// Questions from elsewhere do not mix with others: each tells the endpoint the way it came.
+    fn takes(&self, passage: &Passage) -> bool {
+        self.passage == *passage
+    }
+}

@@ -1,0 +1,331 @@
+//! A desk before an endpoint whose calls are counted and let go by hand.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::join_all;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::backend::endpoint::Guard;
+use crate::backend::instance::Instance;
+use crate::backend::{Ask, Backend, EndpointError, Limits};
+use crate::domain::{BusyStatus, CalendarEvent, Clock, Detail, MailDomain};
+
+/// Answers each call once it is let go; remembers how many mailboxes each call had.
+struct Counting {
+    calls: Mutex<Vec<usize>>,
+    gate: Semaphore,
+    panics: bool,
+}
+
+#[async_trait]
+impl Backend for Counting {
+    fn limits(&self) -> Limits {
+        Limits {
+            mailboxes_per_call: 100,
+            days_per_call: 42,
+        }
+    }
+
+    async fn free_busy(
+        &self,
+        ask: &Ask,
+        _: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        self.calls.lock().unwrap().push(ask.mailboxes.len());
+        assert!(!self.panics, "the backend was told to panic");
+        self.gate.acquire().await.unwrap().forget();
+        Ok(ask
+            .mailboxes
+            .iter()
+            .map(|mailbox| (mailbox.clone(), Ok(busy())))
+            .collect())
+    }
+
+    async fn resolve(
+        &self,
+        _: &SmtpAddress,
+        _: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError> {
+        Ok(None)
+    }
+
+    async fn probe(&self, _: Instant) -> Result<(), EndpointError> {
+        Ok(())
+    }
+}
+
+struct HandClock(Mutex<Timestamp>);
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+struct World {
+    desk: Arc<Desk>,
+    backend: Arc<Counting>,
+    clock: Arc<HandClock>,
+}
+
+fn world(max_concurrency: usize, panics: bool) -> World {
+    let clock = Arc::new(HandClock(Mutex::new("2026-09-01T00:00Z".parse().unwrap())));
+    let backend = Arc::new(Counting {
+        calls: Mutex::default(),
+        gate: Semaphore::new(0),
+        panics,
+    });
+    let guard = Guard {
+        timeout: Duration::from_secs(10),
+        max_concurrency,
+        ..Guard::default()
+    };
+    let domains = vec![MailDomain::parse("example.com").unwrap()];
+    let endpoint = Arc::new(Endpoint::new(
+        "hq",
+        domains,
+        guard,
+        backend.clone(),
+        &Instance::new(clock.clone()),
+    ));
+    let cache = Arc::new(Cache::new(1 << 24, clock.clone()));
+    let keep = (CacheLifetimes::default(), Widen::Week);
+    let desk = Arc::new(Desk::new(
+        0,
+        endpoint,
+        cache,
+        keep,
+        EndpointMetrics::untold(),
+    ));
+    World {
+        desk,
+        backend,
+        clock,
+    }
+}
+
+impl World {
+    fn let_go(&self, calls: usize) {
+        self.backend.gate.add_permits(calls);
+    }
+
+    fn calls(&self) -> Vec<usize> {
+        self.backend.calls.lock().unwrap().clone()
+    }
+
+    async fn ask(&self, names: &[usize], days: (i8, i8)) -> Vec<Told> {
+        self.ask_as(names, days, &Passage::default()).await
+    }
+
+    async fn ask_as(&self, names: &[usize], days: (i8, i8), passage: &Passage) -> Vec<Told> {
+        let mailboxes: Vec<_> = names.iter().map(|name| mailbox(*name)).collect();
+        let mailboxes: Vec<_> = mailboxes.iter().collect();
+        let deadline = Instant::now() + Duration::from_secs(5);
+        self.desk
+            .ask(&mailboxes, &window(days), passage, deadline)
+            .await
+    }
+
+    /// Runs what is ready to run, until `done` or for a bounded number of rounds.
+    async fn until(&self, done: impl Fn(&Self) -> bool) {
+        for _ in 0..10_000 {
+            if done(self) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never happened; calls: {:?}", self.calls());
+    }
+}
+
+fn mailbox(name: usize) -> SmtpAddress {
+    SmtpAddress::parse(&format!("person{name}@example.com")).unwrap()
+}
+
+fn at(day: i8) -> Timestamp {
+    format!("2026-09-{day:02}T00:00Z").parse().unwrap()
+}
+
+fn window((from, to): (i8, i8)) -> TimeWindow {
+    TimeWindow::new(at(from), at(to)).unwrap()
+}
+
+fn busy() -> FreeBusy {
+    let event = CalendarEvent {
+        start: at(2),
+        end: at(3),
+        status: BusyStatus::Busy,
+        details: None,
+    };
+    FreeBusy::new(vec![event], Detail::BusyOnly, None)
+}
+
+fn all_busy(told: &[Told]) -> bool {
+    told.iter().all(|told| told.outcome == Ok(busy()))
+}
+
+#[tokio::test]
+async fn a_thousand_equal_questions_make_one_call() {
+    let world = world(4, false);
+    let names: Vec<usize> = (0..20).collect();
+    let questions = join_all((0..1000).map(|_| world.ask(&names, (1, 2))));
+    let (answers, ()) = tokio::join!(questions, async {
+        world.until(|world| !world.calls().is_empty()).await;
+        world.let_go(1);
+    });
+    assert!(
+        answers
+            .iter()
+            .all(|told| told.len() == 20 && all_busy(told))
+    );
+    assert_eq!(world.calls(), [20]);
+    let asked = answers
+        .iter()
+        .flatten()
+        .filter(|told| told.from == CacheResult::Miss)
+        .count();
+    assert_eq!(asked, 20, "all others waited for the same call");
+}
+
+#[tokio::test]
+async fn a_caller_who_hangs_up_takes_nobodys_answer_along() {
+    let world = world(4, false);
+    let second = {
+        let mut first = Box::pin(world.ask(&[1], (1, 2)));
+        let mut second = Box::pin(world.ask(&[1], (1, 2)));
+        assert!(futures_util::poll!(&mut first).is_pending());
+        assert!(futures_util::poll!(&mut second).is_pending());
+        drop(first);
+        second
+    };
+    world.let_go(1);
+    assert!(all_busy(&second.await));
+    assert_eq!(world.calls(), [1]);
+}
+
+#[tokio::test]
+async fn a_day_after_its_week_is_known_and_a_week_after_its_day_too() {
+    let world = world(4, false);
+    world.let_go(10);
+    assert!(all_busy(&world.ask(&[1], (1, 2)).await));
+    let told = world.ask(&[1], (1, 7)).await;
+    assert_eq!(told.first().map(|told| told.from), Some(CacheResult::Hit));
+    assert_eq!(world.calls(), [1]);
+}
+
+#[tokio::test]
+async fn a_busy_endpoint_collects_what_comes_meanwhile() {
+    let world = world(1, false);
+    let questions = join_all((0..50).map(|name| {
+        let world = &world;
+        async move { world.ask(&[name], (1, 2)).await }
+    }));
+    let (answers, ()) = tokio::join!(questions, async {
+        world.until(|world| !world.calls().is_empty()).await;
+        world.let_go(2);
+    });
+    assert!(answers.iter().all(|told| all_busy(told)));
+    assert_eq!(
+        world.calls(),
+        [1, 49],
+        "the first leaves at once, the others together"
+    );
+}
+
+#[tokio::test]
+async fn a_question_that_travels_alone_shares_no_call() {
+    let world = world(4, false);
+    let alone = Passage {
+        alone: Some(uuid::Uuid::from_u128(7)),
+        ..Passage::default()
+    };
+    let both = futures_util::future::join(
+        world.ask(&[1, 2], (1, 2)),
+        world.ask_as(&[1, 2], (1, 2), &alone),
+    );
+    world.let_go(2);
+    let (shared, lonely) = both.await;
+    assert!(all_busy(&shared) && all_busy(&lonely));
+    assert_eq!(world.calls(), [2, 2]);
+}
+
+#[tokio::test]
+async fn a_stale_answer_is_given_at_once_and_asked_for_again_once() {
+    let world = world(4, false);
+    world.let_go(1);
+    world.ask(&[1], (1, 2)).await;
+    *world.clock.0.lock().unwrap() += Duration::from_secs(70);
+    for _ in 0..5 {
+        let told = world.ask(&[1], (1, 2)).await;
+        assert_eq!(told.first().map(|told| told.from), Some(CacheResult::Stale));
+    }
+    world.until(|world| world.calls() == [1, 1]).await;
+    world.let_go(1);
+    world
+        .until(|world| {
+            let found =
+                world
+                    .desk
+                    .cache
+                    .find(0, &mailbox(1), &window((1, 2)), &CacheLifetimes::default());
+            matches!(found, Found::Fresh(_))
+        })
+        .await;
+    assert_eq!(world.calls(), [1, 1]);
+}
+
+#[tokio::test]
+async fn a_call_that_dies_leaves_nobody_waiting() {
+    let world = world(1, true);
+    for _ in 0..3 {
+        let told = world.ask(&[1], (1, 2)).await;
+        assert_eq!(
+            told,
+            [Told {
+                outcome: Err(MailboxError::EndpointFailed),
+                from: CacheResult::Miss
+            }]
+        );
+    }
+    assert_eq!(
+        world.calls().len(),
+        3,
+        "the place in the air was given back"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_is_told_so_and_an_old_answer_is_better() {
+    let world = world(4, false);
+    let told = world.ask(&[1], (1, 2)).await;
+    assert_eq!(
+        told.first().map(|told| &told.outcome),
+        Some(&Err(MailboxError::Timeout))
+    );
+    world.let_go(1);
+    world
+        .until(|world| {
+            matches!(
+                world
+                    .desk
+                    .cache
+                    .find(0, &mailbox(1), &window((1, 2)), &CacheLifetimes::default()),
+                Found::Fresh(_)
+            )
+        })
+        .await;
+    *world.clock.0.lock().unwrap() += Duration::from_secs(300);
+    let told = world.ask(&[1], (1, 2)).await;
+    assert_eq!(
+        told,
+        [Told {
+            outcome: Ok(busy()),
+            from: CacheResult::StaleOnError
+        }]
+    );
+}

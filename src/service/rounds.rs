@@ -1,0 +1,153 @@
+//! Asking several endpoints for the mailboxes of one question: each its own, side by side; and where a mailbox is not
+//! found, the next endpoint of its route.
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::Availability;
+use super::desk::{Passage, Told};
+use super::route::Route;
+use crate::domain::{MailboxError, SmtpAddress, TimeWindow};
+
+/// A mailbox that has no answer yet.
+pub(super) struct Pending<'a> {
+    /// Its place in the question.
+    place: usize,
+    mailbox: SmtpAddress,
+    /// The endpoints that may have it: first, and then in order as long as it is not found.
+    first: usize,
+    fallbacks: &'a [usize],
+    /// Where it was found lately, and is asked for before all others.
+    found_at: Option<usize>,
+    /// How many endpoints did not have it.
+    round: usize,
+}
+
+/// What is the same for all mailboxes of a question.
+pub(super) struct Question<'a> {
+    pub(super) window: &'a TimeWindow,
+    pub(super) passage: &'a Passage,
+    pub(super) deadline: Instant,
+}
+
+impl<'a> Pending<'a> {
+    pub(super) fn new(place: usize, mailbox: SmtpAddress, route: &Route<'a>) -> Self {
+        Self {
+            place,
+            mailbox,
+            first: route.endpoint,
+            fallbacks: route.fallbacks,
+            found_at: None,
+            round: 0,
+        }
+    }
+
+    /// Whom to ask in a round; None when nobody is left.
+    fn endpoint_of(&self, round: usize) -> Option<usize> {
+        let route = std::iter::once(self.first).chain(self.fallbacks.iter().copied());
+        let others = route.filter(|place| Some(*place) != self.found_at);
+        self.found_at.into_iter().chain(others).nth(round)
+    }
+
+    fn endpoint(&self) -> usize {
+        self.endpoint_of(self.round).unwrap_or(self.first)
+    }
+}
+
+impl Availability {
+    /// Fills `told` at the places of `pending`.
+    pub(super) async fn ask_in_rounds(
+        &self,
+        mut pending: Vec<Pending<'_>>,
+        question: &Question<'_>,
+        told: &mut [Option<Told>],
+    ) {
+        for one in pending.iter_mut().filter(|one| !one.fallbacks.is_empty()) {
+            let found_at = self.locations.find(&one.mailbox, self.cache.now());
+            one.found_at = found_at.filter(|place| one.fallbacks.contains(place));
+        }
+        while !pending.is_empty() {
+            let mut answers = self.ask_once(&pending, question).await;
+            let mut next = Vec::new();
+            for (one, answer) in pending.into_iter().zip(&mut answers) {
+                let Some(answer) = answer.take() else {
+                    continue;
+                };
+                let is_absent = answer.outcome == Err(MailboxError::NotFound);
+                if is_absent && one.endpoint_of(one.round + 1).is_some() {
+                    next.push(Pending {
+                        round: one.round + 1,
+                        ..one
+                    });
+                } else {
+                    self.settle(&one, answer, told);
+                }
+            }
+            pending = next;
+        }
+    }
+
+    /// An answer for each of `pending`, in its order; the endpoints are asked side by side.
+    async fn ask_once(
+        &self,
+        pending: &[Pending<'_>],
+        question: &Question<'_>,
+    ) -> Vec<Option<Told>> {
+        let mut answers = vec![None; pending.len()];
+        let mut groups: Vec<(usize, Vec<usize>)> = Vec::with_capacity(1);
+        for (at, one) in pending.iter().enumerate() {
+            match groups
+                .iter_mut()
+                .find(|(endpoint, _)| *endpoint == one.endpoint())
+            {
+                Some((_, members)) => members.push(at),
+                None => groups.push((one.endpoint(), vec![at])),
+            }
+        }
+        let asks = groups
+            .iter()
+            .map(|(endpoint, members)| self.ask_desk(*endpoint, members, pending, question));
+        for ((_, members), told) in groups.iter().zip(join_all(asks).await) {
+            for (at, one) in members.iter().zip(told) {
+                if let Some(slot) = answers.get_mut(*at) {
+                    *slot = Some(one);
+                }
+            }
+        }
+        answers
+    }
+
+    async fn ask_desk(
+        &self,
+        endpoint: usize,
+        members: &[usize],
+        pending: &[Pending<'_>],
+        question: &Question<'_>,
+    ) -> Vec<Told> {
+        let Some(desk) = self.desks.get(endpoint) else {
+            return Vec::new();
+        };
+        let mailboxes: Vec<_> = members
+            .iter()
+            .filter_map(|at| pending.get(*at))
+            .map(|one| &one.mailbox)
+            .collect();
+        desk.ask(
+            &mailboxes,
+            question.window,
+            question.passage,
+            question.deadline,
+        )
+        .await
+    }
+
+    fn settle(&self, one: &Pending<'_>, answer: Told, told: &mut [Option<Told>]) {
+        if answer.outcome.is_ok() && one.endpoint() != one.first {
+            self.locations
+                .remember(&one.mailbox, one.endpoint(), self.cache.now());
+        }
+        if let Some(slot) = told.get_mut(one.place) {
+            *slot = Some(answer);
+        }
+    }
+}
