@@ -34,11 +34,15 @@ impl Kind {
         }
     }
 
-    fn mailboxes(self) -> &'static str {
+    /// Each lookup has mailboxes of its own, so that none is answered by another one's call.
+    fn mailboxes(self, lookup: usize) -> String {
+        let n = lookup;
         match self {
-            Self::Healthy => "anna@healthy.example ben@healthy.example",
-            Self::Mixed => "anna@healthy.example carl@hanging.example ben@healthy.example",
-            Self::Hanging => "carl@hanging.example dora@hanging.example",
+            Self::Healthy => format!("anna{n}@healthy.example ben{n}@healthy.example"),
+            Self::Mixed => {
+                format!("anna{n}@healthy.example carl{n}@hanging.example ben{n}@healthy.example")
+            }
+            Self::Hanging => format!("carl{n}@hanging.example dora{n}@hanging.example"),
         }
     }
 
@@ -70,14 +74,16 @@ struct Answered {
 async fn world(per_endpoint: Duration, per_question: Duration) -> TestServer {
     let healthy = MemoryBackend::together(CONNECTIONS * (STREAMS - 1));
     let event = |from, to| vec![busy(from, to)];
-    healthy.put(
-        "anna@healthy.example",
-        event("2026-09-01T08:00", "2026-09-01T09:00"),
-    );
-    healthy.put(
-        "ben@healthy.example",
-        event("2026-09-01T17:00", "2026-09-01T18:00"),
-    );
+    for lookup in 0..CONNECTIONS * STREAMS {
+        healthy.put(
+            &format!("anna{lookup}@healthy.example"),
+            event("2026-09-01T08:00", "2026-09-01T09:00"),
+        );
+        healthy.put(
+            &format!("ben{lookup}@healthy.example"),
+            event("2026-09-01T17:00", "2026-09-01T18:00"),
+        );
+    }
     let hanging = MemoryBackend::hanging();
     let endpoints = vec![
         endpoint("healthy", &["healthy.example"], healthy, per_endpoint),
@@ -103,9 +109,11 @@ async fn connect(server: &TestServer) -> reqwest::Client {
     client
 }
 
-async fn look_up(client: reqwest::Client, url: String, kind: Kind) -> Answered {
+async fn look_up(client: reqwest::Client, url: String, lookup: usize) -> Answered {
+    let kind = Kind::of(lookup % STREAMS);
+    let mailboxes = kind.mailboxes(lookup);
     let question = Question {
-        mailboxes: kind.mailboxes(),
+        mailboxes: &mailboxes,
         ..ask()
     };
     let begun = Instant::now();
@@ -132,9 +140,10 @@ async fn crowd(server: &TestServer) -> Vec<Answered> {
         clients.push(connect(server).await);
     }
     let mut lookups = JoinSet::new();
-    for client in clients {
+    for (connection, client) in clients.into_iter().enumerate() {
         for stream in 0..STREAMS {
-            lookups.spawn(look_up(client.clone(), server.url(), Kind::of(stream)));
+            let lookup = connection * STREAMS + stream;
+            lookups.spawn(look_up(client.clone(), server.url(), lookup));
         }
     }
     lookups.join_all().await

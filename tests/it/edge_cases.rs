@@ -142,6 +142,11 @@ impl Edge {
 /// Hours of Anna's first of September 2026, UTC: busy 9 to 10, tentative 11:30 to 12, away 14 to 15:30, elsewhere 16
 /// to 17. By the hour from 8 to 18 that is 0201003300.
 fn put_anna(backend: &MemoryBackend) {
+    put_anna_as(backend, "anna@example.com");
+}
+
+/// Anna's calendar under another address.
+fn put_anna_as(backend: &MemoryBackend, address: &str) {
     let review = EventDetails {
         id: Some("0000A1".into()),
         subject: Some("Review".into()),
@@ -150,7 +155,7 @@ fn put_anna(backend: &MemoryBackend) {
     };
     let on = |time: &str| format!("2026-09-01T{time}");
     backend.put(
-        "anna@example.com",
+        address,
         vec![
             with_details(busy(&on("09:00"), &on("10:00")), review),
             event(&on("11:30"), &on("12:00"), BusyStatus::Tentative),

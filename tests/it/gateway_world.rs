@@ -17,7 +17,9 @@ use calbridge::face::ews::EwsFace;
 use calbridge::metrics::Metrics;
 use calbridge::server::settings::ServerSettings;
 use calbridge::service::Availability;
-use calbridge::service::settings::{ServiceSettings, SharingSettings};
+use calbridge::service::settings::{
+    CacheLifetimes, CacheSettings, ServiceSettings, SharingSettings,
+};
 use jiff::Timestamp;
 use tokio::sync::Barrier;
 use tokio::time::Instant;
@@ -162,6 +164,22 @@ pub(crate) fn endpoint(
     Arc::new(Endpoint::new(name, domains, guard, backend, &instance))
 }
 
+/// A cache that serves nothing twice, so that a test sees what the endpoint says now.
+fn forgetful() -> CacheSettings {
+    let lifetimes = CacheLifetimes {
+        fresh_for: Duration::ZERO,
+        stale_while_revalidate: Duration::ZERO,
+        stale_if_error: Duration::ZERO,
+        unknown_for: Duration::ZERO,
+        refused_for: Duration::ZERO,
+        outage_for: Duration::ZERO,
+    };
+    CacheSettings {
+        lifetimes,
+        ..CacheSettings::default()
+    }
+}
+
 /// The gateway over these endpoints; `tweak` changes the server's settings first.
 pub(crate) async fn gateway(
     endpoints: Vec<Arc<Endpoint>>,
@@ -175,6 +193,7 @@ pub(crate) async fn gateway(
         .collect();
     let settings = ServiceSettings {
         sharing,
+        cache: forgetful(),
         ..ServiceSettings::default()
     };
     let availability = Availability::new(endpoints, &settings, &instance, &Metrics::new(&names));

@@ -294,7 +294,17 @@ async fn methods_and_plain_http() {
 #[tokio::test]
 async fn thirty_at_once_are_answered_and_one_too_many_is_told_to_wait() {
     let backend = MemoryBackend::together(30);
-    super::put_anna(&backend);
+    // Each asks for a mailbox of its own: equal questions would share one call.
+    let address = |place: usize| format!("anna{place}@example.com");
+    let question = |place: usize| {
+        let mailboxes = address(place);
+        let question = Question {
+            mailboxes: &mailboxes,
+            ..ask()
+        };
+        post(question.xml())
+    };
+    (0..30).for_each(|place| super::put_anna_as(&backend, &address(place)));
     let patience = Duration::from_secs(20);
     let endpoints = vec![endpoint("memory", &["example.com"], backend, patience)];
     let server = gateway(endpoints, SharingSettings::default(), |s| {
@@ -302,13 +312,13 @@ async fn thirty_at_once_are_answered_and_one_too_many_is_told_to_wait() {
     })
     .await;
     let mut connections = Vec::new();
-    for _ in 0..29 {
+    for place in 0..29 {
         let mut connection = server.connect().await;
-        connection.send(post(ask().xml())).await;
+        connection.send(question(place)).await;
         connections.push(connection);
     }
     // The thirtieth is a request whose body is not complete: it holds a place, and the backend waits for it.
-    let last = post(ask().xml());
+    let last = question(29);
     let mut thirtieth = server.connect().await;
     thirtieth.send(&last[..last.len() - 1]).await;
     let busy = refused(&server).await;
