@@ -5,7 +5,7 @@ use std::time::Duration;
 use calbridge::service::settings::SharingSettings;
 
 use super::{ANNA_DIGITS, Digits, Edge, Expect, Fault, Status, judge, post, post_with};
-use crate::gateway_world::{MemoryBackend, ask, endpoint, gateway, texts};
+use crate::gateway_world::{MemoryBackend, Question, ask, endpoint, gateway, texts};
 use crate::world::{PATH, PATIENCE, Raw, basic, logged_in, request};
 
 const ANNA: Expect<'static> = Digits(ANNA_DIGITS);
