@@ -17,7 +17,6 @@ use calbridge::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail,
     FixedClock, FreeBusy, MailDomain, Origin, Outcome, SmtpAddress, TimeWindow,
 };
-use calbridge::metrics::Metrics;
 use calbridge::service::Availability;
 use calbridge::service::settings::ServiceSettings;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -116,12 +115,10 @@ fn questions(c: &mut Criterion) {
         &instance,
     );
     let instance = Instance::new(Arc::new(FixedClock(window().start())));
-    let metrics = Metrics::new(&["memory"]);
     let service = Availability::new(
         vec![Arc::new(endpoint)],
         &ServiceSettings::default(),
         &instance,
-        &metrics,
     );
     let caller = Arc::new(Caller {
         account: SmtpAddress::parse("role@example.com").unwrap(),

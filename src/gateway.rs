@@ -56,7 +56,8 @@ impl Gateway {
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
         let names: Vec<_> = config.endpoints.iter().map(|each| &each.name).collect();
         let metrics = Arc::new(Metrics::new(&names));
-        let availability = availability(config.endpoints, config.service, &clock)?;
+        let instance = Instance::new(clock).counting(Arc::clone(&metrics));
+        let availability = availability(config.endpoints, &config.service, &instance)?;
         let availability = Arc::new(availability);
         let accounts = config.server.access.role_accounts.iter();
         let ews = EwsFace::new(
@@ -65,7 +66,7 @@ impl Gateway {
         );
         let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
         let server = Server::bind(config.server, routes, Arc::clone(&metrics)).await?;
-        let target = Arc::new(Target::new(availability));
+        let target = Arc::new(Target::new(availability, Arc::clone(&metrics)));
         let ops = config
             .ops
             .map(|ops| OpsServer::bind(&ops, target, metrics))
@@ -108,18 +109,12 @@ impl Gateway {
 /// The service alone, for questions that do not come over the network.
 pub fn availability(
     endpoints: Vec<EndpointSettings>,
-    service: ServiceSettings,
-    clock: &Arc<dyn Clock>,
+    service: &ServiceSettings,
+    instance: &Instance,
 ) -> Result<Availability, build::BuildError> {
-    let instance = Instance::new(Arc::clone(clock));
-    let names: Vec<_> = endpoints
-        .iter()
-        .map(|endpoint| endpoint.name.clone())
-        .collect();
-    let metrics = Metrics::new(&names);
     let endpoints = endpoints
         .into_iter()
-        .map(|settings| build::endpoint(settings, &instance).map(Arc::new))
+        .map(|settings| build::endpoint(settings, instance).map(Arc::new))
         .collect::<Result<_, _>>()?;
-    Ok(Availability::new(endpoints, &service, &instance, &metrics))
+    Ok(Availability::new(endpoints, service, instance))
 }

@@ -34,7 +34,7 @@ impl Instance {
     }
 
     /// The counters of an endpoint.
-    pub(super) fn metrics(&self, endpoint: &str) -> EndpointMetrics {
+    pub fn metrics(&self, endpoint: &str) -> EndpointMetrics {
         match &self.metrics {
             Some(metrics) => metrics.endpoint(endpoint),
             None => EndpointMetrics::untold(),

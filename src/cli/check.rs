@@ -5,6 +5,7 @@ mod routes;
 use std::sync::Arc;
 
 use super::{CommandError, ConfigFile, Exit, output};
+use crate::backend::instance::Instance;
 use crate::backend::settings::{BackendSettings, EndpointSettings};
 use crate::config::Config;
 use crate::domain::Clock;
@@ -15,7 +16,8 @@ pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     let config = file.load()?;
     let summary = summary(&config);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    gateway::availability(config.endpoints, config.service, &clock).map_err(BuildError::from)?;
+    gateway::availability(config.endpoints, &config.service, &Instance::new(clock))
+        .map_err(BuildError::from)?;
     for line in summary {
         output::say(&line)?;
     }

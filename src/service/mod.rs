@@ -4,8 +4,8 @@
 
 pub mod alias;
 pub mod cache;
-pub mod explain;
 pub mod desk;
+pub mod explain;
 mod location;
 pub mod permit;
 mod rounds;
@@ -23,7 +23,6 @@ use crate::domain::{
     AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId, MailboxError, Origin,
     Outcome, SmtpAddress,
 };
-use crate::metrics::Metrics;
 use alias::Aliases;
 use cache::{Cache, DropScope};
 use desk::{Desk, Passage, Told};
@@ -57,7 +56,6 @@ impl Availability {
         endpoints: Vec<Arc<Endpoint>>,
         settings: &ServiceSettings,
         instance: &Instance,
-        metrics: &Metrics,
     ) -> Self {
         let cache = Arc::new(Cache::new(settings.cache.max_bytes, instance.clock.clone()));
         let service = |place: usize| settings.endpoints.get(place).copied().unwrap_or_default();
@@ -72,7 +70,7 @@ impl Availability {
         );
         let desks = endpoints.into_iter().enumerate().map(|(place, endpoint)| {
             let lifetimes = service(place).lifetimes.unwrap_or(settings.cache.lifetimes);
-            let counted = metrics.endpoint(endpoint.name());
+            let counted = instance.metrics(endpoint.name());
             Desk::new(
                 place as u16,
                 endpoint,

@@ -14,7 +14,6 @@ use calbridge::domain::{
     MailboxError, Outcome, SmtpAddress,
 };
 use calbridge::face::ews::EwsFace;
-use calbridge::metrics::Metrics;
 use calbridge::server::settings::ServerSettings;
 use calbridge::service::Availability;
 use calbridge::service::settings::{
@@ -187,16 +186,12 @@ pub(crate) async fn gateway(
     tweak: impl FnOnce(&mut ServerSettings),
 ) -> TestServer {
     let instance = Instance::new(Arc::new(FixedClock(Timestamp::UNIX_EPOCH)));
-    let names: Vec<_> = endpoints
-        .iter()
-        .map(|endpoint| endpoint.name().to_string())
-        .collect();
     let settings = ServiceSettings {
         sharing,
         cache: forgetful(),
         ..ServiceSettings::default()
     };
-    let availability = Availability::new(endpoints, &settings, &instance, &Metrics::new(&names));
+    let availability = Availability::new(endpoints, &settings, &instance);
     let availability = Arc::new(availability);
     let face = EwsFace::new(availability, [SmtpAddress::parse(ACCOUNT).unwrap()]);
     TestServer::with(Arc::new(face), tweak).await

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::super::lookup::{self, Question};
 use super::super::output::say;
 use crate::backend::Limits;
+use crate::backend::instance::Instance;
 use crate::backend::settings::{
     BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };
@@ -81,7 +82,8 @@ impl Guide<'_> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let account = SmtpAddress::parse(ACCOUNT)?;
         let through = vec![self.as_endpoint(account.clone())];
-        let availability = gateway::availability(through, ServiceSettings::default(), &clock)?;
+        let availability =
+            gateway::availability(through, &ServiceSettings::default(), &Instance::new(clock))?;
         let question = Question {
             caller: Caller {
                 account,
