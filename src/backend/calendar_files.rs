@@ -4,6 +4,7 @@
 //! becomes a path. Reading the format is the work of [`crate::codec::ical`].
 
 mod folder;
+mod lists;
 mod shelf;
 
 use std::collections::BTreeMap;
@@ -17,12 +18,16 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{Span, debug, warn};
 
 use self::folder::{Folder, Listing};
+use self::lists::Lists;
 use self::shelf::Shelf;
 use super::settings::CalendarFilesSettings;
 use super::{Ask, Backend, EndpointError, Limits};
+use crate::codec::address_lists::TooManyMembers;
 use crate::codec::ical::Calendar;
 use crate::domain::{Clock, Detail, FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow};
 
+/// Mailboxes that a list may have, those of lists within it included; as many as Exchange expands.
+const MOST_MEMBERS: usize = 100;
 /// Files that one question reads side by side.
 const SIDE_BY_SIDE: usize = 4;
 
@@ -30,27 +35,36 @@ const SIDE_BY_SIDE: usize = 4;
 pub struct CalendarFiles {
     folder: Arc<Folder>,
     shelf: Arc<Shelf>,
+    lists: Arc<Lists>,
+}
+
+/// What is in the folder while one question is answered.
+struct Inventory {
+    listing: Listing,
+    lists: lists::Known,
 }
 
 impl CalendarFiles {
     pub fn new(settings: CalendarFilesSettings, clock: Arc<dyn Clock>) -> Self {
         Self {
             folder: Arc::new(Folder::new(settings.directory)),
-            shelf: Arc::new(Shelf::new(settings.time_zone, clock)),
+            shelf: Arc::new(Shelf::new(settings.time_zone, Arc::clone(&clock))),
+            lists: Arc::new(Lists::new(clock)),
         }
     }
 
-    async fn list(&self) -> Result<Arc<Listing>, EndpointError> {
+    async fn list(&self) -> Result<Arc<Inventory>, EndpointError> {
         let folder = Arc::clone(&self.folder);
-        let shelf = Arc::clone(&self.shelf);
-        let listing = off_the_runtime(move || {
+        let (shelf, lists) = (Arc::clone(&self.shelf), Arc::clone(&self.lists));
+        let inventory = off_the_runtime(move || {
             let listing = folder.list()?;
             shelf.keep_only(&listing);
-            Ok::<_, io::Error>(listing)
+            let lists = lists.read(&folder);
+            Ok::<_, io::Error>(Inventory { listing, lists })
         })
         .await
         .map_err(|_| EndpointError::Source("listing the folder failed".into()))?;
-        listing.map(Arc::new).map_err(|error| {
+        inventory.map(Arc::new).map_err(|error| {
             let text = format!("{}: {error}", self.folder.directory().display());
             EndpointError::Source(text.into())
         })
@@ -59,26 +73,84 @@ impl CalendarFiles {
     /// The calendar of a mailbox as it is on disk now.
     async fn calendar(
         &self,
-        listing: &Arc<Listing>,
+        now: &Arc<Inventory>,
         mailbox: &SmtpAddress,
     ) -> Result<Arc<Calendar>, MailboxError> {
-        let (shelf, listing, wanted) = (
-            Arc::clone(&self.shelf),
-            Arc::clone(listing),
-            mailbox.clone(),
-        );
-        off_the_runtime(move || shelf.calendar(&listing, &wanted))
+        let (shelf, now, wanted) = (Arc::clone(&self.shelf), Arc::clone(now), mailbox.clone());
+        off_the_runtime(move || shelf.calendar(&now.listing, &wanted))
             .await
             .unwrap_or_else(|error| Err(broken_off(&error, mailbox)))
     }
 
+    /// What is known of a mailbox or of a list.
     async fn outcome(
         &self,
-        listing: &Arc<Listing>,
+        now: &Arc<Inventory>,
         mailbox: &SmtpAddress,
         window: TimeWindow,
     ) -> Outcome {
-        let calendar = self.calendar(listing, mailbox).await?;
+        let members = match &now.lists {
+            Ok(lists) => lists.members(mailbox, MOST_MEMBERS),
+            Err(_) => None,
+        };
+        match members {
+            None => match (self.events(now, mailbox, window).await, &now.lists) {
+                // It may be one of the lists that cannot be read.
+                (Err(MailboxError::NotFound), Err(unreadable)) => Err(*unreadable),
+                (outcome, _) => outcome,
+            },
+            Some(_) if now.listing.has(mailbox) => {
+                warn!(directory = %self.folder.directory().display(), "A list has the address of a mailbox, neither is used");
+                debug!(%mailbox, "It is this mailbox");
+                Err(MailboxError::GenerationFailed)
+            }
+            Some(Err(TooManyMembers)) => Err(MailboxError::ListTooLong),
+            Some(Ok(members)) => self.together(now, members, window).await,
+        }
+    }
+
+    /// All members as one, by their times only: what Exchange tells of lists. One member that is not known makes the list
+    /// unknown, because it would be shown as free.
+    async fn together(
+        &self,
+        now: &Arc<Inventory>,
+        members: Vec<SmtpAddress>,
+        window: TimeWindow,
+    ) -> Outcome {
+        if members.is_empty() {
+            return Err(MailboxError::NoCalendar);
+        }
+        let asked = members
+            .into_iter()
+            .map(|member| async move { self.events(now, &member, window).await });
+        let outcomes: Vec<Outcome> = stream::iter(asked).buffered(SIDE_BY_SIDE).collect().await;
+        let calendars: Vec<FreeBusy> = outcomes
+            .into_iter()
+            .collect::<Result<_, _>>()
+            .map_err(|error| match error {
+                // The list is there; it is a member that is not.
+                MailboxError::NotFound => {
+                    warn!(directory = %self.folder.directory().display(), "A list has a member without a calendar file");
+                    MailboxError::GenerationFailed
+                }
+                other => other,
+            })?;
+        off_the_runtime(move || FreeBusy::runs_of(&calendars))
+            .await
+            .map_err(|error| {
+                warn!(%error, "Merging the calendars of a list broke off");
+                MailboxError::GenerationFailed
+            })
+    }
+
+    /// The events of one calendar file.
+    async fn events(
+        &self,
+        now: &Arc<Inventory>,
+        mailbox: &SmtpAddress,
+        window: TimeWindow,
+    ) -> Outcome {
+        let calendar = self.calendar(now, mailbox).await?;
         off_the_runtime(move || calendar.events(&window))
             .await
             .map_err(|error| broken_off(&error, mailbox))?
@@ -107,11 +179,11 @@ impl Backend for CalendarFiles {
         deadline: Instant,
     ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
         ask.trail.called(None);
-        let listing = by(deadline, self.list()).await?;
+        let now = by(deadline, self.list()).await?;
         let asked = ask.mailboxes.clone().into_iter().map(|mailbox| {
-            let listing = &listing;
+            let now = &now;
             async move {
-                let outcome = timeout_at(deadline, self.outcome(listing, &mailbox, ask.window));
+                let outcome = timeout_at(deadline, self.outcome(now, &mailbox, ask.window));
                 let outcome = outcome.await.unwrap_or(Err(MailboxError::Timeout));
                 (mailbox, outcome)
             }
@@ -129,11 +201,11 @@ impl Backend for CalendarFiles {
         mailbox: &SmtpAddress,
         deadline: Instant,
     ) -> Result<Option<Arc<str>>, EndpointError> {
-        let listing = by(deadline, self.list()).await?;
-        let calendar = by(deadline, async {
-            Ok(self.calendar(&listing, mailbox).await)
-        })
-        .await?;
+        let now = by(deadline, self.list()).await?;
+        if let Some(lists) = now.lists.as_ref().ok().filter(|lists| lists.has(mailbox)) {
+            return Ok(Some(lists.name(mailbox).unwrap_or(mailbox.as_str()).into()));
+        }
+        let calendar = by(deadline, async { Ok(self.calendar(&now, mailbox).await) }).await?;
         Ok(match calendar {
             Ok(calendar) => Some(calendar.name().unwrap_or(mailbox.as_str()).into()),
             Err(MailboxError::NotFound) => None,

@@ -1,6 +1,7 @@
 //! What is known of one mailbox: its events, how much of them may be told, and its working hours.
 
 mod packed;
+mod runs;
 
 use std::sync::Arc;
 

@@ -91,6 +91,14 @@ impl Folder {
         Ok(listing)
     }
 
+    /// A file of the folder that is no mailbox's.
+    pub(super) fn beside(&self, name: &str) -> Option<PathBuf> {
+        let root = fs::canonicalize(&self.directory).ok()?;
+        let path = root.join(name);
+        fs::symlink_metadata(&path).ok()?;
+        self.inside(&root, &path)
+    }
+
     /// The file behind a name of the folder: links are followed within the folder only, and nothing but a regular file
     /// is ever opened.
     fn inside(&self, root: &Path, path: &Path) -> Option<PathBuf> {

@@ -1,5 +1,7 @@
 //! A real folder, changed while it is asked.
 
+mod lists;
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -131,10 +133,10 @@ async fn changed_new_and_removed_files_are_seen_at_once() {
 async fn a_file_is_read_once_as_long_as_it_stays() {
     let setting = Setting::at("2100-01-01T00:00Z");
     setting.write("anna@files.example.ics", file("080000"));
-    let listing = setting.files.list().await.unwrap();
+    let now = setting.files.list().await.unwrap();
     let anna = address("anna@files.example");
-    let first = setting.files.calendar(&listing, &anna).await.unwrap();
-    let second = setting.files.calendar(&listing, &anna).await.unwrap();
+    let first = setting.files.calendar(&now, &anna).await.unwrap();
+    let second = setting.files.calendar(&now, &anna).await.unwrap();
     assert!(Arc::ptr_eq(&first, &second));
 }
 
