@@ -114,7 +114,9 @@ impl FreeBusy {
         working_hours: Option<Arc<WorkingHours>>,
     ) -> Self {
         let mut builder = Builder::default();
-        events.iter().for_each(|event| push(&mut builder, event));
+        for event in events {
+            push(&mut builder, &event);
+        }
         Self::build(builder, detail, working_hours)
     }
 

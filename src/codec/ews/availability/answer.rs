@@ -68,7 +68,7 @@ fn expected_size(part: &FreeBusyPart<'_>) -> usize {
     let events: usize = part
         .outcomes
         .iter()
-        .map(|outcome| outcome.as_ref().map_or(0, |known| known.len()))
+        .map(|outcome| outcome.as_ref().map_or(0, FreeBusy::len))
         .sum();
     let per_event = if part.view.is_detailed() { 420 } else { 150 };
     1024 + part.outcomes.len() * 1200 + events * per_event
