@@ -71,6 +71,15 @@ impl Desk {
         &self.endpoint
     }
 
+    /// Counts a mailbox of a question as answered here, finally.
+    pub(super) fn count(&self, outcome: &Outcome) {
+        self.metrics.mailbox_lookup(
+            outcome
+                .as_ref()
+                .map_or_else(|error| error.label(), |_| "found"),
+        );
+    }
+
     /// One answer for each mailbox, in the order asked.
     pub async fn ask(
         &self,

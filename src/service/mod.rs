@@ -23,6 +23,7 @@ use crate::domain::{
     AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId, MailboxError, Origin,
     Outcome, SmtpAddress,
 };
+use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
 use cache::{Cache, DropScope};
 use desk::{Desk, Passage, Told};
@@ -47,6 +48,8 @@ pub struct Availability {
     status_map: StatusMap,
     locations: Locations,
     cache: Arc<Cache>,
+    /// Counts the mailboxes that are asked for nowhere.
+    nowhere: EndpointMetrics,
     id: InstanceId,
 }
 
@@ -90,6 +93,7 @@ impl Availability {
             status_map: settings.sharing.status_map,
             locations: Locations::new(settings.cache.location_for),
             cache,
+            nowhere: instance.metrics(labels::NONE),
             id: instance.id.clone(),
         }
     }
@@ -117,7 +121,10 @@ impl Availability {
             let planned = attendee.mailbox.as_ref().map_err(|error| *error);
             match planned.and_then(|asked| self.plan(place, asked, query)) {
                 Ok(plan) => pending.push(plan),
-                Err(error) => refused[place] = Some(error),
+                Err(error) => {
+                    self.nowhere.mailbox_lookup(error.label());
+                    refused[place] = Some(error);
+                }
             }
         }
         let passage = passage(&query.origin);

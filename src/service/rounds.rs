@@ -146,6 +146,9 @@ impl Availability {
             self.locations
                 .remember(&one.mailbox, one.endpoint(), self.cache.now());
         }
+        if let Some(desk) = self.desks.get(one.endpoint()) {
+            desk.count(&answer.outcome);
+        }
         if let Some(slot) = told.get_mut(one.place) {
             *slot = Some(answer);
         }

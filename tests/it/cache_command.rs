@@ -131,28 +131,73 @@ async fn another_server_is_not_taken_for_the_gateway() {
     );
 }
 
-#[test]
-fn serve_listens_for_its_operators_as_well() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = with(folder.path(), "[ops]\nlisten = \"127.0.0.1:0\"\n");
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let mut program = Program::start(&arguments, Program::stderr);
-    let lines = program.lines_until("ops.listen");
-    let address = lines.last().unwrap().split("address=").nth(1).unwrap();
-    let address = address.split_whitespace().next().unwrap();
-    let ask = |path: &str| {
-        let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+/// A started gateway with its ops listener, and the addresses of both.
+struct Served {
+    program: Program,
+    public: String,
+    ops: String,
+}
+
+impl Served {
+    fn start(folder: &Path) -> Self {
+        let file = with(folder, "[ops]\nlisten = \"127.0.0.1:0\"\n");
+        let arguments = ["serve", "--config", file.to_str().unwrap()];
+        let program = Program::start(&arguments, Program::stderr);
+        let lines = program.lines_until("ops.listen");
+        let mut addresses = lines.iter().filter_map(|line| {
+            let address = line.split("address=").nth(1)?;
+            address.split_whitespace().next().map(str::to_owned)
+        });
+        let (public, ops) = (addresses.next().unwrap(), addresses.next().unwrap());
+        Self {
+            program,
+            public,
+            ops,
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(&self.ops).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.ops);
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
-    };
-    let ready = ask("/readyz?verbose");
+    }
+}
+
+#[test]
+fn serve_listens_for_its_operators_as_well() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = Served::start(folder.path());
+    let ready = served.get("/readyz?verbose");
     assert!(ready.starts_with("HTTP/1.1 200 OK\r\n"), "{ready}");
     assert!(ready.contains("[+] endpoint hq: "), "{ready}");
-    assert!(ask("/metrics").contains(r#"calbridge_breaker_state{endpoint="hq",state="closed"} 1"#));
-    assert_eq!(program.terminate().code(), Some(0));
+    let metrics = served.get("/metrics");
+    let closed = r#"calbridge_breaker_state{endpoint="hq",state="closed"} 1"#;
+    assert!(metrics.contains(closed), "{metrics}");
+    let account = r#"calbridge_role_accounts{endpoint="hq",state="ready"} 1"#;
+    assert!(metrics.contains(account), "{metrics}");
+    assert_eq!(served.program.terminate().code(), Some(0));
+}
+
+#[test]
+fn the_end_can_be_watched() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = Served::start(folder.path());
+    // A caller who has not yet said a word is still given the time of a handshake.
+    let holding = TcpStream::connect(&served.public).unwrap();
+    served.program.trigger().pull();
+    let mut answer = served.get("/readyz?verbose");
+    while answer.starts_with("HTTP/1.1 200") {
+        answer = served.get("/readyz?verbose");
+    }
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("[-] listener: stopping\n"), "{answer}");
+    assert!(served.get("/livez").starts_with("HTTP/1.1 200"));
+    drop(holding);
+    assert_eq!(served.program.stopped().code(), Some(0));
+    assert!(TcpStream::connect(&served.ops).is_err());
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod lookup;
 mod metrics;
 mod metrics_text;
 mod ops;
+mod ops_gateway;
 mod process;
 mod program;
 mod samples;

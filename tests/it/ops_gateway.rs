@@ -1,0 +1,202 @@
+//! The whole gateway from its configuration: what callers ask shows in the metrics of its ops listener, and what the
+//! listener is told changes what callers get.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use calbridge::config;
+use calbridge::gateway::Gateway;
+use calbridge::server::SystemClock;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway_world::{Question, ask, texts};
+use crate::metrics_text;
+use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE};
+
+const EVENT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calbridge//tests//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n\
+    DTSTAMP:20260101T000000Z\r\nDTSTART:20260901T090000Z\r\nDTEND:20260901T100000Z\r\nSUMMARY:Once\r\n\
+    END:VEVENT\r\nEND:VCALENDAR\r\n";
+
+/// A gateway over a folder of calendars that remembers for an hour.
+struct Running {
+    folder: TempDir,
+    public: SocketAddr,
+    ops: SocketAddr,
+    caller: reqwest::Client,
+    operator: reqwest::Client,
+    stop: CancellationToken,
+    run: JoinHandle<()>,
+}
+
+impl Running {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("server.pem", &pair.cert.pem());
+        write("server.key", &pair.signing_key.serialize_pem());
+        write("secret", PASSWORD);
+        std::fs::create_dir(folder.path().join("calendars")).unwrap();
+        let file = folder.path().join("calbridge.toml");
+        let config = config::load_text(&configuration(), &file, &|_| None).unwrap();
+        let gateway = Gateway::build(config, Arc::new(SystemClock)).await.unwrap();
+        let (public, ops) = (gateway.addresses()[0], gateway.ops_address().unwrap());
+        let stop = CancellationToken::new();
+        let root = reqwest::Certificate::from_der(pair.cert.der()).unwrap();
+        let client = || {
+            reqwest::Client::builder()
+                .tls_certs_only([root.clone()])
+                .no_proxy()
+        };
+        Self {
+            folder,
+            public,
+            ops,
+            caller: client().resolve("localhost", public).build().unwrap(),
+            operator: client().build().unwrap(),
+            run: tokio::spawn(gateway.run(stop.clone())),
+            stop,
+        }
+    }
+
+    fn calendar(&self, mailbox: &str) {
+        let folder: &Path = self.folder.path();
+        std::fs::write(
+            folder.join("calendars").join(format!("{mailbox}.ics")),
+            EVENT,
+        )
+        .unwrap();
+    }
+
+    /// The digits of each mailbox that has any; blanks between the mailboxes.
+    async fn ask(&self, mailboxes: &str) -> Vec<String> {
+        let question = Question { mailboxes, ..ask() };
+        let request = self
+            .caller
+            .post(format!("https://localhost:{}{PATH}", self.public.port()));
+        let request = request
+            .basic_auth(ACCOUNT, Some(PASSWORD))
+            .header("content-type", "text/xml");
+        let answer = request.body(question.xml()).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        texts(&answer.text().await.unwrap(), "MergedFreeBusy")
+    }
+
+    async fn drop_cached(&self, query: &str) -> String {
+        let request = self
+            .operator
+            .post(format!("http://{}/cache/drop?{query}", self.ops));
+        let answer = request.header("x-calbridge-ops", "1").send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        answer.text().await.unwrap()
+    }
+
+    async fn metrics(&self) -> String {
+        let answer = self
+            .operator
+            .get(format!("http://{}/metrics", self.ops))
+            .send()
+            .await
+            .unwrap();
+        answer.text().await.unwrap()
+    }
+}
+
+fn configuration() -> String {
+    format!(
+        r#"[server]
+listen = ["127.0.0.1:0"]
+public_url = "https://localhost"
+tls = {{ certificate = "server.pem", private_key = "server.key" }}
+[ops]
+listen = "127.0.0.1:0"
+[cache]
+fresh_for = "1h"
+unknown_for = "1h"
+[access]
+allow = ["127.0.0.1"]
+role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
+[[endpoint]]
+name = "files"
+kind = "calendar-files"
+domains = ["files.example"]
+directory = "calendars"
+time_zone = "UTC"
+"#
+    )
+}
+
+#[expect(clippy::float_cmp, reason = "small whole numbers")]
+#[tokio::test]
+async fn what_callers_ask_is_counted_and_can_be_forgotten() {
+    let gateway = Running::start().await;
+    gateway.calendar("anna@files.example");
+    let digits = "0200000000";
+    let mailboxes = "anna@files.example bob@files.example carl@elsewhere.example nonsense";
+    assert_eq!(gateway.ask(mailboxes).await, [digits]);
+    assert_eq!(gateway.ask(mailboxes).await, [digits]);
+
+    let page = gateway.metrics().await;
+    let count = |series: &str| metrics_text::value(&page, &format!("calbridge_{series}"));
+    let looked_up = |endpoint: &str, result: &str| {
+        count(&format!(
+            r#"mailbox_lookups_total{{endpoint="{endpoint}",result="{result}"}}"#
+        ))
+    };
+    assert_eq!(looked_up("files", "found"), 2.0);
+    assert_eq!(looked_up("files", "not_found"), 2.0);
+    assert_eq!(looked_up("none", "not_found"), 2.0);
+    assert_eq!(looked_up("none", "invalid_address"), 2.0);
+    let cached = |result: &str| {
+        count(&format!(
+            r#"cache_lookups_total{{endpoint="files",result="{result}"}}"#
+        ))
+    };
+    assert_eq!(
+        (cached("miss"), cached("hit"), cached("negative")),
+        (2.0, 1.0, 1.0)
+    );
+    assert_eq!(
+        count(r#"upstream_calls_total{endpoint="files",outcome="ok"}"#),
+        1.0
+    );
+    assert_eq!(
+        count(r#"upstream_batch_mailboxes_sum{endpoint="files"}"#),
+        2.0
+    );
+    assert_eq!(count("cache_entries"), 2.0);
+    assert!(count("cache_bytes") > 0.0);
+    let asked = r#"requests_total{face="ews",operation="GetUserAvailability",outcome="answered"}"#;
+    assert_eq!(count(asked), 2.0);
+    for word in ["anna", "bob", "carl", "nonsense", "interop", "@"] {
+        assert!(!page.contains(word), "{word}");
+    }
+
+    gateway.calendar("bob@files.example");
+    assert_eq!(gateway.ask("bob@files.example").await, [""; 0]);
+    assert_eq!(
+        gateway.drop_cached("mailbox=bob@files.example").await,
+        "{\"dropped\":1}\n"
+    );
+    assert_eq!(gateway.ask("bob@files.example").await, [digits]);
+    assert_eq!(
+        gateway.drop_cached("domain=elsewhere.example").await,
+        "{\"dropped\":0}\n"
+    );
+    assert_eq!(
+        gateway.drop_cached("domain=files.example").await,
+        "{\"dropped\":2}\n"
+    );
+    assert_eq!(
+        metrics_text::value(&gateway.metrics().await, "calbridge_cache_entries"),
+        0.0
+    );
+
+    gateway.stop.cancel();
+    timeout(PATIENCE, gateway.run).await.unwrap().unwrap();
+}
