@@ -149,6 +149,12 @@ impl Endpoint {
         &self.guard
     }
 
+    /// Brings the gauges up to date that change with time alone; the rest is counted when it happens.
+    pub fn tell_metrics(&self) {
+        self.calls.tell_breaker();
+        self.calls.tell_accounts();
+    }
+
     /// What is known of each mailbox; there is an outcome for every one asked. A mailbox that failed in one part of the
     /// window is an error as a whole. The events may reach beyond the window.
     pub async fn ask(

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::backend::AccountCondition;
 use crate::metrics::{BreakerState, Metrics};
 use crate::server::ops::{EndpointReadiness, OpsTarget, Readiness};
 use crate::service::Availability;
@@ -44,22 +43,7 @@ impl OpsTarget for Target {
     fn refresh_metrics(&self) {
         let (entries, bytes) = self.availability.cache_size();
         self.metrics.cache_size(entries, bytes);
-        for endpoint in self.availability.endpoints() {
-            let state = endpoint.state();
-            let counted = self.metrics.endpoint(endpoint.name());
-            // Both change with time alone: a pause ends, an account has rested.
-            counted.breaker(state.breaker);
-            let count = |condition| {
-                let accounts = state.accounts.iter();
-                accounts
-                    .filter(|account| account.condition == condition)
-                    .count()
-            };
-            counted.role_accounts(
-                count(AccountCondition::Ready),
-                count(AccountCondition::Resting),
-                count(AccountCondition::Quarantined),
-            );
-        }
+        let endpoints = self.availability.endpoints();
+        endpoints.for_each(|endpoint| endpoint.tell_metrics());
     }
 }

@@ -177,11 +177,11 @@ impl Calls {
         self.tell_accounts();
     }
 
-    fn tell_breaker(&self) {
+    pub(super) fn tell_breaker(&self) {
         self.metrics.breaker(self.breaker.state());
     }
 
-    fn tell_accounts(&self) {
+    pub(super) fn tell_accounts(&self) {
         let accounts = self.backend.accounts();
         let count = |condition| accounts.iter().filter(|a| a.condition == condition).count();
         self.metrics.role_accounts(

@@ -50,8 +50,8 @@ impl Pauses {
             } if part == Part::Whole => Duration::ZERO,
             EndpointError::Timeout(_)
             | EndpointError::Connect(_)
-            | EndpointError::Redirect { .. } => Duration::ZERO,
-            EndpointError::Status(500..) => Duration::ZERO,
+            | EndpointError::Redirect { .. }
+            | EndpointError::Status(500..) => Duration::ZERO,
             // A second try would lock the account, repeat a refusal, or read the same bytes.
             EndpointError::Fault { .. }
             | EndpointError::Tls(_)

@@ -93,6 +93,10 @@ impl Backend for Scripted {
 }
 
 /// Everybody has a calendar.
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "it is one of the answers of a call"
+)]
 pub(super) fn all_known(ask: &Ask) -> Answers {
     let each = ask.mailboxes.iter();
     Ok(each
@@ -104,10 +108,17 @@ pub(super) fn names(count: usize) -> Vec<SmtpAddress> {
     (0..count).map(|n| mailbox(&format!("m{n:03}"))).collect()
 }
 
+pub(super) fn instance() -> Instance {
+    Instance::new(Arc::new(FixedClock(at("2026-09-01T08:00Z"))))
+}
+
 pub(super) fn guarded(source: &Arc<Scripted>, guard: Guard) -> Endpoint {
-    let instance = Instance::new(Arc::new(FixedClock(at("2026-09-01T08:00Z"))));
+    guarded_in(source, guard, &instance())
+}
+
+pub(super) fn guarded_in(source: &Arc<Scripted>, guard: Guard, instance: &Instance) -> Endpoint {
     let domain = MailDomain::parse("x.example").unwrap();
-    Endpoint::new("hq", [domain], guard, Arc::clone(source) as _, &instance)
+    Endpoint::new("hq", [domain], guard, Arc::clone(source) as _, instance)
 }
 
 pub(super) fn plain(source: &Arc<Scripted>) -> Endpoint {

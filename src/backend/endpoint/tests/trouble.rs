@@ -2,7 +2,7 @@
 
 use super::scripted::*;
 use super::*;
-use crate::metrics::BreakerState;
+use crate::metrics::{BreakerState, Metrics};
 use futures_util::future::join_all;
 use std::sync::atomic::AtomicBool;
 use tokio::time::advance;
@@ -124,7 +124,7 @@ async fn a_dead_source_is_asked_five_times_then_once_each_interval() {
         ask(&endpoint).await.is_err(),
         "not before the interval ends"
     );
-    advance(Duration::from_secs(60)).await;
+    advance(Duration::from_mins(1)).await;
     assert!(ask(&endpoint).await.is_ok());
     let state = endpoint.state();
     assert_eq!(state.breaker, BreakerState::Closed);
@@ -199,4 +199,42 @@ async fn a_caller_who_leaves_takes_nothing_along() {
     assert!(left.is_err(), "the call that decides was given up");
     assert!(ask(&endpoint).await.is_ok(), "the next one decides");
     assert_eq!(endpoint.state().in_flight, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_happens_is_counted() {
+    let source = Scripted::new(|number, ask| match number {
+        0 => Reply(AT_ONCE, Err(EndpointError::Status(502))),
+        1 | 4 => Reply(AT_ONCE, all_known(ask)),
+        2 => Reply(AT_ONCE, Err(throttled(60))),
+        3 => Reply(NEVER, all_known(ask)),
+        _ => Reply(AT_ONCE, Err(EndpointError::Tls("".into()))),
+    });
+    let metrics = Arc::new(Metrics::new(&["hq"]));
+    let guard = Guard {
+        hedge_after: Some(Duration::from_secs(1)),
+        ..Guard::default()
+    };
+    let endpoint = guarded_in(&source, guard, &instance().counting(Arc::clone(&metrics)));
+    for _ in 0..9 {
+        let _ = ask(&endpoint).await;
+    }
+    let text = metrics.render();
+    for line in [
+        r#"upstream_calls_total{endpoint="hq",outcome="ok"} 2"#,
+        r#"upstream_calls_total{endpoint="hq",outcome="status"} 1"#,
+        r#"upstream_calls_total{endpoint="hq",outcome="throttled"} 1"#,
+        r#"upstream_calls_total{endpoint="hq",outcome="tls"} 5"#,
+        r#"upstream_throttled_total{endpoint="hq"} 1"#,
+        r#"upstream_retries_total{endpoint="hq"} 1"#,
+        r#"upstream_hedges_total{endpoint="hq"} 1"#,
+        r#"breaker_state{endpoint="hq",state="open"} 1"#,
+        r#"role_accounts{endpoint="hq",state="ready"} 2"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    advance(Duration::from_secs(5)).await;
+    endpoint.tell_metrics();
+    let half_open = r#"breaker_state{endpoint="hq",state="half_open"} 1"#;
+    assert!(metrics.render().contains(half_open), "time alone is told");
 }
