@@ -24,6 +24,17 @@ use flight::{Flights, Ticket};
 pub struct Told {
     pub outcome: Outcome,
     pub from: CacheResult,
+    /// The calls that were waited for.
+    pub trip: Option<Trip>,
+}
+
+/// What it took to ask the endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trip {
+    /// Calls, those for other mailboxes of the same batch included.
+    pub calls: u32,
+    /// The role accounts that made them.
+    pub accounts: Vec<SmtpAddress>,
 }
 
 /// Who asks, as far as it decides with whom a call may be shared.
@@ -114,6 +125,7 @@ impl Desk {
         let unanswered = || Told {
             outcome: Err(MailboxError::EndpointFailed),
             from: CacheResult::Miss,
+            trip: None,
         };
         let told: Vec<_> = told
             .into_iter()
@@ -143,38 +155,35 @@ impl Desk {
             } else {
                 CacheResult::Miss
             };
-            let outcome = ticket.outcome(deadline).await;
+            let (outcome, trip) = ticket.outcome(deadline).await;
             if let (Some(slot), Some(mailbox)) = (told.get_mut(*place), mailboxes.get(*place)) {
-                *slot = Some(self.rescued(mailbox, window, outcome, from));
+                let brought = Told {
+                    outcome,
+                    from,
+                    trip,
+                };
+                *slot = Some(self.rescued(mailbox, window, brought));
             }
         }
     }
 
     /// An old answer is better than an outage; but it never stands in for a "no".
-    fn rescued(
-        &self,
-        mailbox: &SmtpAddress,
-        window: &TimeWindow,
-        outcome: Outcome,
-        from: CacheResult,
-    ) -> Told {
-        match outcome {
-            Err(error) if error.is_transient() => {
-                match self
-                    .cache
-                    .rescue(self.place, mailbox, window, &self.lifetimes)
-                {
-                    Some(known) => Told {
-                        outcome: Ok(known),
-                        from: CacheResult::StaleOnError,
-                    },
-                    None => Told {
-                        outcome: Err(error),
-                        from,
-                    },
-                }
-            }
-            outcome => Told { outcome, from },
+    fn rescued(&self, mailbox: &SmtpAddress, window: &TimeWindow, brought: Told) -> Told {
+        let failed = brought
+            .outcome
+            .as_ref()
+            .is_err_and(|error| error.is_transient());
+        let rescued = || {
+            self.cache
+                .rescue(self.place, mailbox, window, &self.lifetimes)
+        };
+        match failed.then(rescued).flatten() {
+            Some(known) => Told {
+                outcome: Ok(known),
+                from: CacheResult::StaleOnError,
+                ..brought
+            },
+            None => brought,
         }
     }
 
@@ -198,6 +207,7 @@ fn from_cache(found: Found) -> Option<Told> {
         Some(Told {
             outcome: Ok(known),
             from,
+            trip: None,
         })
     };
     match found {
@@ -209,6 +219,7 @@ fn from_cache(found: Found) -> Option<Told> {
         Found::Failed(error) => Some(Told {
             outcome: Err(error),
             from: CacheResult::Negative,
+            trip: None,
         }),
         Found::Missing => None,
     }

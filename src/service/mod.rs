@@ -20,16 +20,17 @@ use tokio::time::Instant;
 use crate::backend::endpoint::Endpoint;
 use crate::backend::instance::Instance;
 use crate::domain::{
-    AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId, MailboxError, Origin,
-    Outcome, SmtpAddress,
+    Attendee, AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId, MailboxError,
+    Origin, Outcome, SmtpAddress,
 };
 use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
 use cache::{Cache, DropScope};
-use desk::{Desk, Passage, Told};
+use desk::{Desk, Passage};
+use explain::{Explanation, Lookup, Policy, Routed};
 use location::Locations;
 use permit::Permit;
-use rounds::{Pending, Question};
+use rounds::{Pending, Question, Verdict};
 use route::Routes;
 use settings::ServiceSettings;
 use status_map::StatusMap;
@@ -114,16 +115,52 @@ impl Availability {
 
     /// Asks every endpoint concerned at once; one that fails or hangs costs only its own mailboxes their answer.
     pub async fn answer(&self, query: &AvailabilityQuery, deadline: Instant) -> AvailabilityAnswer {
-        let mut told: Vec<Option<Told>> = vec![None; query.attendees.len()];
-        let mut refused: Vec<Option<MailboxError>> = vec![None; query.attendees.len()];
+        let verdicts = self.judge(query, deadline).await;
+        let detail = query.detail.min(self.permit.detail(&query.caller));
+        let per_mailbox = verdicts
+            .into_iter()
+            .map(|verdict| self.shown(verdict, detail))
+            .collect();
+        AvailabilityAnswer { per_mailbox }
+    }
+
+    /// The same, and how each answer came about.
+    pub async fn answer_explained(
+        &self,
+        query: &AvailabilityQuery,
+        deadline: Instant,
+    ) -> (AvailabilityAnswer, Vec<Explanation>) {
+        let begun = Instant::now();
+        let verdicts = self.judge(query, deadline).await;
+        let elapsed = begun.elapsed();
+        let detail = query.detail.min(self.permit.detail(&query.caller));
+        let explained = query
+            .attendees
+            .iter()
+            .zip(&verdicts)
+            .map(|(attendee, verdict)| Explanation {
+                elapsed,
+                ..self.explain(attendee, verdict, &query.caller)
+            });
+        let explained = explained.collect();
+        let per_mailbox = verdicts
+            .into_iter()
+            .map(|verdict| self.shown(verdict, detail))
+            .collect();
+        (AvailabilityAnswer { per_mailbox }, explained)
+    }
+
+    /// What becomes of each attendee, in the order of the question.
+    async fn judge(&self, query: &AvailabilityQuery, deadline: Instant) -> Vec<Verdict> {
+        let mut verdicts: Vec<Option<Verdict>> = vec![None; query.attendees.len()];
         let mut pending = Vec::with_capacity(query.attendees.len());
-        for (place, attendee) in query.attendees.iter().enumerate() {
+        for (place, (attendee, verdict)) in query.attendees.iter().zip(&mut verdicts).enumerate() {
             let planned = attendee.mailbox.as_ref().map_err(|error| *error);
             match planned.and_then(|asked| self.plan(place, asked, query)) {
                 Ok(plan) => pending.push(plan),
                 Err(error) => {
                     self.nowhere.mailbox_lookup(error.label());
-                    refused[place] = Some(error);
+                    *verdict = Some(Verdict::Refused(error));
                 }
             }
         }
@@ -133,19 +170,12 @@ impl Availability {
             passage: &passage,
             deadline,
         };
-        self.ask_in_rounds(pending, &question, &mut told).await;
-        let detail = query.detail.min(self.permit.detail(&query.caller));
-        let outcomes = told
+        self.ask_in_rounds(pending, &question, &mut verdicts).await;
+        let unanswered = Verdict::Refused(MailboxError::EndpointFailed);
+        verdicts
             .into_iter()
-            .zip(refused)
-            .map(|(told, refused)| match (refused, told) {
-                (Some(error), _) => Err(error),
-                (None, Some(told)) => self.shown(told.outcome, detail),
-                (None, None) => Err(MailboxError::EndpointFailed),
-            });
-        AvailabilityAnswer {
-            per_mailbox: outcomes.collect(),
-        }
+            .map(|verdict| verdict.unwrap_or_else(|| unanswered.clone()))
+            .collect()
     }
 
     /// The display name of a mailbox that an endpoint knows and that `caller` may ask for.
@@ -196,8 +226,61 @@ impl Availability {
     }
 
     /// What the caller sees of it: the cache holds what the endpoint granted.
-    fn shown(&self, outcome: Outcome, detail: Detail) -> Outcome {
-        outcome.map(|known| self.status_map.shown(known.stripped_to(detail)))
+    fn shown(&self, verdict: Verdict, detail: Detail) -> Outcome {
+        match verdict {
+            Verdict::Refused(error) => Err(error),
+            Verdict::Told { told, .. } => told
+                .outcome
+                .map(|known| self.status_map.shown(known.stripped_to(detail))),
+        }
+    }
+
+    fn explain(&self, attendee: &Attendee, verdict: &Verdict, caller: &Caller) -> Explanation {
+        let Ok(asked) = &attendee.mailbox else {
+            return Explanation::new(Policy::Refused);
+        };
+        let mailbox = self.aliases.internal(asked);
+        let policy = match self.permit.check(caller, asked, &mailbox) {
+            Ok(most) => Policy::Told {
+                most,
+                statuses_mapped: !self.status_map.is_identity(),
+            },
+            Err(_) => Policy::Refused,
+        };
+        let name = |place: usize| {
+            self.desks
+                .get(place)
+                .map(|desk| desk.endpoint().name().clone())
+        };
+        let route = self
+            .routes
+            .find(&mailbox)
+            .filter(|_| policy != Policy::Refused);
+        let (asked_for, by) = match verdict {
+            Verdict::Refused(_) => (None, None),
+            Verdict::Told { told, by } => (Some(told), Some(*by)),
+        };
+        Explanation {
+            alias: (mailbox != *asked).then_some(mailbox.clone()),
+            route: route.and_then(|route| {
+                let fallback = by.filter(|by| *by != route.endpoint).and_then(name);
+                Some(Routed {
+                    kind: route.kind,
+                    endpoint: name(route.endpoint)?,
+                    fallback,
+                })
+            }),
+            asked: asked_for.map(|told| Lookup {
+                cache: told.from,
+                calls: told.trip.as_ref().map_or(0, |trip| trip.calls),
+                accounts: told
+                    .trip
+                    .as_ref()
+                    .map(|trip| trip.accounts.clone())
+                    .unwrap_or_default(),
+            }),
+            ..Explanation::new(policy)
+        }
     }
 }
 
@@ -209,3 +292,6 @@ fn passage(origin: &Origin) -> Passage {
         alone,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,15 @@ pub(super) struct Pending<'a> {
     round: usize,
 }
 
+/// What became of one mailbox of a question.
+#[derive(Debug, Clone)]
+pub(super) enum Verdict {
+    /// Nobody was asked.
+    Refused(MailboxError),
+    /// What an endpoint, by its place, or its cache said.
+    Told { told: Told, by: usize },
+}
+
 /// What is the same for all mailboxes of a question.
 pub(super) struct Question<'a> {
     pub(super) window: &'a TimeWindow,
@@ -55,12 +64,12 @@ impl<'a> Pending<'a> {
 }
 
 impl Availability {
-    /// Fills `told` at the places of `pending`.
+    /// Fills `verdicts` at the places of `pending`.
     pub(super) async fn ask_in_rounds(
         &self,
         mut pending: Vec<Pending<'_>>,
         question: &Question<'_>,
-        told: &mut [Option<Told>],
+        verdicts: &mut [Option<Verdict>],
     ) {
         for one in pending.iter_mut().filter(|one| !one.fallbacks.is_empty()) {
             let found_at = self.locations.find(&one.mailbox, self.cache.now());
@@ -80,7 +89,7 @@ impl Availability {
                         ..one
                     });
                 } else {
-                    self.settle(&one, answer, told);
+                    self.settle(&one, answer, verdicts);
                 }
             }
             pending = next;
@@ -141,16 +150,19 @@ impl Availability {
         .await
     }
 
-    fn settle(&self, one: &Pending<'_>, answer: Told, told: &mut [Option<Told>]) {
-        if answer.outcome.is_ok() && one.endpoint() != one.first {
+    fn settle(&self, one: &Pending<'_>, told: Told, verdicts: &mut [Option<Verdict>]) {
+        if told.outcome.is_ok() && one.endpoint() != one.first {
             self.locations
                 .remember(&one.mailbox, one.endpoint(), self.cache.now());
         }
         if let Some(desk) = self.desks.get(one.endpoint()) {
-            desk.count(&answer.outcome);
+            desk.count(&told.outcome);
         }
-        if let Some(slot) = told.get_mut(one.place) {
-            *slot = Some(answer);
+        if let Some(slot) = verdicts.get_mut(one.place) {
+            *slot = Some(Verdict::Told {
+                told,
+                by: one.endpoint(),
+            });
         }
     }
 }

