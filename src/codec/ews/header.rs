@@ -46,12 +46,21 @@ const PRIVILEGED: [&str; 6] = [
     "SerializedSecurityContext",
 ];
 
+/// More than any client sends. Each header is compared with those before it.
+const MAX_HEADERS: usize = 64;
+
 impl Header {
     /// The content of `s:Header`.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
         let mut header = Self::default();
         let mut seen: Vec<String> = Vec::new();
+        let mut count = 0;
         while let Some(element) = cursor.child()? {
+            count += 1;
+            if count > MAX_HEADERS {
+                let violation = format!("There are more than {MAX_HEADERS} SOAP headers.");
+                return Err(cursor.error(violation).into());
+            }
             let local = element.local();
             if element.ns != Ns::Types {
                 skip_unknown(cursor, &element)?;
@@ -124,4 +133,32 @@ fn read_impersonation(cursor: &mut Cursor<'_>) -> Result<Impersonation, Fault> {
     choice.end(cursor)?;
     outer.end(cursor)?;
     Ok(named)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::xml::Caps;
+
+    fn read(headers: &str) -> Result<Header, Fault> {
+        let document = format!(r#"<t:Header xmlns:t="{}">{headers}</t:Header>"#, Ns::TYPES);
+        let mut cursor = Cursor::strict(&document, Caps::REQUEST).unwrap();
+        cursor.root().unwrap();
+        Header::read(&mut cursor)
+    }
+
+    #[test]
+    fn no_caller_sends_a_hundred_headers() {
+        let headers = |count| {
+            (0..count)
+                .map(|number| format!("<t:H{number}/>"))
+                .collect::<String>()
+        };
+        assert_eq!(read(&headers(MAX_HEADERS)), Ok(Header::default()));
+        let refused = read(&headers(MAX_HEADERS + 1));
+        assert!(
+            matches!(refused, Err(Fault::SchemaValidation(_))),
+            "{refused:?}"
+        );
+    }
 }
