@@ -5,7 +5,7 @@ use jiff::{SpanRelativeTo, Unit};
 
 use super::fault::Fault;
 use crate::codec::xml::{Cursor, Element, Foreign, Moment, Ns, Sequence};
-use crate::domain::zone::{Zone, ZoneRule, ZoneRules, windows};
+use crate::domain::zone::{Zone, ZoneError, ZoneRule, ZoneRules, windows};
 
 /// The content of `t:TimeZoneContext`. A known id wins over a definition that comes with it: clients take both from the
 /// same table, and ours is newer.
@@ -32,6 +32,10 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Zone, Fault> {
         None => definition.zone(),
     }
 }
+
+/// Periods, groups or transitions of one definition: more than any client sends. They are looked up by their ids, one
+/// after another.
+const MAX_PARTS: usize = 500;
 
 #[derive(Default)]
 struct Definition {
@@ -62,6 +66,7 @@ fn read_definition(cursor: &mut Cursor<'_>) -> Result<Definition, Fault> {
     let mut parts = Sequence::of(cursor);
     if parts.optional(cursor, Ns::Types, "Periods")?.is_some() {
         while let Some(period) = cursor.child()? {
+            check_room(cursor, definition.periods.len())?;
             definition.periods.push(read_period(cursor, &period)?);
             cursor.skip()?;
         }
@@ -71,9 +76,11 @@ fn read_definition(cursor: &mut Cursor<'_>) -> Result<Definition, Fault> {
         .is_some()
     {
         while let Some(group) = cursor.child()? {
+            check_room(cursor, definition.groups.len())?;
             let id = attribute(cursor, &group, "Id")?;
             let mut changes = Vec::new();
             while let Some(change) = cursor.child()? {
+                check_room(cursor, changes.len())?;
                 changes.push(read_change(cursor, &change)?);
             }
             definition.groups.push(Group { id, changes });
@@ -81,11 +88,21 @@ fn read_definition(cursor: &mut Cursor<'_>) -> Result<Definition, Fault> {
     }
     if parts.optional(cursor, Ns::Types, "Transitions")?.is_some() {
         while cursor.child()?.is_some() {
+            check_room(cursor, definition.transitions.len())?;
             definition.transitions.push(read_transition(cursor)?);
         }
     }
     parts.end(cursor)?;
     Ok(definition)
+}
+
+/// Whether one more part may be read after `count` of its kind.
+fn check_room(cursor: &Cursor<'_>, count: usize) -> Result<(), Fault> {
+    if count < MAX_PARTS {
+        return Ok(());
+    }
+    let violation = format!("A time zone has more than {MAX_PARTS} parts of one kind.");
+    Err(cursor.error(violation).into())
 }
 
 fn attribute<'a>(
@@ -108,7 +125,9 @@ fn read_period<'a>(cursor: &Cursor<'a>, period: &Element<'a>) -> Result<(String,
             "The 'Bias' attribute is invalid - The value '{bias:.60}' is no duration."
         ))
     })?;
-    Ok((attribute(cursor, period, "Id")?, (seconds / 60) as i32))
+    let minutes =
+        i32::try_from(seconds / 60).map_err(|_| Fault::TimeZone(ZoneError::Bias(seconds / 60)))?;
+    Ok((attribute(cursor, period, "Id")?, minutes))
 }
 
 /// xs:duration, days of 24 hours.
@@ -230,7 +249,8 @@ impl Definition {
                 ZoneRules::new(
                     standard_bias,
                     standard.rule(0),
-                    daylight.rule(daylight_bias - standard_bias),
+                    // What is beyond a day is refused, whatever it is.
+                    daylight.rule(daylight_bias.saturating_sub(standard_bias)),
                 )
                 .map_err(Fault::TimeZone)
             }
@@ -263,5 +283,58 @@ impl YearlyRule {
             weekday: self.weekday,
             year: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::xml::Caps;
+
+    fn read_zone(definition: &str) -> Result<Zone, Fault> {
+        let document = format!(
+            r#"<t:C xmlns="{0}" xmlns:t="{0}"><TimeZoneDefinition Id="nobody's">{definition}</TimeZoneDefinition></t:C>"#,
+            Ns::TYPES
+        );
+        let mut cursor = Cursor::strict(&document, Caps::REQUEST).unwrap();
+        cursor.root().unwrap();
+        read(&mut cursor)
+    }
+
+    fn change(period: &str, month: u8) -> String {
+        format!(
+            r#"<RecurringDayTransition><To Kind="Period">{period}</To><TimeOffset>PT2H</TimeOffset><Month>{month}</Month>
+            <DayOfWeek>Sunday</DayOfWeek><Occurrence>-1</Occurrence></RecurringDayTransition>"#
+        )
+    }
+
+    #[test]
+    fn a_bias_of_thousands_of_years_is_no_zone() {
+        for bias in ["P1491308D", "P7304484D", "P2982617D"] {
+            let zone = read_zone(&format!(
+                r#"<Periods><Period Bias="{bias}" Name="Standard" Id="s"/><Period Bias="-{bias}" Name="Daylight" Id="d"/></Periods>
+                <TransitionsGroups><TransitionsGroup Id="0">{}{}</TransitionsGroup></TransitionsGroups>"#,
+                change("d", 3),
+                change("s", 10)
+            ));
+            assert!(matches!(zone, Err(Fault::TimeZone(_))), "{zone:?}");
+        }
+    }
+
+    #[test]
+    fn a_zone_is_not_made_of_thousands_of_parts() {
+        let zone = |count: usize| {
+            let transition = r#"<Transition><To Kind="Group">0</To></Transition>"#;
+            read_zone(&format!(
+                r#"<Periods><Period Bias="PT0S" Name="Standard" Id="s"/></Periods><TransitionsGroups><TransitionsGroup Id="0">
+                <Transition><To Kind="Period">s</To></Transition></TransitionsGroup></TransitionsGroups><Transitions>{}</Transitions>"#,
+                transition.repeat(count)
+            ))
+        };
+        assert!(zone(MAX_PARTS).is_ok());
+        assert!(matches!(
+            zone(MAX_PARTS + 1),
+            Err(Fault::SchemaValidation(_))
+        ));
     }
 }
