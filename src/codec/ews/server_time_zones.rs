@@ -1,5 +1,7 @@
 //! GetServerTimeZones: the zones of Windows, with their periods and transitions on request ([MS-OXWGTZ]).
 
+use std::collections::HashSet;
+
 use super::fault::Fault;
 use super::zone_rules::weekday_name;
 use crate::codec::xml::{Cursor, Element, Ns, Sequence, XmlWriter, parse_boolean};
@@ -57,7 +59,7 @@ fn read_ids(cursor: &mut Cursor<'_>) -> Result<Vec<String>, Fault> {
     Ok(ids)
 }
 
-/// The zones asked for; ids that nobody knows are left out.
+/// The zones asked for, each once: a definition is long, and an id is short. Ids that nobody knows are left out.
 pub fn write_answer(request: &TimeZonesRequest) -> Vec<u8> {
     let mut w = XmlWriter::with_capacity(16 * 1024);
     w.raw(super::OPEN_BODY).raw(concat!(
@@ -71,7 +73,9 @@ pub fn write_answer(request: &TimeZonesRequest) -> Vec<u8> {
             .iter()
             .for_each(|zone| write_zone(&mut w, definition::of(zone), request.full)),
         Some(ids) => {
-            for zone in ids.iter().filter_map(|id| windows::find(id)) {
+            let mut told = HashSet::new();
+            let known = ids.iter().filter_map(|id| windows::find(id));
+            for zone in known.filter(|zone| told.insert(zone.id)) {
                 write_zone(&mut w, definition::of(zone), request.full);
             }
         }
@@ -158,5 +162,29 @@ fn minutes(minutes: i64) -> String {
         (hours, 0) => format!("{sign}PT{hours}H"),
         (0, minutes) => format!("{sign}PT{minutes}M"),
         (hours, minutes) => format!("{sign}PT{hours}H{minutes}M"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_zone_that_is_asked_for_twice_is_told_once() {
+        let answer = |ids: &[&str]| {
+            write_answer(&TimeZonesRequest {
+                ids: Some(ids.iter().map(|id| (*id).to_owned()).collect()),
+                full: true,
+            })
+        };
+        let once = answer(&["UTC", "Morocco Standard Time"]);
+        let often = answer(&[
+            "UTC",
+            "Morocco Standard Time",
+            "utc",
+            "MOROCCO standard time",
+            "UTC",
+        ]);
+        assert_eq!(String::from_utf8(often), String::from_utf8(once));
     }
 }
