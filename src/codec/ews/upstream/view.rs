@@ -85,7 +85,11 @@ impl ViewRead {
     }
 
     pub(super) fn into_free_busy(mut self, asked: &TimeWindow) -> FreeBusy {
-        let known = self.has_events || self.view.is_some_and(|view| view >= View::FreeBusy);
+        // Where a server says that it grants no list, an empty one tells nothing.
+        let known = match self.view {
+            Some(view) => view >= View::FreeBusy || !self.events.is_empty(),
+            None => self.has_events,
+        };
         let digits_are_busier =
             self.events.is_empty() && self.digits.contains(|digit: char| digit != '0');
         if !known || digits_are_busier {
@@ -234,4 +238,48 @@ fn read_details<'a>(cursor: &mut Cursor<'a>) -> Result<Texts<'a>, DecodeError> {
         }
     }
     Ok(details)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::xml::Caps;
+
+    /// One day of an answer; the statuses of its events, or of the runs of its digits.
+    #[track_caller]
+    fn check(content: &str, detail: Detail, expect: &[BusyStatus]) {
+        let at = |text: &str| text.parse().unwrap();
+        let day = TimeWindow::new(at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z")).unwrap();
+        let document = format!("<FreeBusyView>{content}</FreeBusyView>");
+        let mut cursor = Cursor::lenient(&document, Caps::ANSWER);
+        cursor.root().unwrap();
+        let known = read(&mut cursor, &day).unwrap().into_free_busy(&day);
+        assert_eq!(known.detail(), detail, "{content}");
+        let got: Vec<_> = known.events().map(|event| event.status).collect();
+        assert_eq!(got, expect, "{content}");
+    }
+
+    #[test]
+    fn an_empty_list_is_free_only_where_the_view_may_list_events() {
+        let unknown = &[BusyStatus::NoData];
+        let view =
+            |name| format!("<FreeBusyViewType>{name}</FreeBusyViewType><CalendarEventArray/>");
+        check(&view("FreeBusy"), Detail::BusyOnly, &[]);
+        check(&view("Detailed"), Detail::Subjects, &[]);
+        check(&view("None"), Detail::DigitsOnly, unknown);
+        check(&view("MergedOnly"), Detail::DigitsOnly, unknown);
+        // A server that says nothing of views but lists events has none to list.
+        check("<CalendarEventArray/>", Detail::BusyOnly, &[]);
+        check("", Detail::DigitsOnly, unknown);
+    }
+
+    #[test]
+    fn events_are_believed_whatever_the_view_is_called() {
+        let event = "<CalendarEventArray><CalendarEvent><StartTime>2026-09-01T08:00:00</StartTime>\
+                     <EndTime>2026-09-01T09:00:00</EndTime><BusyType>OOF</BusyType></CalendarEvent></CalendarEventArray>";
+        for view in ["None", "MergedOnly", "FreeBusy"] {
+            let content = format!("<FreeBusyViewType>{view}</FreeBusyViewType>{event}");
+            check(&content, Detail::BusyOnly, &[BusyStatus::OutOfOffice]);
+        }
+    }
 }
