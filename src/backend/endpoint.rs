@@ -1,10 +1,10 @@
 //! An endpoint: a named source of calendars behind a guard that is composed here, once for every kind of source.
 //! Asking never fails: each mailbox has an outcome. No cache, no routing; knows nothing of the kind of source.
 //!
-//! A question is cut into calls by what one call may ask for ([`pieces`]); each call has a permit, a deadline and the
-//! leave of the breaker ([`calls`], [`breaker`]), is made again where a failure may pass ([`retry`]) and twice where it
-//! is slow ([`hedge`]); a call that one mailbox spoils is cut in halves ([`bisect`]), and so is the window of a mailbox
-//! that has too many events ([`halve`]).
+//! A question is cut into calls by what one call may ask for (`pieces`); each call has a permit, a deadline and the
+//! leave of the breaker (`calls`, `breaker`), is made again where a failure may pass (`retry`) and twice where it
+//! is slow (`hedge`); a call that one mailbox spoils is cut in halves (`bisect`), and so is the window of a mailbox
+//! that has too many events (`halve`).
 
 mod bisect;
 mod breaker;

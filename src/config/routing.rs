@@ -1,6 +1,7 @@
 //! Which mailbox is asked for at which endpoint: `[[route]]`, `[[alias]]`, and what endpoints say of each other. All that
 //! contradicts itself is found here, once every endpoint has been read.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Section;
@@ -207,10 +208,12 @@ fn overrides(
                 "its domain is an alias; write the address as endpoints know it, at {internal}"
             ));
         }
-        if routes.contains_key(&address) {
-            text.problem("has another route already");
-        } else if let Some(endpoint) = endpoint {
-            routes.insert(address, endpoint);
+        match (routes.entry(address), endpoint) {
+            (Entry::Occupied(_), _) => text.problem("has another route already"),
+            (Entry::Vacant(free), Some(endpoint)) => {
+                free.insert(endpoint);
+            }
+            (Entry::Vacant(_), None) => {}
         }
     });
     routes.into_iter().collect()

@@ -39,8 +39,8 @@ impl Bench {
             .find(0, &anna(), &window(days), &CacheLifetimes::default())
     }
 
-    fn store(&self, days: (i8, i8), outcome: Outcome) {
-        self.cache.store(0, &anna(), &window(days), &outcome);
+    fn store(&self, days: (i8, i8), outcome: impl Into<Outcome>) {
+        self.cache.store(0, &anna(), &window(days), &outcome.into());
     }
 }
 

@@ -96,26 +96,17 @@ impl Flights {
     ) -> Vec<Ticket> {
         let mut board = self.lock();
         let mut tickets = Vec::with_capacity(mailboxes.len());
+        let limit = self.endpoint.guard().limits.mailboxes_per_call;
         for mailbox in mailboxes {
-            let ticket = match board.find(&mailbox, &window, passage) {
-                Some(flight) => Ticket {
-                    landed: flight.landed.subscribe(),
-                    flight,
-                    mailbox,
-                    shared: true,
-                },
-                None => {
-                    let limit = self.endpoint.guard().limits.mailboxes_per_call;
-                    let flight = board.book(&mailbox, wide, passage, limit);
-                    Ticket {
-                        landed: flight.landed.subscribe(),
-                        flight,
-                        mailbox,
-                        shared: false,
-                    }
-                }
-            };
-            tickets.push(ticket);
+            let old = board.find(&mailbox, &window, passage);
+            let shared = old.is_some();
+            let flight = old.unwrap_or_else(|| board.book(&mailbox, wide, passage, limit));
+            tickets.push(Ticket {
+                landed: flight.landed.subscribe(),
+                flight,
+                mailbox,
+                shared,
+            });
         }
         self.depart(&mut board);
         tickets

@@ -316,7 +316,7 @@ async fn who_waits_too_long_is_told_so_and_an_old_answer_is_better() {
             )
         })
         .await;
-    *world.clock.0.lock().unwrap() += Duration::from_secs(300);
+    *world.clock.0.lock().unwrap() += Duration::from_mins(5);
     let told = world.ask(&[1], (1, 2)).await;
     let told = told.first().map(|told| (&told.outcome, told.from));
     assert_eq!(told, Some((&Ok(busy()), CacheResult::StaleOnError)));
