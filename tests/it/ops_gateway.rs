@@ -177,6 +177,15 @@ async fn what_callers_ask_is_counted_and_can_be_forgotten() {
         assert!(!page.contains(word), "{word}");
     }
 
+    forgets(&gateway, digits).await;
+
+    gateway.stop.cancel();
+    timeout(PATIENCE, gateway.run).await.unwrap().unwrap();
+}
+
+/// What is dropped is asked for again.
+#[expect(clippy::float_cmp, reason = "small whole numbers")]
+async fn forgets(gateway: &Running, digits: &str) {
     gateway.calendar("bob@files.example");
     assert_eq!(gateway.ask("bob@files.example").await, [""; 0]);
     assert_eq!(
@@ -196,7 +205,4 @@ async fn what_callers_ask_is_counted_and_can_be_forgotten() {
         metrics_text::value(&gateway.metrics().await, "calbridge_cache_entries"),
         0.0
     );
-
-    gateway.stop.cancel();
-    timeout(PATIENCE, gateway.run).await.unwrap().unwrap();
 }

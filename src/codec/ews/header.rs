@@ -152,7 +152,8 @@ mod tests {
         let headers = |count| {
             (0..count)
                 .map(|number| format!("<t:H{number}/>"))
-                .collect::<String>()
+                .collect::<Vec<_>>()
+                .concat()
         };
         assert_eq!(read(&headers(MAX_HEADERS)), Ok(Header::default()));
         let refused = read(&headers(MAX_HEADERS + 1));
