@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tempfile::TempDir;
+
+use crate::domain::SmtpAddress;
 
 /// Where the source tree has them.
 const SHIPPED: &str = "config/demo/calendars";
@@ -46,7 +48,8 @@ impl Calendars {
     pub(super) fn provide(asked: Option<&Path>) -> anyhow::Result<Self> {
         let shipped = Path::new(SHIPPED);
         match asked {
-            Some(folder) => Ok(Self::Folder(folder.to_owned())),
+            Some(folder) if folder.is_dir() => Ok(Self::Folder(folder.to_owned())),
+            Some(folder) => bail!("{} is not a folder (--calendars)", folder.display()),
             None if shipped.is_dir() => Ok(Self::Folder(shipped.to_owned())),
             None => Self::unpack().context("the demo calendars cannot be written (--calendars)"),
         }
@@ -59,6 +62,28 @@ impl Calendars {
         }
     }
 
+    /// The mailboxes of `domain` whose calendars are here, in order.
+    pub(super) fn mailboxes(&self, domain: &str) -> anyhow::Result<Vec<SmtpAddress>> {
+        let folder = self.path();
+        let entries = fs::read_dir(folder)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .with_context(|| format!("{} cannot be read (--calendars)", folder.display()))?;
+        let mut mailboxes: Vec<SmtpAddress> = entries
+            .iter()
+            .filter_map(|entry| mailbox(&entry.path()))
+            .filter(|mailbox| mailbox.domain().as_str() == domain)
+            .collect();
+        if mailboxes.is_empty() {
+            bail!(
+                "{} has no calendar of {domain}, as anna@{domain}.ics (--calendars)",
+                folder.display()
+            );
+        }
+        mailboxes.sort_unstable();
+        mailboxes.dedup();
+        Ok(mailboxes)
+    }
+
     fn unpack() -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new()
             .prefix("calbridge-demo-")
@@ -68,6 +93,14 @@ impl Calendars {
         }
         Ok(Self::Temporary(folder))
     }
+}
+
+fn mailbox(file: &Path) -> Option<SmtpAddress> {
+    let extension = file.extension()?.to_str()?;
+    if !extension.eq_ignore_ascii_case("ics") {
+        return None;
+    }
+    SmtpAddress::parse(file.file_stem()?.to_str()?).ok()
 }
 
 #[cfg(test)]

@@ -26,6 +26,9 @@ use crate::server::clock::SystemClock;
 use crate::service::settings::ServiceSettings;
 
 const ACCOUNT: &str = "interop@exchange.example";
+/// The mail domain of both sides.
+pub(super) const DOMAIN: &str = "exchange.example";
+/// Who is looked up, of those who are there.
 const SHOWN: [&str; 3] = [
     "anna@exchange.example",
     "bernd@exchange.example",
@@ -39,6 +42,8 @@ pub(super) struct Guide<'a> {
     pub(super) gateway: SocketAddr,
     pub(super) exchange: SocketAddr,
     pub(super) calendars: &'a Path,
+    /// Whose calendars there are, at least one.
+    pub(super) mailboxes: &'a [SmtpAddress],
     pub(super) authority: &'a Path,
     pub(super) password: &'a SecretString,
 }
@@ -48,10 +53,7 @@ impl Guide<'_> {
     pub(super) async fn tell(&self, now: Timestamp) -> anyhow::Result<()> {
         let zone = jiff::tz::db().get(ZONE)?;
         let window = working_day(now, &zone)?;
-        let shown: Vec<SmtpAddress> = SHOWN
-            .iter()
-            .map(|text| SmtpAddress::parse(text))
-            .collect::<Result<_, _>>()?;
+        let shown = shown(self.mailboxes);
         self.tell_addresses()?;
         self.look_up(&shown, window, &zone).await?;
         self.tell_curl_lines(&shown, window)
@@ -143,14 +145,25 @@ impl Guide<'_> {
         say(&format_args!(
             "{curl} -H 'Content-Type: text/xml; charset=utf-8' --data {} {}",
             quoted(&body.replace(['\r', '\n'], "")),
-            self.url()
+            quoted(&self.url())
         ))?;
-        say(&format_args!("{curl} {}", self.url()))?;
+        say(&format_args!("{curl} {}", quoted(&self.url())))?;
         say(&"\nServing until Ctrl-C (SIGINT) or SIGTERM.")
     }
 
     fn url(&self) -> String {
         format!("https://{}/EWS/Exchange.asmx", self.gateway)
+    }
+}
+
+/// Those whom the shipped calendars make interesting; in a folder of other people the first few.
+fn shown(mailboxes: &[SmtpAddress]) -> Vec<SmtpAddress> {
+    let is_known = |mailbox: &&SmtpAddress| SHOWN.contains(&mailbox.as_str());
+    let known: Vec<_> = mailboxes.iter().filter(is_known).cloned().collect();
+    if known.is_empty() {
+        mailboxes.iter().take(SHOWN.len()).cloned().collect()
+    } else {
+        known
     }
 }
 
@@ -167,7 +180,7 @@ fn working_day(now: Timestamp, zone: &TimeZone) -> anyhow::Result<TimeWindow> {
 
 /// For a POSIX shell.
 fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {
         text.to_owned()
     } else {
@@ -185,7 +198,26 @@ mod tests {
         assert_eq!(quoted("my certs/ca.pem"), "'my certs/ca.pem'");
         assert_eq!(quoted("it's"), r"'it'\''s'");
         assert_eq!(quoted("$HOME"), "'$HOME'");
+        assert_eq!(quoted("https://127.0.0.1:8443/"), "https://127.0.0.1:8443/");
+        assert_eq!(quoted("https://[::1]:8443/"), "'https://[::1]:8443/'");
         assert_eq!(quoted(""), "''");
+    }
+
+    #[test]
+    fn whoever_is_there_is_looked_up() {
+        let check = |there: &[&str], expect: &[&str]| {
+            let parse = |text: &&str| SmtpAddress::parse(&format!("{text}@{DOMAIN}")).unwrap();
+            let there: Vec<_> = there.iter().map(parse).collect();
+            let expect: Vec<_> = expect.iter().map(parse).collect();
+            assert_eq!(shown(&there), expect);
+        };
+        check(
+            &["anna", "bernd", "carla", "room-aurora"],
+            &["anna", "bernd", "room-aurora"],
+        );
+        check(&["anna", "zoe"], &["anna"]);
+        check(&["k", "l", "m", "n"], &["k", "l", "m"]);
+        check(&["k"], &["k"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use self::calendars::Calendars;
-use self::guide::Guide;
+use self::guide::{DOMAIN, Guide};
 use self::sides::Passwords;
 use super::{CommandError, Exit};
 use crate::config::Config;
@@ -41,7 +41,7 @@ pub(super) struct Demo {
     #[arg(long, value_name = "FOLDER")]
     calendars: Option<PathBuf>,
     /// The gateway's password, for scripts [default: a new one each time]
-    #[arg(long)]
+    #[arg(long, value_parser = password)]
     password: Option<SecretString>,
 }
 
@@ -50,6 +50,7 @@ pub(super) async fn run(demo: &Demo) -> Result<Exit, CommandError> {
     let mut signals = StopSignals::listen().context("signals cannot be listened to")?;
     let certificates = certificates::provide(&demo.certs, SystemClock.now())?;
     let calendars = Calendars::provide(demo.calendars.as_deref())?;
+    let mailboxes = calendars.mailboxes(DOMAIN)?;
     let passwords = Passwords {
         interop: demo.password.clone().unwrap_or_else(random),
         exchange: random(),
@@ -63,6 +64,7 @@ pub(super) async fn run(demo: &Demo) -> Result<Exit, CommandError> {
         gateway: gateway.address,
         exchange: exchange.address,
         calendars: calendars.path(),
+        mailboxes: &mailboxes,
         authority: &certificates.authority,
         password: &passwords.interop,
     };
@@ -116,6 +118,17 @@ fn random() -> SecretString {
     uuid::Uuid::new_v4().simple().to_string().into()
 }
 
+/// What the configuration would take as a password.
+fn password(text: &str) -> Result<SecretString, String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        Err("must not be empty or have control characters".to_owned())
+    } else if text.starts_with("$argon2") {
+        Err("must be a password, not a hash".to_owned())
+    } else {
+        Ok(text.into())
+    }
+}
+
 /// The demo's passwords and calendars are for nobody else's eyes.
 fn loopback(text: &str) -> Result<SocketAddr, String> {
     let address: SocketAddr = text
@@ -131,6 +144,16 @@ fn loopback(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_passwords_are_taken() {
+        for text in ["secret", "a b:c", "\u{fc}"] {
+            assert!(password(text).is_ok(), "{text:?}");
+        }
+        for text in ["", "a\nb", "$argon2id$v=19$m=19456,t=2,p=1"] {
+            assert!(password(text).is_err(), "{text:?}");
+        }
+    }
 
     #[test]
     fn only_loopback_addresses_are_listened_on() {
