@@ -26,8 +26,17 @@ pub(super) struct Endpoint<'a> {
 #[derive(Default)]
 pub(super) struct Taken {
     names: BTreeSet<String>,
-    /// Each domain with the name or key of its endpoint.
-    domains: BTreeMap<DomainPattern, String>,
+    /// Each domain with its endpoint.
+    domains: BTreeMap<DomainPattern, Owner>,
+}
+
+/// Whose a domain is.
+#[derive(Clone)]
+struct Owner {
+    /// The key of the section, which no other endpoint has.
+    section: String,
+    /// What the endpoint is called in texts: its name, where it has one.
+    label: String,
 }
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
@@ -64,8 +73,12 @@ pub(super) fn read<'a>(
 
 fn leads<'a>(section: &Section<'a>, taken: &mut Taken) -> Leads<'a> {
     let name = name(section, &mut taken.names);
-    let label = name.clone().unwrap_or_else(|| section.place().key.clone());
-    let domains = domains(section, &label, &mut taken.domains);
+    let key = &section.place().key;
+    let owner = Owner {
+        section: key.clone(),
+        label: name.clone().unwrap_or_else(|| key.clone()),
+    };
+    let domains = domains(section, &owner, &mut taken.domains);
     let is_default = section.flag("default").unwrap_or(false);
     Leads {
         name,
@@ -129,8 +142,8 @@ fn name(section: &Section<'_>, taken: &mut BTreeSet<String>) -> Option<String> {
 /// None where there are none, which only another way to this endpoint makes right.
 fn domains(
     section: &Section<'_>,
-    label: &str,
-    taken: &mut BTreeMap<DomainPattern, String>,
+    owner: &Owner,
+    taken: &mut BTreeMap<DomainPattern, Owner>,
 ) -> Option<Vec<DomainPattern>> {
     if !section.has("domains") {
         return None;
@@ -149,11 +162,16 @@ fn domains(
         };
         match taken.get(&domain) {
             None => {
-                taken.insert(domain.clone(), label.to_owned());
+                taken.insert(domain.clone(), owner.clone());
                 domains.push(domain);
             }
-            Some(other) if other == label => entry.problem("stands twice in the list"),
-            Some(other) => entry.problem(format!("{domain} belongs to endpoint {other} already")),
+            Some(other) if other.section == owner.section => {
+                entry.problem("stands twice in the list");
+            }
+            Some(other) => {
+                let other = &other.label;
+                entry.problem(format!("{domain} belongs to endpoint {other} already"));
+            }
         }
     }
     Some(domains)

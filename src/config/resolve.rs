@@ -43,6 +43,8 @@ fn syntax_problems(findings: &Findings<'_>, errors: &[toml::de::Error]) -> Vec<P
         })
         .collect();
     problems::sort(&mut problems);
+    // The parser says about one mistake the same several times.
+    problems.dedup();
     problems
 }
 

@@ -195,6 +195,17 @@ fn endpoints_are_distinct() {
             "23 endpoint[1].domains[1]: ",
         ],
     );
+    // Two mistakes in one: that the names are the same does not make the lists one.
+    check(
+        &[
+            ("\"files\"", "\"hq\""),
+            ("[\"files.example\"]", "[\"EXAMPLE.com\"]"),
+        ],
+        &[
+            "21 endpoint[1].name: is the name of another endpoint",
+            "23 endpoint[1].domains[0]: example.com belongs to endpoint hq already",
+        ],
+    );
     check(
         &[("[\"files.example\"]", "[\"EXAMPLE.com\"]")],
         &["23 endpoint[1].domains[0]: example.com belongs to endpoint hq already"],
