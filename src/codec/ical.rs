@@ -62,8 +62,8 @@ impl Calendar {
     /// Reads one file. `zone` is the mailbox's zone where the file names none (`X-WR-TIMEZONE`): DATE values and
     /// floating times are read in it.
     pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Self, ReadError> {
-        let text = std::str::from_utf8(bytes).map_err(|_| ReadError::Encoding)?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let text = lines::decode(bytes).ok_or(ReadError::Encoding)?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         lines::check(text)?;
         let mut calendar = Self {
             name: None,

@@ -1,11 +1,42 @@
 //! The shape of a file, checked before calcard reads it: whole lines, matching BEGIN and END, and dates, durations and
 //! rules in the form that RFC 5545 gives them. calcard reads on over all of these and guesses; we refuse the file.
 
+use std::borrow::Cow;
+
 use super::ReadError;
 
 /// Components nest at most VCALENDAR, VEVENT, VALARM and one below.
 const MAX_DEPTH: usize = 8;
 const MAX_COMPONENTS: usize = 200_000;
+
+/// The text of a file in UTF-8; None where it is not. Lines may be folded between any two octets, also within a
+/// character (RFC 5545 section 3.1): such a file is text only once its lines are whole.
+pub(super) fn decode(bytes: &[u8]) -> Option<Cow<'_, str>> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(Cow::Borrowed(text)),
+        Err(_) => String::from_utf8(joined(bytes)).ok().map(Cow::Owned),
+    }
+}
+
+/// Without the folds within a character; all others stay, so that lines keep their numbers as far as they can.
+fn joined(bytes: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some((&byte, after)) = rest.split_first() {
+        let fold = [&b"\r\n "[..], b"\r\n\t", b"\n ", b"\n\t"]
+            .into_iter()
+            .find_map(|fold| rest.strip_prefix(fold));
+        match fold {
+            // The next octet goes on with a character (RFC 3629 section 3).
+            Some(more) if more.first().is_some_and(|byte| byte & 0xC0 == 0x80) => rest = more,
+            Some(_) | None => {
+                joined.push(byte);
+                rest = after;
+            }
+        }
+    }
+    joined
+}
 
 pub(super) fn check(text: &str) -> Result<(), ReadError> {
     let mut open: Vec<String> = Vec::new();

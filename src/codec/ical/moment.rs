@@ -81,11 +81,12 @@ impl Length {
     };
 
     /// From `DTEND`. For a whole-day event the days count; else the exact duration, which is the same for all instances
-    /// of a series (RFC 5545 section 3.8.5.3). An end before the start is no length at all: the event stays.
+    /// of a series (RFC 5545 section 3.8.5.3). An end before the start is no length at all: the event stays. A whole-day
+    /// event lasts at least its day: programs that write its first day as its end mean that.
     pub(super) fn between(start: &Moment, end: &Moment) -> Result<Self, ReadError> {
         if start.whole_day && end.whole_day {
             let days = i64::from((end.local.date() - start.local.date()).get_days());
-            return Self::new(days, SignedDuration::ZERO, "DTEND");
+            return Self::new(days.max(1), SignedDuration::ZERO, "DTEND");
         }
         let bounds = start.instant().zip(end.instant());
         let (start, end) = bounds.ok_or(ReadError::Property("DTEND"))?;

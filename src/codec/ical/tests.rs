@@ -89,8 +89,13 @@ fn ends_follow_from_dtend_duration_or_nothing() {
         ),
         ("DTSTART;VALUE=DATE:20260310", "03-09T23:00/03-10T23:00"),
         (
+            "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260312",
+            "03-09T23:00/03-11T23:00",
+        ),
+        // Not allowed, and yet written: the last day in place of the day after.
+        (
             "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260310",
-            "03-09T23:00/03-09T23:00",
+            "03-09T23:00/03-10T23:00",
         ),
         (
             "DTSTART;VALUE=DATE:20260310\nDURATION:P3D",
@@ -128,6 +133,25 @@ fn ends_follow_from_dtend_duration_or_nothing() {
     for (lines, expected) in cases {
         check(&event(lines), &[expected]);
     }
+}
+
+#[test]
+fn lines_may_be_folded_within_a_character() {
+    for fold in ["\r\n ", "\r\n\t", "\n ", "\n\t"] {
+        let file = event("DTSTART:20260310T090000Z\nSUMMARY:Pr\u{fc}fung").into_bytes();
+        let at = file.iter().position(|byte| *byte == 0xBC).unwrap();
+        let folded = [&file[..at], fold.as_bytes(), &file[at..]].concat();
+        let calendar = Calendar::read(&folded, &berlin()).unwrap();
+        let year = window("2026-01-01T00:00Z", "2027-01-01T00:00Z");
+        let events = calendar.events(&year).unwrap();
+        let details = events[0].details.as_ref().unwrap();
+        assert_eq!(details.subject.as_deref(), Some("Pr\u{fc}fung"), "{fold:?}");
+    }
+    let latin = b"BEGIN:VCALENDAR\r\nX-A:\xfc\r\n \xfc\r\nEND:VCALENDAR\r\n";
+    assert_eq!(
+        Calendar::read(latin, &berlin()).unwrap_err(),
+        ReadError::Encoding
+    );
 }
 
 #[test]
