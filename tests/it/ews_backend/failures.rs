@@ -93,6 +93,28 @@ async fn broken_answers_are_errors_as_a_whole() {
 }
 
 #[tokio::test]
+async fn long_answers_are_read_like_short_ones() {
+    let padded = |request: &Request| {
+        let Reply::Answer(status, headers, mut body) = busy_for_all(request) else {
+            panic!("an answer");
+        };
+        body.resize(body.len() + (300 << 10), b' ');
+        Reply::Answer(status, headers, body)
+    };
+    let upstream = Upstream::start(move |_, request| padded(request)).await;
+    let outcomes = ask_anna(&backend(ews_settings(&upstream))).await.unwrap();
+    let anna = outcomes[&mailbox("anna@example.com")].as_ref().unwrap();
+    assert_eq!(anna.len(), 1);
+    let broken = || {
+        let mut body = golden("e2016-one-event").into_bytes();
+        body.truncate(body.len() - 80);
+        body.resize(body.len() + (300 << 10), b' ');
+        Reply::xml(200, body)
+    };
+    check(&answer_to(broken).await, "bad_answer", "");
+}
+
+#[tokio::test]
 async fn an_answer_without_end_is_cut_off() {
     let huge = || {
         let kind = ("Content-Type", "text/xml; charset=utf-8".to_owned());

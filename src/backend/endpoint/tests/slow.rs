@@ -112,3 +112,12 @@ async fn what_is_there_in_time_is_answered() {
     assert_eq!(count_known(&outcomes), 0, "one piece is missing");
     assert!(outcomes.values().all(|o| *o == Err(MailboxError::Timeout)));
 }
+
+#[tokio::test(start_paused = true)]
+async fn when_the_time_is_up_nothing_is_asked() {
+    let source = Scripted::new(|_, ask| Reply(AT_ONCE, all_known(ask)));
+    let endpoint = plain(&source);
+    let outcomes = endpoint.ask(&names(3), weeks(), Instant::now()).await;
+    assert!(outcomes.values().all(|o| *o == Err(MailboxError::Timeout)));
+    assert_eq!((outcomes.len(), source.calls()), (3, 0));
+}
