@@ -37,6 +37,23 @@ pub struct Trip {
     pub accounts: Vec<SmtpAddress>,
 }
 
+impl Trip {
+    /// Both, one after the other; each account once.
+    pub fn joined(first: Option<Self>, then: Option<Self>) -> Option<Self> {
+        let (mut first, then) = match (first, then) {
+            (Some(first), Some(then)) => (first, then),
+            (first, then) => return first.or(then),
+        };
+        first.calls += then.calls;
+        for account in then.accounts {
+            if !first.accounts.contains(&account) {
+                first.accounts.push(account);
+            }
+        }
+        Some(first)
+    }
+}
+
 /// Who asks, as far as it decides with whom a call may be shared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Passage {

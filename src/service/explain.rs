@@ -13,12 +13,12 @@ pub use crate::metrics::CacheResult;
 pub struct Explanation {
     /// What endpoints are asked for, where an alias made it another address.
     pub alias: Option<SmtpAddress>,
-    /// None where nothing leads to an endpoint, or where it was not needed to look.
+    /// None where nothing leads to an endpoint, or where the policy refuses before.
     pub route: Option<Routed>,
     /// None where no endpoint and no cache was asked.
     pub asked: Option<Lookup>,
     pub policy: Policy,
-    /// From the question to this mailbox's answer.
+    /// From the question to its answer.
     pub elapsed: Duration,
 }
 
@@ -28,16 +28,16 @@ pub struct Routed {
     pub kind: RouteKind,
     /// The name of the endpoint that the route leads to.
     pub endpoint: Arc<str>,
-    /// The name of the endpoint that answered in its stead, because it did not have the mailbox.
+    /// The name of the endpoint that was asked after it, because it does not have the mailbox.
     pub fallback: Option<Arc<str>>,
 }
 
 /// What it took to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lookup {
-    /// What the cache had. Of several endpoints, for the one that answered.
+    /// What the cache had; of several endpoints, that of the last one.
     pub cache: CacheResult,
-    /// Calls to endpoints, those for other mailboxes of the same batch included.
+    /// Calls to all endpoints that were asked, those for other mailboxes of the same batch included.
     pub calls: u32,
     /// The role accounts that made them.
     pub accounts: Vec<SmtpAddress>,

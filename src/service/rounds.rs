@@ -5,7 +5,7 @@ use futures_util::future::join_all;
 use tokio::time::Instant;
 
 use super::Availability;
-use super::desk::{Passage, Told};
+use super::desk::{Passage, Told, Trip};
 use super::route::Route;
 use crate::domain::{MailboxError, SmtpAddress, TimeWindow};
 
@@ -21,6 +21,8 @@ pub(super) struct Pending<'a> {
     found_at: Option<usize>,
     /// How many endpoints did not have it.
     round: usize,
+    /// What it took to learn that.
+    trip: Option<Trip>,
 }
 
 /// What became of one mailbox of a question.
@@ -48,6 +50,7 @@ impl<'a> Pending<'a> {
             fallbacks: route.fallbacks,
             found_at: None,
             round: 0,
+            trip: None,
         }
     }
 
@@ -79,13 +82,15 @@ impl Availability {
             let mut answers = self.ask_once(&pending, question).await;
             let mut next = Vec::new();
             for (one, answer) in pending.into_iter().zip(&mut answers) {
-                let Some(answer) = answer.take() else {
+                let Some(mut answer) = answer.take() else {
                     continue;
                 };
+                answer.trip = Trip::joined(one.trip.clone(), answer.trip);
                 let is_absent = answer.outcome == Err(MailboxError::NotFound);
                 if is_absent && one.endpoint_of(one.round + 1).is_some() {
                     next.push(Pending {
                         round: one.round + 1,
+                        trip: answer.trip,
                         ..one
                     });
                 } else {

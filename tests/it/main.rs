@@ -15,6 +15,7 @@ mod documents;
 mod drain;
 mod edge_cases;
 mod ews_backend;
+mod explain;
 mod gateway_world;
 mod layers;
 mod lookup;

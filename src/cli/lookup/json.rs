@@ -10,8 +10,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::timeline::word;
+use super::explanation;
 use crate::domain::freebusy;
 use crate::domain::{Detail, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::service::explain::Explanation;
 
 #[derive(Serialize)]
 struct Answer<'a> {
@@ -30,6 +32,8 @@ struct Mailbox<'a> {
     address: &'a str,
     #[serde(flatten)]
     outcome: Told<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    explanation: Option<explanation::Document<'a>>,
 }
 
 #[derive(Serialize)]
@@ -63,15 +67,20 @@ struct Event<'a> {
     private: Option<bool>,
 }
 
-/// The document, indented.
+/// The document, indented; `explanations` are one for each answer, or none.
 pub(super) fn document(
     window: &TimeWindow,
     answers: &[(SmtpAddress, Outcome)],
+    explanations: &[Explanation],
 ) -> serde_json::Result<String> {
-    let mailboxes = answers.iter().map(|(address, outcome)| Mailbox {
-        address: address.as_str(),
-        outcome: told(window, outcome),
-    });
+    let mailboxes = answers
+        .iter()
+        .enumerate()
+        .map(|(place, (address, outcome))| Mailbox {
+            address: address.as_str(),
+            outcome: told(window, outcome),
+            explanation: explanations.get(place).map(explanation::Document::from),
+        });
     serde_json::to_string_pretty(&Answer {
         window: Window {
             start: time(window.start()),
@@ -87,13 +96,18 @@ fn told<'a>(window: &'a TimeWindow, outcome: &'a Outcome) -> Told<'a> {
             error: self::error(*error),
         },
         Ok(calendar) => Told::Calendar {
-            detail: match calendar.detail() {
-                Detail::DigitsOnly => "digits-only",
-                Detail::BusyOnly => "busy-only",
-                Detail::Subjects => "subjects",
-            },
+            detail: detail(calendar.detail()),
             events: calendar.events_in(window).map(event).collect(),
         },
+    }
+}
+
+/// The word for how much is told.
+pub(super) fn detail(detail: Detail) -> &'static str {
+    match detail {
+        Detail::DigitsOnly => "digits-only",
+        Detail::BusyOnly => "busy-only",
+        Detail::Subjects => "subjects",
     }
 }
 

@@ -1,5 +1,6 @@
 //! `calbridge lookup`: asks the way the server does, and draws or prints the answer.
 
+mod explanation;
 mod json;
 mod window;
 
@@ -14,12 +15,13 @@ use super::timeline::{self, Timeline};
 use super::{CommandError, ConfigFile, Exit, output};
 use crate::backend::instance::Instance;
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, Origin, Outcome, SmtpAddress,
-    TimeWindow,
+    Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Caller, Clock, Detail, Origin,
+    Outcome, SmtpAddress, TimeWindow,
 };
 use crate::gateway;
 use crate::server::clock::SystemClock;
 use crate::service::Availability;
+use crate::service::explain::Explanation;
 
 /// What the command is asked.
 #[derive(Debug, Args)]
@@ -41,6 +43,9 @@ pub(super) struct Lookup {
     /// Print JSON instead of a drawing: window, and for each mailbox its events or an error
     #[arg(long)]
     json: bool,
+    /// Tell for each mailbox how its answer came about: alias, route, cache, calls, rules, time
+    #[arg(long)]
+    explain: bool,
     /// Mailboxes to ask for
     #[arg(value_name = "ADDRESS", required = true, value_parser = SmtpAddress::parse)]
     addresses: Vec<SmtpAddress>,
@@ -82,12 +87,17 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
         },
         deadline,
     };
-    let answers = ask(&availability, &question).await;
+    let (answers, explanations) = if lookup.explain {
+        explain(&availability, &question).await
+    } else {
+        (ask(&availability, &question).await, Vec::new())
+    };
     if lookup.json {
-        let document = json::document(&window, &answers).map_err(anyhow::Error::from)?;
-        output::say(&document)?;
+        let document = json::document(&window, &answers, &explanations);
+        output::say(&document.map_err(anyhow::Error::from)?)?;
     } else {
         draw(&window, &lookup.zone, &answers)?;
+        explanation::say(&answers, &explanations)?;
     }
     Ok(if answers.iter().all(|(_, outcome)| outcome.is_ok()) {
         Exit::Success
@@ -101,25 +111,44 @@ pub(super) async fn ask(
     availability: &Availability,
     question: &Question<'_>,
 ) -> Vec<(SmtpAddress, Outcome)> {
-    let attendees = question.mailboxes.iter().map(|mailbox| Attendee {
-        mailbox: Ok(mailbox.clone()),
-        role: AttendeeRole::Required,
-        exclude_conflicts: false,
-    });
-    let query = AvailabilityQuery {
-        caller: Arc::new(question.caller.clone()),
-        attendees: attendees.collect(),
-        window: question.window,
-        detail: question.detail,
-        origin: Origin::default(),
-    };
-    let answer = availability.answer(&query, question.deadline).await;
-    question
-        .mailboxes
-        .iter()
-        .cloned()
-        .zip(answer.per_mailbox)
-        .collect()
+    let answer = availability
+        .answer(&question.query(), question.deadline)
+        .await;
+    question.named(answer)
+}
+
+/// The same, and how each answer came about.
+async fn explain(
+    availability: &Availability,
+    question: &Question<'_>,
+) -> (Vec<(SmtpAddress, Outcome)>, Vec<Explanation>) {
+    let (answer, explanations) = availability
+        .answer_explained(&question.query(), question.deadline)
+        .await;
+    (question.named(answer), explanations)
+}
+
+impl Question<'_> {
+    fn query(&self) -> AvailabilityQuery {
+        let attendees = self.mailboxes.iter().map(|mailbox| Attendee {
+            mailbox: Ok(mailbox.clone()),
+            role: AttendeeRole::Required,
+            exclude_conflicts: false,
+        });
+        AvailabilityQuery {
+            caller: Arc::new(self.caller.clone()),
+            attendees: attendees.collect(),
+            window: self.window,
+            detail: self.detail,
+            origin: Origin::default(),
+        }
+    }
+
+    /// The outcomes with the mailboxes that they belong to.
+    fn named(&self, answer: AvailabilityAnswer) -> Vec<(SmtpAddress, Outcome)> {
+        let mailboxes = self.mailboxes.iter().cloned();
+        mailboxes.zip(answer.per_mailbox).collect()
+    }
 }
 
 /// Draws all mailboxes, with the legend above them.
