@@ -29,9 +29,9 @@ def run(world, options):
             }
         # From here on an answer can come from nowhere but the cache.
         shutil.rmtree(world.folder / "calendars")
+        verify_all(world, gateway)
         measured = measure(world, rivals, options)
-        for workload in WORKLOADS:
-            verify(workload, world.ask(gateway, workload.bodies()))
+        verify_all(world, gateway)
     return [section(world, measured)]
 
 
@@ -59,6 +59,11 @@ def warm(world, gateway, workload):
     parties.write_lines(world.folder / f"{workload.name}.bodies", workload.bodies())
 
 
+def verify_all(world, gateway):
+    for workload in WORKLOADS:
+        verify(workload, world.ask(gateway, workload.bodies()))
+
+
 def verify(workload, answers):
     """Every answer holds each mailbox, with the number of events that its calendar has."""
     kept = []
@@ -66,7 +71,8 @@ def verify(workload, answers):
         mailboxes = answer.count(b"<ResponseCode>NoError<")
         events = answer.count(b"<CalendarEvent>")
         if (mailboxes, events) != (workload.mailboxes, workload.mailboxes * workload.events):
-            raise RuntimeError(f"{workload.name}: {mailboxes} mailboxes, {events} events: {answer[:2000]!r}")
+            expected = f"instead of {workload.mailboxes} with {workload.events} each"
+            raise RuntimeError(f"{workload.name}: {mailboxes} mailboxes, {events} events {expected}: {answer[:500]!r}")
         kept.append(answer)
     return kept
 
@@ -82,7 +88,7 @@ def measure(world, rivals, options):
                     continue
                 result = load(world, servers[server], name, options.seconds)
                 measured.setdefault((name, server), []).append(result)
-                print(f"{name} {server}: {result['requests'] / result['seconds']:.0f} requests/s", flush=True)
+                print(f"{name} {server}: {result['rate']:.0f} requests/s, {result['cpu_us']:.0f} µs each", flush=True)
     return measured
 
 
