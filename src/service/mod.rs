@@ -189,14 +189,15 @@ impl Availability {
         self.permit.check(caller, asked, &mailbox).ok()?;
         let route = self.routes.find(&mailbox)?;
         for place in std::iter::once(&route.endpoint).chain(route.fallbacks) {
-            // Where an endpoint could not say, it has logged why.
+            // Where an endpoint could not say, it has logged why; the next is for mailboxes that this one does not have.
             let found = self
                 .desks
                 .get(*place)?
                 .endpoint()
                 .resolve(&mailbox, deadline)
-                .await;
-            if let Ok(Some(name)) = found {
+                .await
+                .ok()?;
+            if let Some(name) = found {
                 return Some(self.aliases.external_name(name, asked));
             }
         }
@@ -214,15 +215,18 @@ impl Availability {
         self.permit.check(&query.caller, asked, &mailbox)?;
         let route = self.routes.find(&mailbox).ok_or(MailboxError::NotFound)?;
         let via = &query.origin.via;
-        let foreign = query.origin.cross_forest
-            && !self
-                .cross_forest
-                .get(route.endpoint)
-                .is_some_and(|answers| *answers);
+        let foreign = query.origin.cross_forest && !self.answers_cross_forest(route.endpoint);
         if foreign || via.len() > MAX_VIA || via.contains(&self.id) {
             return Err(MailboxError::Loop);
         }
         Ok(Pending::new(place, mailbox, &route))
+    }
+
+    /// Whether an endpoint answers what other Exchange servers pass on.
+    fn answers_cross_forest(&self, endpoint: usize) -> bool {
+        self.cross_forest
+            .get(endpoint)
+            .is_some_and(|answers| *answers)
     }
 
     /// What the caller sees of it: the cache holds what the endpoint granted.

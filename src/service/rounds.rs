@@ -74,9 +74,12 @@ impl Availability {
         question: &Question<'_>,
         verdicts: &mut [Option<Verdict>],
     ) {
+        let foreign = question.passage.alone.is_some();
+        let may_ask = |place: usize| !foreign || self.answers_cross_forest(place);
         for one in pending.iter_mut().filter(|one| !one.fallbacks.is_empty()) {
             let found_at = self.locations.find(&one.mailbox, self.cache.now());
-            one.found_at = found_at.filter(|place| one.fallbacks.contains(place));
+            one.found_at =
+                found_at.filter(|place| one.fallbacks.contains(place) && may_ask(*place));
         }
         while !pending.is_empty() {
             let mut answers = self.ask_once(&pending, question).await;
@@ -87,14 +90,18 @@ impl Availability {
                 };
                 answer.trip = Trip::joined(one.trip.clone(), answer.trip);
                 let is_absent = answer.outcome == Err(MailboxError::NotFound);
-                if is_absent && one.endpoint_of(one.round + 1).is_some() {
-                    next.push(Pending {
+                match one.endpoint_of(one.round + 1).filter(|_| is_absent) {
+                    Some(place) if may_ask(place) => next.push(Pending {
                         round: one.round + 1,
                         trip: answer.trip,
                         ..one
-                    });
-                } else {
-                    self.settle(&one, answer, verdicts);
+                    }),
+                    // Who would know must not be asked on behalf of another forest.
+                    Some(_) => {
+                        answer.outcome = Err(MailboxError::Loop);
+                        self.settle(&one, answer, verdicts);
+                    }
+                    None => self.settle(&one, answer, verdicts),
                 }
             }
             pending = next;

@@ -323,6 +323,35 @@ async fn other_forests_are_answered_where_it_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_fallback_is_no_way_around_what_other_forests_may_ask() {
+    let open_with_fallback = EndpointService {
+        answer_cross_forest: true,
+        fallback: Some(1),
+        ..EndpointService::default()
+    };
+    let settings = ServiceSettings {
+        endpoints: vec![open_with_fallback],
+        ..ServiceSettings::default()
+    };
+    let world = world(&TWO, &settings);
+    let foreign = || Origin {
+        cross_forest: true,
+        ..Origin::default()
+    };
+    let asked = ["stays@old.example", "moved@old.example"];
+    assert_eq!(world.letters(&asked, foreign()).await, "kl");
+    assert!(world.asked(1).is_empty(), "it answers no other forest");
+    assert_eq!(world.letters(&asked, Origin::default()).await, "kk");
+    assert_eq!(world.asked(1), ["moved@old.example"]);
+    assert_eq!(
+        world.letters(&asked, foreign()).await,
+        "kl",
+        "also where it was found lately"
+    );
+    assert!(world.asked(1).is_empty());
+}
+
+#[tokio::test]
 async fn details_are_withheld_after_the_cache() {
     let mut settings = ServiceSettings::default();
     settings.sharing.event_details = false;
