@@ -6,6 +6,7 @@
 mod entry;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
@@ -16,7 +17,17 @@ use entry::Entry;
 /// The cache of all endpoints.
 pub struct Cache {
     entries: moka::sync::Cache<Key, Arc<Entry>>,
+    /// Counts how often entries were dropped: what was asked for before that is not remembered.
+    drops: AtomicU64,
     clock: Arc<dyn Clock>,
+}
+
+/// A question to an endpoint, as the cache sees it: what comes of it is as old as the question.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking {
+    endpoint: u16,
+    at: Timestamp,
+    drops: u64,
 }
 
 /// An endpoint, by its place in the configuration, and a mailbox there.
@@ -63,7 +74,25 @@ impl Cache {
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();
-        Self { entries, clock }
+        Self {
+            entries,
+            drops: AtomicU64::new(0),
+            clock,
+        }
+    }
+
+    /// To be called when an endpoint is asked, for [`Cache::store`].
+    pub fn asking(&self, endpoint: u16) -> Asking {
+        Asking {
+            endpoint,
+            at: self.now(),
+            drops: self.drops(),
+        }
+    }
+
+    /// How often entries were dropped so far.
+    pub fn drops(&self) -> u64 {
+        self.drops.load(Ordering::SeqCst)
     }
 
     pub fn find(
@@ -100,26 +129,33 @@ impl Cache {
             .rescue(window, lifetimes, self.now())
     }
 
-    /// Remembers what an endpoint said of a mailbox for a window.
+    /// Remembers what an endpoint said of a mailbox for a window; nothing if entries were dropped since it was asked.
     pub fn store(
         &self,
-        endpoint: u16,
+        asking: &Asking,
         mailbox: &SmtpAddress,
         window: &TimeWindow,
         outcome: &Outcome,
     ) {
+        if asking.drops != self.drops() {
+            return;
+        }
         let now = self.now();
         let key = Key {
-            endpoint,
+            endpoint: asking.endpoint,
             mailbox: mailbox.clone(),
         };
-        self.entries.entry(key).and_upsert_with(|old| {
+        self.entries.entry_by_ref(&key).and_upsert_with(|old| {
             let mut entry = old
                 .map(|old| Arc::unwrap_or_clone(old.into_value()))
                 .unwrap_or_default();
-            entry.store(window, outcome, now);
+            entry.store(window, outcome, asking.at, now);
             Arc::new(entry)
         });
+        // A drop that went on meanwhile may have passed by this entry.
+        if asking.drops != self.drops() {
+            self.entries.invalidate(&key);
+        }
     }
 
     /// Forgets entries; how many.
@@ -129,6 +165,7 @@ impl Cache {
             DropScope::Domain(domain) => mailbox.domain_str() == domain.as_str(),
             DropScope::All => true,
         };
+        self.drops.fetch_add(1, Ordering::SeqCst);
         let keys: Vec<_> = self
             .entries
             .iter()

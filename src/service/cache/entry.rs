@@ -16,6 +16,8 @@ pub(super) struct Entry {
     /// Disjoint, each with its own age.
     covers: Vec<Cover>,
     failure: Option<Failure>,
+    /// When the question was asked that was last answered with a "no": what was asked before it is worth nothing.
+    no_since: Option<Timestamp>,
 }
 
 /// Everything that touches a window.
@@ -23,6 +25,7 @@ pub(super) struct Entry {
 struct Cover {
     window: TimeWindow,
     known: FreeBusy,
+    /// When it was asked for: what changed while the endpoint answered may be missing.
     fetched: Timestamp,
 }
 
@@ -30,6 +33,8 @@ struct Cover {
 struct Failure {
     error: MailboxError,
     window: TimeWindow,
+    /// When the question was asked that failed, and when that was known.
+    asked: Timestamp,
     at: Timestamp,
 }
 
@@ -87,44 +92,91 @@ impl Entry {
             .next()
     }
 
-    pub(super) fn store(&mut self, window: &TimeWindow, outcome: &Outcome, now: Timestamp) {
+    /// What came at `now` of a question of the time `asked`. Answers may arrive in another order than they were asked
+    /// for: what was asked for later is what counts.
+    pub(super) fn store(
+        &mut self,
+        window: &TimeWindow,
+        outcome: &Outcome,
+        asked: Timestamp,
+        now: Timestamp,
+    ) {
+        self.forget_what_is_later_than(now);
         match outcome {
+            Ok(_) if self.no_since.is_some_and(|no| no > asked) => {}
             Ok(known) => {
-                self.failure = None;
-                self.cover(Cover {
+                self.failure.take_if(|failure| failure.asked <= asked);
+                self.no_since = None;
+                self.cover(&Cover {
                     window: *window,
                     known: known.clone(),
-                    fetched: now,
+                    fetched: asked,
                 });
             }
+            // These say nothing about the mailbox.
+            Err(MailboxError::InvalidAddress | MailboxError::Loop) => {}
             Err(error) => {
                 // An endpoint that says no is believed at once: nothing that was seen before may serve.
                 if !error.is_transient() && *error != MailboxError::TooManyEvents {
-                    self.covers.clear();
+                    self.covers.retain(|cover| cover.fetched > asked);
+                    self.no_since = self.no_since.max(Some(asked));
                 }
-                self.failure = Some(Failure {
+                self.fail(Failure {
                     error: *error,
                     window: *window,
+                    asked,
                     at: now,
                 });
             }
         }
     }
 
+    /// Where the clock was put back, what it said before serves nobody, and must not count as later.
+    fn forget_what_is_later_than(&mut self, now: Timestamp) {
+        self.covers.retain(|cover| cover.fetched <= now);
+        self.failure.take_if(|failure| failure.at > now);
+        self.no_since.take_if(|no| *no > now);
+    }
+
+    /// Unless more is known of a later question.
+    fn fail(&mut self, new: Failure) {
+        let failed_later = self.failure.as_ref().map(|failure| failure.asked);
+        let known_later = self.covers.iter().map(|cover| cover.fetched).max();
+        if failed_later.max(known_later) <= Some(new.asked) {
+            self.failure = Some(new);
+        }
+    }
+
     /// The newest knowledge wins where windows overlap; older covers keep what lies beside it.
-    fn cover(&mut self, new: Cover) {
-        let older = std::mem::take(&mut self.covers);
+    fn cover(&mut self, new: &Cover) {
+        let (newer, older): (Vec<_>, Vec<_>) = std::mem::take(&mut self.covers)
+            .into_iter()
+            .partition(|cover| cover.fetched > new.fetched);
         self.covers = older
             .into_iter()
             .flat_map(|old| old.beside(&new.window))
             .collect();
+        let mut pieces = vec![new.clone()];
+        for cover in &newer {
+            pieces = pieces
+                .into_iter()
+                .flat_map(|piece| piece.beside(&cover.window))
+                .collect();
+        }
+        for cover in newer.into_iter().chain(pieces) {
+            self.add(cover);
+        }
+        self.covers.shrink_to_fit();
+    }
+
+    /// In the place of the oldest one where there are too many.
+    fn add(&mut self, new: Cover) {
         while self.covers.len() >= MAX_COVERS {
             let oldest = (0..self.covers.len())
                 .min_by_key(|&place| self.covers.get(place).map(|cover| cover.fetched));
             self.covers.remove(oldest.unwrap_or(0));
         }
         self.covers.push(new);
-        self.covers.shrink_to_fit();
     }
 
     /// Bytes on the heap and of the entry itself.

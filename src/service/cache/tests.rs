@@ -40,7 +40,11 @@ impl Bench {
     }
 
     fn store(&self, days: (i8, i8), outcome: impl Into<Outcome>) {
-        self.cache.store(0, &anna(), &window(days), &outcome.into());
+        self.land(&self.cache.asking(0), days, &outcome.into());
+    }
+
+    fn land(&self, asking: &Asking, days: (i8, i8), outcome: &Outcome) {
+        self.cache.store(asking, &anna(), &window(days), outcome);
     }
 }
 
@@ -161,6 +165,82 @@ fn a_revoked_right_and_a_deleted_mailbox_forget_what_was_seen() {
 }
 
 #[test]
+fn an_answer_is_as_old_as_its_question() {
+    let bench = bench();
+    let asking = bench.cache.asking(0);
+    bench.wait(20);
+    bench.land(&asking, (1, 8), &Ok(busy_on(3)));
+    bench.wait(39);
+    assert_eq!(bench.find((3, 4)), Found::Fresh(busy_on(3)));
+    bench.wait(1);
+    assert!(matches!(bench.find((3, 4)), Found::Stale { .. }));
+}
+
+#[test]
+fn an_older_answer_that_comes_late_brings_no_revoked_right_back() {
+    let bench = bench();
+    let slow = bench.cache.asking(0);
+    bench.wait(1);
+    bench.store((1, 8), Err(MailboxError::NoAccess));
+    bench.wait(1);
+    bench.land(&slow, (1, 8), &Ok(busy_on(3)));
+    assert_eq!(bench.find((3, 4)), Found::Failed(MailboxError::NoAccess));
+    // Nor does a failure in between.
+    bench.store((1, 8), Err(MailboxError::Timeout));
+    bench.land(&slow, (1, 8), &Ok(busy_on(3)));
+    assert_eq!(bench.find((3, 4)), Found::Failed(MailboxError::Timeout));
+    bench.store((1, 8), Ok(busy_on(5)));
+    assert_eq!(bench.find((3, 4)), Found::Fresh(busy_on(5)));
+}
+
+#[test]
+fn an_older_answer_that_comes_late_does_not_cover_a_newer_one() {
+    let bench = bench();
+    let slow = bench.cache.asking(0);
+    bench.wait(1);
+    bench.store((5, 8), Ok(busy_on(6)));
+    bench.wait(1);
+    bench.land(&slow, (1, 15), &Ok(busy_on(3)));
+    assert_eq!(bench.find((5, 8)), Found::Fresh(busy_on(6)));
+    assert_eq!(bench.find((1, 5)), Found::Fresh(busy_on(3)));
+    assert_eq!(bench.find((8, 15)), Found::Fresh(busy_on(3)));
+    bench.land(&slow, (1, 15), &Err(MailboxError::NotFound));
+    assert_eq!(bench.find((5, 8)), Found::Fresh(busy_on(6)));
+}
+
+#[test]
+fn what_says_nothing_about_the_mailbox_changes_nothing() {
+    for error in [MailboxError::Loop, MailboxError::InvalidAddress] {
+        let bench = bench();
+        bench.store((1, 8), Ok(busy_on(3)));
+        bench.store((1, 8), Err(error));
+        assert_eq!(bench.find((3, 4)), Found::Fresh(busy_on(3)), "{error:?}");
+    }
+}
+
+#[test]
+fn what_was_asked_for_before_a_drop_is_not_remembered_after_it() {
+    let bench = bench();
+    let asking = bench.cache.asking(0);
+    bench.cache.drop_entries(&DropScope::Mailbox(anna()));
+    bench.land(&asking, (1, 8), &Ok(busy_on(3)));
+    assert_eq!(bench.find((3, 4)), Found::Missing);
+    bench.store((1, 8), Ok(busy_on(3)));
+    assert_eq!(bench.find((3, 4)), Found::Fresh(busy_on(3)));
+}
+
+#[test]
+fn after_a_clock_was_put_back_answers_are_remembered_again() {
+    for first in [Ok(busy_on(3)), Err(MailboxError::NoAccess)] {
+        let bench = bench();
+        bench.store((1, 8), first);
+        *bench.clock.0.lock().unwrap() -= Duration::from_hours(1);
+        bench.store((1, 8), Ok(busy_on(5)));
+        assert_eq!(bench.find((3, 4)), Found::Fresh(busy_on(5)));
+    }
+}
+
+#[test]
 fn windows_far_apart_do_not_evict_each_other_until_there_are_five() {
     let bench = bench();
     for day in [1, 5, 10, 15] {
@@ -239,9 +319,12 @@ fn the_bytes_are_bounded() {
     let bench = bench();
     for number in 0..5_000 {
         let mailbox = SmtpAddress::parse(&format!("person{number}@example.com")).unwrap();
-        bench
-            .cache
-            .store(0, &mailbox, &window((1, 8)), &Ok(busy_on(3)));
+        bench.cache.store(
+            &bench.cache.asking(0),
+            &mailbox,
+            &window((1, 8)),
+            &Ok(busy_on(3)),
+        );
     }
     let (entries, bytes) = bench.cache.size();
     assert!(bytes <= 1 << 20, "{bytes}");

@@ -38,10 +38,20 @@ struct Waiting {
 /// One question to the endpoint, on behalf of many callers.
 struct Flight {
     window: TimeWindow,
-    passage: Passage,
+    circle: Circle,
     asked: OnceLock<Asked>,
     /// Closed without a word where the call died.
     landed: watch::Sender<bool>,
+}
+
+/// Questions that may share a flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Circle {
+    /// Questions from elsewhere do not mix with others: each tells the endpoint the way it came.
+    passage: Passage,
+    /// How often the cache was dropped before they were asked: who drops it wants something newer than what is on its
+    /// way.
+    drops: u64,
 }
 
 /// A place on a flight.
@@ -94,13 +104,17 @@ impl Flights {
         wide: TimeWindow,
         passage: &Passage,
     ) -> Vec<Ticket> {
+        let circle = Circle {
+            passage: passage.clone(),
+            drops: self.cache.drops(),
+        };
         let mut board = self.lock();
         let mut tickets = Vec::with_capacity(mailboxes.len());
         let limit = self.endpoint.guard().limits.mailboxes_per_call;
         for mailbox in mailboxes {
-            let old = board.find(&mailbox, &window, passage);
+            let old = board.find(&mailbox, &window, &circle);
             let shared = old.is_some();
-            let flight = old.unwrap_or_else(|| board.book(&mailbox, wide, passage, limit));
+            let flight = old.unwrap_or_else(|| board.book(&mailbox, wide, &circle, limit));
             tickets.push(Ticket {
                 landed: flight.landed.subscribe(),
                 flight,
@@ -130,14 +144,19 @@ impl Flights {
             flight: &flight,
             mailboxes: &mailboxes,
         };
+        let asking = self.cache.asking(self.place);
         let deadline = Instant::now() + self.endpoint.guard().timeout;
         let asked = self
             .endpoint
-            .ask_via(&mailboxes, flight.window, &flight.passage.via, deadline)
+            .ask_via(
+                &mailboxes,
+                flight.window,
+                &flight.circle.passage.via,
+                deadline,
+            )
             .await;
         for (mailbox, outcome) in &asked.outcomes {
-            self.cache
-                .store(self.place, mailbox, &flight.window, outcome);
+            self.cache.store(&asking, mailbox, &flight.window, outcome);
         }
         // Nobody else sets it.
         let _ = flight.asked.set(asked);
@@ -179,12 +198,12 @@ impl Board {
         &self,
         mailbox: &SmtpAddress,
         window: &TimeWindow,
-        passage: &Passage,
+        circle: &Circle,
     ) -> Option<Arc<Flight>> {
         let carrying = self.carrying.get(mailbox)?;
         carrying
             .iter()
-            .find(|flight| flight.takes(passage) && flight.window.contains(window))
+            .find(|flight| flight.circle == *circle && flight.window.contains(window))
             .cloned()
     }
 
@@ -193,13 +212,13 @@ impl Board {
         &mut self,
         mailbox: &SmtpAddress,
         wide: TimeWindow,
-        passage: &Passage,
+        circle: &Circle,
         limit: usize,
     ) -> Arc<Flight> {
         let open = self.waiting.iter_mut().find(|waiting| {
             waiting.mailboxes.len() < limit
                 && waiting.flight.window == wide
-                && waiting.flight.takes(passage)
+                && waiting.flight.circle == *circle
         });
         let flight = if let Some(waiting) = open {
             waiting.mailboxes.push(mailbox.clone());
@@ -208,7 +227,7 @@ impl Board {
             let (landed, _) = watch::channel(false);
             let flight = Arc::new(Flight {
                 window: wide,
-                passage: passage.clone(),
+                circle: circle.clone(),
                 asked: OnceLock::new(),
                 landed,
             });
@@ -223,12 +242,5 @@ impl Board {
             .or_default()
             .push(flight.clone());
         flight
-    }
-}
-
-impl Flight {
-    /// Questions from elsewhere do not mix with others: each tells the endpoint the way it came.
-    fn takes(&self, passage: &Passage) -> bool {
-        self.passage == *passage
     }
 }

@@ -255,6 +255,27 @@ async fn a_question_that_travels_alone_shares_no_call() {
 }
 
 #[tokio::test]
+async fn a_question_after_a_drop_boards_no_flight_from_before_it() {
+    let world = world(4, false);
+    let before = world.ask(&[1], (1, 2));
+    let after = async {
+        world.until(|world| world.calls() == [1]).await;
+        world
+            .desk
+            .cache
+            .drop_entries(&crate::service::cache::DropScope::All);
+        world.ask(&[1], (1, 2)).await
+    };
+    let (before, after, ()) = tokio::join!(before, after, async {
+        world.until(|world| world.calls() == [1, 1]).await;
+        world.let_go(2);
+    });
+    assert!(all_busy(&before) && all_busy(&after));
+    let told = world.ask(&[1], (1, 2)).await;
+    assert_eq!(told.first().map(|told| told.from), Some(CacheResult::Hit));
+}
+
+#[tokio::test]
 async fn a_stale_answer_is_given_at_once_and_asked_for_again_once() {
     let world = world(4, false);
     world.let_go(1);
