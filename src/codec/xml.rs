@@ -97,8 +97,13 @@ pub struct DecodeError {
     pub column: u32,
 }
 
+/// Bytes of a violation that are told; our own texts are shorter.
+const MAX_VIOLATION: usize = 1024;
+
 impl DecodeError {
-    fn at(text: &str, offset: usize, violation: String) -> Self {
+    fn at(text: &str, offset: usize, mut violation: String) -> Self {
+        // The parser quotes names of any length, and a fault tells the violation twice.
+        violation.truncate(violation.floor_char_boundary(MAX_VIOLATION));
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let line = 1 + before.bytes().filter(|&b| b == b'\n').count() as u32;
@@ -144,6 +149,21 @@ mod tests {
         assert_eq!(forbidden_character("a\u{0}b"), Some((1, 0)));
         assert_eq!(forbidden_character("ab\u{FFFF}"), Some((2, 0xFFFF)));
         assert_eq!(forbidden_character("\u{FEFF}\u{1F}"), Some((3, 0x1F)));
+    }
+
+    #[test]
+    fn a_violation_quotes_no_more_than_a_piece_of_the_document() {
+        let name = "ü".repeat(100_000);
+        let document = format!("<a></{name}>");
+        let mut cursor = Cursor::strict(&document, Caps::REQUEST).unwrap();
+        cursor.root().unwrap();
+        let error = cursor.child().unwrap_err();
+        assert!(
+            error.violation.len() <= MAX_VIOLATION,
+            "{}",
+            error.violation.len()
+        );
+        assert!(error.violation.contains("üüü"), "{}", error.violation);
     }
 
     #[test]
