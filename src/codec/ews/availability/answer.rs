@@ -64,6 +64,9 @@ pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: SuggestionsPart)
     w.into_bytes()
 }
 
+/// Bytes reserved for a document before it is written, at most; a larger one grows.
+const LARGEST_START: usize = 4 << 20;
+
 fn expected_size(part: &FreeBusyPart<'_>) -> usize {
     let events: usize = part
         .outcomes
@@ -71,7 +74,8 @@ fn expected_size(part: &FreeBusyPart<'_>) -> usize {
         .map(|outcome| outcome.as_ref().map_or(0, FreeBusy::len))
         .sum();
     let per_event = if part.view.is_detailed() { 420 } else { 150 };
-    1024 + part.outcomes.len() * 1200 + events * per_event
+    // A calendar may hold far more than the window shows, and may be asked for a hundred times.
+    (1024 + part.outcomes.len() * 1200 + events * per_event).min(LARGEST_START)
 }
 
 impl FreeBusyPart<'_> {
