@@ -92,11 +92,6 @@ fn ends_follow_from_dtend_duration_or_nothing() {
             "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260312",
             "03-09T23:00/03-11T23:00",
         ),
-        // Not allowed, and yet written: the last day in place of the day after.
-        (
-            "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260310",
-            "03-09T23:00/03-10T23:00",
-        ),
         (
             "DTSTART;VALUE=DATE:20260310\nDURATION:P3D",
             "03-09T23:00/03-12T23:00",
@@ -132,6 +127,15 @@ fn ends_follow_from_dtend_duration_or_nothing() {
     ];
     for (lines, expected) in cases {
         check(&event(lines), &[expected]);
+    }
+}
+
+#[test]
+fn a_whole_day_lasts_at_least_its_day() {
+    // Not allowed, and yet written: the last day in place of the day after.
+    for end in ["20260310", "20260309"] {
+        let lines = format!("DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:{end}");
+        check(&event(&lines), &["03-09T23:00/03-10T23:00"]);
     }
 }
 
