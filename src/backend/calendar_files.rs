@@ -4,6 +4,7 @@
 //! becomes a path. Reading the format is the work of [`crate::codec::ical`].
 
 mod folder;
+pub mod inspect;
 mod lists;
 mod shelf;
 

@@ -2,9 +2,11 @@
 
 mod routes;
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use super::{CommandError, ConfigFile, Exit, output};
+use crate::backend::calendar_files::inspect;
 use crate::backend::instance::Instance;
 use crate::backend::settings::{BackendSettings, EndpointSettings};
 use crate::config::Config;
@@ -15,6 +17,7 @@ use crate::server::clock::SystemClock;
 pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     let config = file.load()?;
     let summary = summary(&config);
+    config.endpoints.iter().for_each(warn_of_flaws);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     gateway::availability(config.endpoints, &config.service, &Instance::new(clock))
         .map_err(BuildError::from)?;
@@ -23,6 +26,27 @@ pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     }
     output::say(&"configuration is valid")?;
     Ok(Exit::Success)
+}
+
+/// Files that cannot be read cost their mailboxes the answer; the gateway serves all others, so these are warnings.
+fn warn_of_flaws(endpoint: &EndpointSettings) {
+    let BackendSettings::CalendarFiles(files) = &endpoint.kind else {
+        return;
+    };
+    let warn = |text: &dyn Display| {
+        output::complain(&format_args!("warning: endpoint {}: {text}", endpoint.name));
+    };
+    match inspect::inspect(files) {
+        Ok(found) => {
+            for flaw in found.flaws {
+                warn(&format_args!("{}: {}", flaw.file, flaw.text));
+            }
+            if found.readable == 0 {
+                warn(&"the folder holds no calendar that can be read");
+            }
+        }
+        Err(error) => warn(&error),
+    }
 }
 
 fn summary(config: &Config) -> Vec<String> {

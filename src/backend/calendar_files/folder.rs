@@ -137,7 +137,7 @@ impl Listing {
 }
 
 /// `<address>.ics` in any case. Names that are not exactly an address are not mailboxes.
-fn mailbox(name: &OsStr) -> Option<SmtpAddress> {
+pub(super) fn mailbox(name: &OsStr) -> Option<SmtpAddress> {
     let name = name.to_str()?;
     let (stem, extension) = name.rsplit_once('.')?;
     if !extension.eq_ignore_ascii_case("ics") {

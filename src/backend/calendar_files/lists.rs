@@ -10,7 +10,7 @@ use crate::codec::address_lists::AddressLists;
 use crate::domain::{Clock, MailboxError};
 
 /// The name of the file, in exactly this case.
-const FILE: &str = "lists.toml";
+pub(super) const FILE: &str = "lists.toml";
 
 /// What the file says, or that it cannot be read. Addresses that are no mailboxes of the folder may be lists then.
 pub(super) type Known = Result<Arc<AddressLists>, MailboxError>;
