@@ -1,15 +1,27 @@
 //! `[server.tls]`: whether the certificate and its key can be used. The server loads them again when it starts.
 
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, RootCertStore};
 
 use super::document::Section;
 use super::findings::Located;
 use super::surroundings::Surroundings;
+use crate::domain::Clock;
+use crate::server::clock::SystemClock;
+
+/// Whoever is warned has this long to get a new certificate.
+const SOON: Duration = Duration::from_hours(14 * 24);
 
 /// The paths of the certificate and of its private key. `host` is what callers will expect in the certificate.
 pub(super) fn read(
@@ -24,8 +36,13 @@ pub(super) fn read(
     let private_key = key.as_ref().and_then(|path| private_key(path, around));
     let (certificate, key) = (certificate?, key?);
     let chain = chain?;
-    if let (Some(host), Some(leaf)) = (host, chain.first()) {
-        warn_of_another_name(&certificate, leaf, host);
+    if let Some(leaf) = chain.first() {
+        if let Some(host) = host {
+            warn_of_another_name(&certificate, leaf, host);
+        }
+        if let Some(text) = untimely(leaf, now()) {
+            certificate.warning(text);
+        }
     }
     check_pair(&key, chain, private_key?)?;
     Some((around.path(certificate.value), around.path(key.value)))
@@ -64,7 +81,7 @@ fn check_pair(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Option<()> {
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
+    let provider = aws_lc_rs::default_provider();
     key_path.parse(|_| match CertifiedKey::from_der(chain, key, &provider) {
         Ok(_) => Ok(()),
         Err(rustls::Error::InconsistentKeys(_)) => {
@@ -86,5 +103,94 @@ fn warn_of_another_name(path: &Located<'_, &str>, leaf: &CertificateDer<'_>, hos
         path.warning(format!(
             "the certificate is not valid for {host}, the host of server.public_url"
         ));
+    }
+}
+
+fn now() -> UnixTime {
+    let seconds = u64::try_from(SystemClock.now().as_second()).unwrap_or_default();
+    UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+}
+
+/// What callers will say, now or soon, to the time for which a certificate is made.
+fn untimely(leaf: &CertificateDer<'_>, now: UnixTime) -> Option<&'static str> {
+    let soon = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + SOON);
+    match (time_error(leaf, now), time_error(leaf, soon)) {
+        (Some(Untimely::Early), _) => Some("the certificate is not valid yet"),
+        (Some(Untimely::Late), _) => Some("the certificate has expired"),
+        (None, Some(Untimely::Late)) => Some("the certificate expires within two weeks"),
+        (None, Some(Untimely::Early) | None) => None,
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Untimely {
+    Early,
+    Late,
+}
+
+/// Asks the verifier of callers, which looks at the time before anything else: whatever it says of issuer and name does
+/// not matter here.
+fn time_error(leaf: &CertificateDer<'_>, at: UnixTime) -> Option<Untimely> {
+    let mut roots = RootCertStore::empty();
+    roots.add(leaf.clone().into_owned()).ok()?;
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+        .build()
+        .ok()?;
+    let anybody = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+    match verifier.verify_server_cert(leaf, &[], &anybody, &[], at) {
+        Err(rustls::Error::InvalidCertificate(error)) => match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                Some(Untimely::Late)
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Some(Untimely::Early)
+            }
+            _ => None,
+        },
+        Ok(_) | Err(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, Issuer, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    /// 2026-09-01 and 2026-10-01, 00:00 UTC.
+    const FIRST: u64 = 1_788_220_800;
+    const LAST: u64 = 1_790_812_800;
+    const DAY: u64 = 24 * 60 * 60;
+
+    fn certificates() -> [CertificateDer<'static>; 2] {
+        let mut params = CertificateParams::new(["interop.example.com".to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2026, 9, 1);
+        params.not_after = date_time_ymd(2026, 10, 1);
+        let key = KeyPair::generate().unwrap();
+        let own = params.self_signed(&key).unwrap();
+        let authority = Issuer::new(CertificateParams::default(), KeyPair::generate().unwrap());
+        let signed = params.signed_by(&key, &authority).unwrap();
+        [own.der().clone(), signed.der().clone()]
+    }
+
+    #[test]
+    fn the_time_of_a_certificate_is_told() {
+        let cases = [
+            (FIRST - DAY, Some("the certificate is not valid yet")),
+            (FIRST + DAY, None),
+            (LAST - 15 * DAY, None),
+            (
+                LAST - 13 * DAY,
+                Some("the certificate expires within two weeks"),
+            ),
+            (LAST + DAY, Some("the certificate has expired")),
+        ];
+        for leaf in certificates() {
+            for (now, expect) in cases {
+                let at = UnixTime::since_unix_epoch(Duration::from_secs(now));
+                assert_eq!(untimely(&leaf, at), expect, "{now}");
+            }
+        }
     }
 }
