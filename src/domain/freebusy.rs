@@ -186,17 +186,26 @@ impl FreeBusy {
     pub fn merged(self, other: Self) -> Self {
         let detail = self.detail.min(other.detail);
         let (left, right) = (self.stripped_to(detail), other.stripped_to(detail));
-        let mut events: Vec<_> = left.events().chain(right.events()).collect();
+        let working_hours = left
+            .working_hours
+            .clone()
+            .or_else(|| right.working_hours.clone());
+        Self::union(left.events().chain(right.events()), detail, working_hours)
+    }
+
+    /// Every event once, whichever calendars they come from.
+    pub fn union<'a>(
+        events: impl Iterator<Item = Event<'a>>,
+        detail: Detail,
+        working_hours: Option<Arc<WorkingHours>>,
+    ) -> Self {
+        let mut events: Vec<_> = events.collect();
         events.sort_unstable();
         events.dedup();
         let mut builder = Builder::default();
         for event in &events {
             builder.push_seconds(event);
         }
-        let working_hours = left
-            .working_hours
-            .clone()
-            .or_else(|| right.working_hours.clone());
         Self::build(builder, detail, working_hours)
     }
 

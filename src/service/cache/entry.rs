@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Found;
-use crate::domain::{FreeBusy, MailboxError, Outcome, TimeWindow};
+use crate::domain::{Detail, FreeBusy, MailboxError, Outcome, TimeWindow};
 use crate::service::settings::CacheLifetimes;
 
 /// Windows that one mailbox is remembered for: a question about next year never evicts this week.
@@ -45,26 +45,23 @@ impl Entry {
         lifetimes: &CacheLifetimes,
         now: Timestamp,
     ) -> Found {
-        let cover = self
-            .covers
-            .iter()
-            .find(|cover| cover.window.contains(window));
-        let age = cover.map(|cover| age(cover.fetched, now));
-        if let (Some(cover), Some(age)) = (cover, age)
+        let coverage = self.coverage(window);
+        let age = coverage.as_ref().map(|coverage| coverage.age(now));
+        if let (Some(coverage), Some(age)) = (&coverage, age)
             && age < lifetimes.fresh_for
         {
-            return Found::Fresh(cover.known.clone());
+            return Found::Fresh(coverage.known());
         }
         let failure = self
             .failure
             .as_ref()
             .filter(|failure| failure.holds(window, lifetimes, now));
-        match (cover, age, failure) {
-            (Some(cover), Some(age), failure)
+        match (&coverage, age, failure) {
+            (Some(coverage), Some(age), failure)
                 if age < lifetimes.fresh_for + lifetimes.stale_while_revalidate =>
             {
                 Found::Stale {
-                    known: cover.known.clone(),
+                    known: coverage.known(),
                     refresh: failure.is_none(),
                 }
             }
@@ -82,14 +79,34 @@ impl Entry {
         lifetimes: &CacheLifetimes,
         now: Timestamp,
     ) -> Option<FreeBusy> {
-        let covers = self
+        let coverage = self.coverage(window)?;
+        (coverage.age(now) < lifetimes.stale_if_error).then(|| coverage.known())
+    }
+
+    /// What there is about a window: one cover, or several that adjoin.
+    fn coverage(&self, window: &TimeWindow) -> Option<Coverage<'_>> {
+        if let Some(cover) = self
             .covers
             .iter()
-            .filter(|cover| cover.window.contains(window));
-        covers
-            .filter(|cover| age(cover.fetched, now) < lifetimes.stale_if_error)
-            .map(|cover| cover.known.clone())
-            .next()
+            .find(|cover| cover.window.contains(window))
+        {
+            return Some(Coverage::One(cover));
+        }
+        let mut covers: Vec<_> = self.covers.iter().collect();
+        covers.sort_by_key(|cover| cover.window.start());
+        let mut reached = window.start();
+        let mut used = Vec::new();
+        for cover in covers {
+            if cover.window.end() <= reached {
+                continue;
+            }
+            if cover.window.start() > reached || reached >= window.end() {
+                break;
+            }
+            reached = cover.window.end();
+            used.push(cover);
+        }
+        (reached >= window.end()).then_some(Coverage::Several(used))
     }
 
     /// What came at `now` of a question of the time `asked`. Answers may arrive in another order than they were asked
@@ -169,9 +186,12 @@ impl Entry {
         self.covers.shrink_to_fit();
     }
 
-    /// In the place of the oldest one where there are too many.
+    /// Where there are too many, two that adjoin become one, with the age of the older; else the oldest one goes.
     fn add(&mut self, new: Cover) {
         while self.covers.len() >= MAX_COVERS {
+            if self.join_neighbours() {
+                continue;
+            }
             let oldest = (0..self.covers.len())
                 .min_by_key(|&place| self.covers.get(place).map(|cover| cover.fetched));
             self.covers.remove(oldest.unwrap_or(0));
@@ -179,11 +199,75 @@ impl Entry {
         self.covers.push(new);
     }
 
+    fn join_neighbours(&mut self) -> bool {
+        self.covers.sort_by_key(|cover| cover.window.start());
+        let adjoining = |pair: &[Cover]| matches!(pair, [left, right] if left.window.end() == right.window.start());
+        let Some(place) = self.covers.windows(2).position(adjoining) else {
+            return false;
+        };
+        let right = self.covers.remove(place + 1);
+        let left = self.covers.remove(place);
+        let Ok(window) = TimeWindow::new(left.window.start(), right.window.end()) else {
+            return true;
+        };
+        let (known, fetched) = (joined(&[&left, &right]), left.fetched.min(right.fetched));
+        self.covers.push(Cover {
+            window,
+            known,
+            fetched,
+        });
+        true
+    }
+
     /// Bytes on the heap and of the entry itself.
     pub(super) fn held_bytes(&self) -> usize {
         let covers: usize = self.covers.iter().map(Cover::held_bytes).sum();
         size_of::<Self>() + self.covers.capacity() * size_of::<Cover>() + covers
     }
+}
+
+/// What is known of a window.
+enum Coverage<'a> {
+    One(&'a Cover),
+    /// By start, without gaps.
+    Several(Vec<&'a Cover>),
+}
+
+impl Coverage<'_> {
+    /// That of its oldest part.
+    fn age(&self, now: Timestamp) -> Duration {
+        match self {
+            Self::One(cover) => age(cover.fetched, now),
+            Self::Several(covers) => covers
+                .iter()
+                .map(|cover| age(cover.fetched, now))
+                .max()
+                .unwrap_or(Duration::MAX / 2),
+        }
+    }
+
+    fn known(&self) -> FreeBusy {
+        match self {
+            Self::One(cover) => cover.known.clone(),
+            Self::Several(covers) => joined(covers),
+        }
+    }
+}
+
+/// Several covers in one; of each only what touches its own window, because another one knows better about the rest.
+fn joined(covers: &[&Cover]) -> FreeBusy {
+    let newest = covers.iter().max_by_key(|cover| cover.fetched);
+    let working_hours = newest.and_then(|cover| cover.known.working_hours.clone());
+    let detail = covers
+        .iter()
+        .map(|cover| cover.known.detail())
+        .min()
+        .unwrap_or(Detail::DigitsOnly);
+    // An event on a border is known to both sides.
+    let events = covers
+        .iter()
+        .flat_map(|cover| cover.known.events_in(&cover.window));
+    FreeBusy::union(events, detail, working_hours)
 }
 
 impl Cover {
