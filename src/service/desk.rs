@@ -132,8 +132,12 @@ impl Desk {
             told.push(known);
         }
         if !old.is_empty() {
-            // Nobody waits for these.
-            drop(self.board(old, window, passage));
+            // Nobody waits for these, so that nobody can wait for themselves: one call does for all.
+            let together = Passage {
+                alone: None,
+                ..passage.clone()
+            };
+            drop(self.board(old, window, &together));
         }
         if !missing.is_empty() {
             self.ask_missing(mailboxes, &missing, &mut told, (window, passage, deadline))

@@ -301,6 +301,34 @@ async fn a_stale_answer_is_given_at_once_and_asked_for_again_once() {
 }
 
 #[tokio::test]
+async fn questions_of_other_forests_ask_for_a_stale_answer_again_once_as_well() {
+    let world = world(4, false);
+    world.let_go(1);
+    world.ask(&[1], (1, 2)).await;
+    *world.clock.0.lock().unwrap() += Duration::from_secs(70);
+    for number in 0..4 {
+        let alone = Passage {
+            alone: Some(uuid::Uuid::from_u128(number)),
+            ..Passage::default()
+        };
+        let told = world.ask_as(&[1], (1, 2), &alone).await;
+        assert_eq!(told.first().map(|told| told.from), Some(CacheResult::Stale));
+    }
+    world.let_go(4);
+    world
+        .until(|world| {
+            let lifetimes = CacheLifetimes::default();
+            let found = world
+                .desk
+                .cache
+                .find(0, &mailbox(1), &window((1, 2)), &lifetimes);
+            matches!(found, Found::Fresh(_))
+        })
+        .await;
+    assert_eq!(world.calls(), [1, 1]);
+}
+
+#[tokio::test]
 async fn a_call_that_dies_leaves_nobody_waiting() {
     let world = world(1, true);
     for _ in 0..3 {
