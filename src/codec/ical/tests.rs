@@ -63,69 +63,71 @@ fn only(file: &str) -> CalendarEvent {
     events[0].clone()
 }
 
+/// Properties of one event, and its start and end in UTC.
+const ENDS: &[(&str, &str)] = &[
+    (
+        "DTSTART:20260310T090000Z\nDTEND:20260310T093000Z",
+        "03-10T09:00/03-10T09:30",
+    ),
+    ("DTSTART:20260310T090000Z", "03-10T09:00/03-10T09:00"),
+    (
+        "DTSTART:20260310T090000Z\nDTEND:20260310T080000Z",
+        "03-10T09:00/03-10T09:00",
+    ),
+    (
+        "DTSTART:20260310T090000Z\nDURATION:PT1H30M",
+        "03-10T09:00/03-10T10:30",
+    ),
+    (
+        "DTSTART:20260310T090000Z\nDURATION:-PT1H",
+        "03-10T09:00/03-10T09:00",
+    ),
+    (
+        "DTSTART:20260310T090000Z\nDURATION:P1W",
+        "03-10T09:00/03-17T09:00",
+    ),
+    ("DTSTART;VALUE=DATE:20260310", "03-09T23:00/03-10T23:00"),
+    (
+        "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260312",
+        "03-09T23:00/03-11T23:00",
+    ),
+    (
+        "DTSTART;VALUE=DATE:20260310\nDURATION:P3D",
+        "03-09T23:00/03-12T23:00",
+    ),
+    // The day of the change has 23 hours, in October 25.
+    (
+        "DTSTART;VALUE=DATE:20260329\nDTEND;VALUE=DATE:20260330",
+        "03-28T23:00/03-29T22:00",
+    ),
+    (
+        "DTSTART;VALUE=DATE:20261025\nDTEND;VALUE=DATE:20261026",
+        "10-24T22:00/10-25T23:00",
+    ),
+    // A nominal day is until the same time of the day, 24 hours are 24 hours (RFC 5545 section 3.3.6).
+    (
+        "DTSTART;TZID=Europe/Berlin:20260328T120000\nDURATION:P1D",
+        "03-28T11:00/03-29T10:00",
+    ),
+    (
+        "DTSTART;TZID=Europe/Berlin:20260328T120000\nDURATION:PT24H",
+        "03-28T11:00/03-29T11:00",
+    ),
+    // Floating: in the mailbox's zone.
+    (
+        "DTSTART:20260310T090000\nDTEND:20260310T100000",
+        "03-10T08:00/03-10T09:00",
+    ),
+    // An end in another zone.
+    (
+        "DTSTART;TZID=Europe/Berlin:20260310T090000\nDTEND;TZID=America/New_York:20260310T090000",
+        "03-10T08:00/03-10T13:00",
+    ),
+];
+
 #[test]
 fn ends_follow_from_dtend_duration_or_nothing() {
-    let cases = [
-        (
-            "DTSTART:20260310T090000Z\nDTEND:20260310T093000Z",
-            "03-10T09:00/03-10T09:30",
-        ),
-        ("DTSTART:20260310T090000Z", "03-10T09:00/03-10T09:00"),
-        (
-            "DTSTART:20260310T090000Z\nDTEND:20260310T080000Z",
-            "03-10T09:00/03-10T09:00",
-        ),
-        (
-            "DTSTART:20260310T090000Z\nDURATION:PT1H30M",
-            "03-10T09:00/03-10T10:30",
-        ),
-        (
-            "DTSTART:20260310T090000Z\nDURATION:-PT1H",
-            "03-10T09:00/03-10T09:00",
-        ),
-        (
-            "DTSTART:20260310T090000Z\nDURATION:P1W",
-            "03-10T09:00/03-17T09:00",
-        ),
-        ("DTSTART;VALUE=DATE:20260310", "03-09T23:00/03-10T23:00"),
-        (
-            "DTSTART;VALUE=DATE:20260310\nDTEND;VALUE=DATE:20260312",
-            "03-09T23:00/03-11T23:00",
-        ),
-        (
-            "DTSTART;VALUE=DATE:20260310\nDURATION:P3D",
-            "03-09T23:00/03-12T23:00",
-        ),
-        // The day of the change has 23 hours, in October 25.
-        (
-            "DTSTART;VALUE=DATE:20260329\nDTEND;VALUE=DATE:20260330",
-            "03-28T23:00/03-29T22:00",
-        ),
-        (
-            "DTSTART;VALUE=DATE:20261025\nDTEND;VALUE=DATE:20261026",
-            "10-24T22:00/10-25T23:00",
-        ),
-        // A nominal day is until the same time of the day, 24 hours are 24 hours (RFC 5545 section 3.3.6).
-        (
-            "DTSTART;TZID=Europe/Berlin:20260328T120000\nDURATION:P1D",
-            "03-28T11:00/03-29T10:00",
-        ),
-        (
-            "DTSTART;TZID=Europe/Berlin:20260328T120000\nDURATION:PT24H",
-            "03-28T11:00/03-29T11:00",
-        ),
-        // Floating: in the mailbox's zone.
-        (
-            "DTSTART:20260310T090000\nDTEND:20260310T100000",
-            "03-10T08:00/03-10T09:00",
-        ),
-        // An end in another zone.
-        (
-            "DTSTART;TZID=Europe/Berlin:20260310T090000\nDTEND;TZID=America/New_York:20260310T090000",
-            "03-10T08:00/03-10T13:00",
-        ),
-    ];
-    for (lines, expected) in cases {
+    for (lines, expected) in ENDS {
         check(&event(lines), &[expected]);
     }
 }
