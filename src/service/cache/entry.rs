@@ -263,10 +263,14 @@ fn joined(covers: &[&Cover]) -> FreeBusy {
         .map(|cover| cover.known.detail())
         .min()
         .unwrap_or(Detail::DigitsOnly);
-    // An event on a border is known to both sides.
-    let events = covers
+    // An event on a border is known to both sides, and is the same only where both say as much of it.
+    let known: Vec<_> = covers
         .iter()
-        .flat_map(|cover| cover.known.events_in(&cover.window));
+        .map(|cover| (cover.known.clone().stripped_to(detail), cover.window))
+        .collect();
+    let events = known
+        .iter()
+        .flat_map(|(known, window)| known.events_in(window));
     FreeBusy::union(events, detail, working_hours)
 }
 

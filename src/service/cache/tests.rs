@@ -209,6 +209,24 @@ fn an_older_answer_that_comes_late_does_not_cover_a_newer_one() {
 }
 
 #[test]
+fn an_event_on_the_border_of_two_covers_is_told_once_whatever_each_may_tell() {
+    let bench = bench();
+    let event = CalendarEvent {
+        start: at("2026-09-07T22:00Z"),
+        end: at("2026-09-08T02:00Z"),
+        status: BusyStatus::Busy,
+        details: Some(Arc::default()),
+    };
+    let known = |detail| Ok::<_, MailboxError>(FreeBusy::new(vec![event.clone()], detail, None));
+    bench.store((1, 8), known(Detail::Subjects));
+    bench.store((8, 15), known(Detail::BusyOnly));
+    let Found::Fresh(joined) = bench.find((5, 12)) else {
+        panic!("both covers are fresh");
+    };
+    assert_eq!((joined.detail(), joined.len()), (Detail::BusyOnly, 1));
+}
+
+#[test]
 fn what_says_nothing_about_the_mailbox_changes_nothing() {
     for error in [MailboxError::Loop, MailboxError::InvalidAddress] {
         let bench = bench();
