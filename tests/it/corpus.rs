@@ -18,7 +18,7 @@ use jiff::SignedDuration;
     clippy::print_stderr,
     reason = "a test that had nothing to test says so"
 )]
-fn samples(suffix: &str) -> Vec<(String, String, Vec<u8>)> {
+pub(crate) fn samples(suffix: &str) -> Vec<(String, String, Vec<u8>)> {
     let Some(corpus) = std::env::var_os("CALBRIDGE_CORPUS").map(PathBuf::from) else {
         eprintln!(
             "The conformance corpus was not given (CALBRIDGE_CORPUS): its samples are not tested."
@@ -165,7 +165,7 @@ fn read(body: &[u8], mailboxes: usize) -> Result<Vec<MailboxAnswer>, ReadError> 
 }
 
 /// Reads with as many mailboxes as the answer has.
-fn read_all(body: &[u8]) -> Result<Vec<MailboxAnswer>, ReadError> {
+pub(crate) fn read_all(body: &[u8]) -> Result<Vec<MailboxAnswer>, ReadError> {
     match read(body, 1) {
         Err(ReadError::Count { got, .. }) => read(body, got),
         other => other,

@@ -89,7 +89,7 @@ fn settings(ews: EwsSettings) -> EndpointSettings {
     }
 }
 
-fn endpoint(upstream: &Upstream) -> Endpoint {
+pub(crate) fn endpoint(upstream: &Upstream) -> Endpoint {
     build::endpoint(settings(ews_settings(upstream)), &instance()).unwrap()
 }
 

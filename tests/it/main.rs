@@ -9,6 +9,7 @@ mod cache_command;
 mod command_line;
 mod concurrency;
 mod corpus;
+mod corpus_north;
 mod decoders;
 mod demo;
 mod documents;
