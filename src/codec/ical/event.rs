@@ -22,6 +22,8 @@ pub(super) struct Event {
     /// None where it was cancelled.
     pub(super) status: Option<BusyStatus>,
     pub(super) details: EventDetails,
+    /// It says itself whether it is private.
+    pub(super) has_class: bool,
     pub(super) rules: Vec<Rule>,
     pub(super) more: Vec<(Moment, Option<Length>)>,
     pub(super) except: Vec<Moment>,
@@ -59,6 +61,7 @@ pub(super) fn read(
         instead_of,
         status: status::busy(component),
         details: details(calendar, component),
+        has_class: component.has_property(&ICalendarProperty::Class),
         more,
         except: except.into_iter().map(|(at, _)| at).collect(),
     })

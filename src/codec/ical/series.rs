@@ -38,9 +38,15 @@ pub(super) fn group(events: Vec<Event>) -> Result<Vec<Series>, ReadError> {
     let (changes, masters): (Vec<_>, Vec<_>) = events
         .into_iter()
         .partition(|event| event.instead_of.is_some());
+    let private: BTreeSet<String> = masters
+        .iter()
+        .filter(|master| master.details.flags.private)
+        .filter_map(|master| master.uid.clone())
+        .collect();
     let mut by_uid: BTreeMap<String, Vec<Event>> = BTreeMap::new();
     let mut series = Vec::new();
-    for change in changes {
+    for mut change in changes {
+        inherit_privacy(&mut change, &private);
         match change.uid.clone() {
             Some(uid) => by_uid.entry(uid).or_default().push(change),
             None => series.extend(changed(change)?),
@@ -54,6 +60,17 @@ pub(super) fn group(events: Vec<Event>) -> Result<Vec<Series>, ReadError> {
         series.extend(changed(change)?);
     }
     Ok(series)
+}
+
+/// A changed instance that does not say whether it is private is as private as its series: RFC 5545 would have it public,
+/// but who moves one meeting of a private series does not mean to publish it.
+fn inherit_privacy(change: &mut Event, private: &BTreeSet<String>) {
+    let of_private_series = change.uid.as_ref().is_some_and(|uid| private.contains(uid));
+    if of_private_series && !change.has_class {
+        let mut details = std::mem::take(&mut change.details);
+        details.flags.private = true;
+        change.details = details.masked();
+    }
 }
 
 /// An instance that was changed, as an event of its own.

@@ -329,3 +329,22 @@ proptest! {
         prop_assert_eq!(calendar.events(&late).unwrap(), all, "{}", file);
     }
 }
+
+#[test]
+fn a_moved_instance_is_as_private_as_its_series() {
+    let file = |class: &str| {
+        calendar(&format!(
+            "BEGIN:VEVENT\nUID:s\nDTSTAMP:20260101T000000Z\nDTSTART:20260302T090000Z\nDURATION:PT1H\nRRULE:FREQ=WEEKLY\nCLASS:PRIVATE\nSUMMARY:Secret\nEND:VEVENT\n\
+             BEGIN:VEVENT\nUID:s\nDTSTAMP:20260101T000000Z\nRECURRENCE-ID:20260309T090000Z\nDTSTART:20260309T110000Z\nDURATION:PT1H\n{class}SUMMARY:Moved\nEND:VEVENT"
+        ))
+    };
+    let moved = |class: &str| {
+        let day = window("2026-03-09T00:00Z", "2026-03-10T00:00Z");
+        let events = read(&file(class)).events(&day).unwrap();
+        assert_eq!(events.len(), 1);
+        let details = events[0].details.clone().unwrap();
+        (details.flags.private, details.subject.clone())
+    };
+    assert_eq!(moved(""), (true, None));
+    assert_eq!(moved("CLASS:PUBLIC\n"), (false, Some("Moved".into())));
+}
