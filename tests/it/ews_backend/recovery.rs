@@ -7,16 +7,21 @@ use std::sync::atomic::{AtomicBool, AtomicU16, Ordering};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::interval;
 
-const PROBE_INTERVAL: Duration = Duration::from_millis(200);
-/// Of one question.
-const TIMEOUT: Duration = Duration::from_millis(600);
+/// Longer than all questions to an open breaker take together, also on a slow machine.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// Of one question to a server that hangs.
+const SHORT: Duration = Duration::from_millis(600);
+/// Of one question to a server that wants to be left alone: shorter than any back-off here.
+const TOO_SHORT_TO_REST: Duration = Duration::from_millis(2500);
+/// Of one question to any other server: never reached.
+const LONG: Duration = Duration::from_secs(15);
 /// For a slow machine, beyond what is promised.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(5);
 const QUESTIONS: usize = 30;
 
-fn impatient(upstream: &Upstream) -> EndpointSettings {
+fn impatient(upstream: &Upstream, timeout: Duration) -> EndpointSettings {
     EndpointSettings {
-        timeout: TIMEOUT,
+        timeout,
         probe_interval: PROBE_INTERVAL,
         ..settings(ews_settings(upstream))
     }
@@ -40,6 +45,8 @@ struct Promise {
     most_calls: usize,
     /// From the moment that the server is well.
     back_within: Duration,
+    /// Of one question.
+    timeout: Duration,
 }
 
 impl Default for Promise {
@@ -50,6 +57,7 @@ impl Default for Promise {
             later: MailboxError::EndpointFailed,
             most_calls: 6,
             back_within: PROBE_INTERVAL * 2,
+            timeout: LONG,
         }
     }
 }
@@ -62,6 +70,7 @@ impl Promise {
             later: MailboxError::Throttled,
             most_calls: 1,
             back_within: Duration::from_secs(seconds),
+            timeout: TOO_SHORT_TO_REST,
         }
     }
 }
@@ -78,7 +87,7 @@ async fn check(illness: impl Fn() -> Reply + Send + Sync + 'static, promise: Pro
         }
     })
     .await;
-    let endpoint = build::endpoint(impatient(&upstream), &instance()).unwrap();
+    let endpoint = build::endpoint(impatient(&upstream, promise.timeout), &instance()).unwrap();
     assert!(ask(&endpoint).await.is_ok());
     ill.store(true, Ordering::SeqCst);
     check_illness(&endpoint, &promise).await;
@@ -119,6 +128,7 @@ async fn a_server_that_hangs() {
         || Reply::Hang,
         Promise {
             first: MailboxError::Timeout,
+            timeout: SHORT,
             ..Promise::default()
         },
     )
@@ -165,18 +175,18 @@ async fn a_forbidden_call() {
 
 #[tokio::test]
 async fn too_many_requests() {
-    let hint = || Reply::status(429, &[("Retry-After", "1")]);
+    let hint = || Reply::status(429, &[("Retry-After", "3")]);
     tokio::join!(
-        check(hint, Promise::patience(1)),
+        check(hint, Promise::patience(3)),
         check(|| Reply::status(429, &[]), Promise::patience(5)),
     );
 }
 
 #[tokio::test]
 async fn an_unavailable_service() {
-    let hint = || Reply::status(503, &[("Retry-After", "1")]);
+    let hint = || Reply::status(503, &[("Retry-After", "3")]);
     tokio::join!(
-        check(hint, Promise::patience(1)),
+        check(hint, Promise::patience(3)),
         check(|| Reply::status(503, &[]), Promise::patience(5)),
     );
 }
@@ -185,9 +195,9 @@ async fn an_unavailable_service() {
 async fn a_busy_server_with_a_back_off() {
     let fault = golden("fault-server-busy");
     assert!(fault.contains("90500"));
-    let fault = fault.replace("90500", "1000");
+    let fault = fault.replace("90500", "3000");
     let busy = move || Reply::xml(500, fault.clone());
-    check(busy, Promise::patience(1)).await;
+    check(busy, Promise::patience(3)).await;
 }
 
 #[tokio::test]
@@ -237,7 +247,7 @@ async fn a_certificate_for_another_name() {
     ews.url = format!("https://127.0.0.1:{port}/EWS/Exchange.asmx");
     let settings = EndpointSettings {
         kind: BackendSettings::Ews(ews),
-        ..impatient(&good)
+        ..impatient(&good, LONG)
     };
     let endpoint = build::endpoint(settings, &instance()).unwrap();
     check_illness(&endpoint, &Promise::default()).await;
@@ -269,7 +279,7 @@ async fn a_host_name_that_is_not_found() {
     let settings = EndpointSettings {
         kind: BackendSettings::Ews(ews),
         probe_interval: Duration::from_mins(1),
-        ..impatient(&upstream)
+        ..impatient(&upstream, LONG)
     };
     let endpoint = build::endpoint(settings, &instance()).unwrap();
     check_illness(&endpoint, &Promise::default()).await;
