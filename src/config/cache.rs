@@ -12,15 +12,57 @@ const LONGEST_LIFETIME: Duration = Duration::from_hours(7 * 24);
 const FEWEST_BYTES: u64 = 1 << 20;
 const MOST_BYTES: u64 = 1 << 40;
 
-pub(super) fn read(section: &Section<'_>) -> CacheSettings {
+pub(super) fn read(section: &Section<'_>) -> Cache {
     let default = CacheSettings::default();
-    CacheSettings {
-        lifetimes: lifetimes(section, default.lifetimes),
+    let lifetimes = lifetimes(section, default.lifetimes);
+    let settings = CacheSettings {
+        lifetimes,
         widen: widen(section).unwrap_or(default.widen),
         max_bytes: bytes(section, "max_bytes", FEWEST_BYTES..=MOST_BYTES)
             .unwrap_or(default.max_bytes),
         location_for: lifetime(section, "location_for", LONGEST_LIFETIME)
             .unwrap_or(default.location_for),
+    };
+    let written = |key, lifetime| {
+        if section.has(key) {
+            lifetime
+        } else {
+            Duration::ZERO
+        }
+    };
+    let of_files = CacheLifetimes {
+        fresh_for: written("fresh_for", lifetimes.fresh_for),
+        stale_while_revalidate: written("stale_while_revalidate", lifetimes.stale_while_revalidate),
+        stale_if_error: lifetimes.stale_if_error,
+        unknown_for: written("unknown_for", lifetimes.unknown_for),
+        refused_for: written("refused_for", lifetimes.refused_for),
+        outage_for: written("outage_for", lifetimes.outage_for),
+    };
+    Cache { settings, of_files }
+}
+
+/// `[cache]`, read.
+pub(super) struct Cache {
+    pub(super) settings: CacheSettings,
+    /// Of endpoints that read calendar files: they see for themselves when a file changes, so that nothing but what is
+    /// written in the configuration keeps a change from being seen at once.
+    pub(super) of_files: CacheLifetimes,
+}
+
+impl Default for Cache {
+    fn default() -> Self {
+        let of_files = CacheLifetimes {
+            fresh_for: Duration::ZERO,
+            stale_while_revalidate: Duration::ZERO,
+            unknown_for: Duration::ZERO,
+            refused_for: Duration::ZERO,
+            outage_for: Duration::ZERO,
+            ..CacheLifetimes::default()
+        };
+        Self {
+            settings: CacheSettings::default(),
+            of_files,
+        }
     }
 }
 

@@ -47,10 +47,26 @@ const MOST_MAILBOXES_PER_CALL: u64 = 1_000;
 const MOST_DAYS_PER_CALL: u64 = 366;
 const LONGEST_NAME: usize = 64;
 
+/// Its own, where they differ from those of the whole cache.
+fn lifetimes(
+    section: &Section<'_>,
+    others: &cache::Cache,
+    is_files: bool,
+) -> Option<CacheLifetimes> {
+    let base = if is_files {
+        others.of_files
+    } else {
+        others.settings.lifetimes
+    };
+    section
+        .within("cache", |cache| cache::lifetimes(cache, base))
+        .or_else(|| is_files.then_some(base))
+}
+
 pub(super) fn read<'a>(
     section: &Section<'a>,
     around: &Surroundings<'_>,
-    lifetimes: CacheLifetimes,
+    others: &cache::Cache,
     taken: &mut Taken,
 ) -> Endpoint<'a> {
     let leads = leads(section, taken);
@@ -59,7 +75,7 @@ pub(super) fn read<'a>(
         .as_ref()
         .is_some_and(|settings| matches!(settings.kind, BackendSettings::CalendarFiles(_)));
     let service = EndpointService {
-        lifetimes: section.within("cache", |cache| cache::lifetimes(cache, lifetimes)),
+        lifetimes: lifetimes(section, others, is_files),
         fallback: None,
         // A folder of files passes no question on, so that none can go in a circle.
         answer_cross_forest: section.flag("answer_cross_forest").unwrap_or(is_files),

@@ -11,7 +11,7 @@ use super::surroundings::Surroundings;
 use super::{Config, access, cache, ops, routing, sharing};
 use crate::backend::settings::EndpointSettings;
 use crate::server::settings::{AccessSettings, OpsSettings, ServerSettings};
-use crate::service::settings::{CacheSettings, EndpointService, RoutingSettings, ServiceSettings};
+use crate::service::settings::{EndpointService, RoutingSettings, ServiceSettings};
 
 /// Reads the whole document. `Err` is never empty and sorted by line.
 pub(super) fn resolve(text: &str, around: &Surroundings<'_>) -> Result<Config, Vec<Problem>> {
@@ -81,7 +81,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
         service: ServiceSettings {
             sharing,
             permit,
-            cache,
+            cache: cache.settings,
             routing,
             endpoints: services,
         },
@@ -93,11 +93,11 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
 fn endpoints(
     root: &Section<'_>,
     around: &Surroundings<'_>,
-    cache: &CacheSettings,
+    cache: &cache::Cache,
 ) -> (Vec<EndpointSettings>, Vec<EndpointService>, RoutingSettings) {
     let mut taken = Taken::default();
     let read = root.each("endpoint", |endpoint| {
-        endpoint::read(endpoint, around, cache.lifetimes, &mut taken)
+        endpoint::read(endpoint, around, cache, &mut taken)
     });
     let (mut settings, mut services, mut leads) = (Vec::new(), Vec::new(), Vec::new());
     for endpoint in read {

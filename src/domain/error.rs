@@ -64,6 +64,11 @@ impl MailboxError {
         }
     }
 
+    /// Whether the endpoint, rather than the mailbox, is the reason: an older answer is better than none then.
+    pub fn is_outage(self) -> bool {
+        self.is_transient() && self != Self::GenerationFailed
+    }
+
     /// A short word for logs and metric labels.
     pub fn label(self) -> &'static str {
         match self {

@@ -193,7 +193,7 @@ impl Desk {
         let failed = brought
             .outcome
             .as_ref()
-            .is_err_and(|error| error.is_transient());
+            .is_err_and(|error| error.is_outage());
         let rescued = || {
             self.cache
                 .rescue(self.place, mailbox, window, &self.lifetimes)

@@ -94,7 +94,18 @@ fn an_endpoint_has_its_own_lifetimes_over_the_others() {
     assert_eq!(own.fresh_for, Duration::from_secs(1));
     assert_eq!(own.unknown_for, Duration::from_secs(3));
     assert_eq!(own.stale_if_error, Duration::from_mins(15));
-    assert_eq!(service.endpoints[1].lifetimes, None);
+    // The second endpoint has calendar files: what is not written keeps no change from being seen.
+    let files = service.endpoints[1].lifetimes.unwrap();
+    assert_eq!(files.fresh_for, Duration::from_secs(2));
+    assert_eq!(files.unknown_for, Duration::from_secs(3));
+    assert_eq!(files.stale_while_revalidate, Duration::ZERO);
+    assert_eq!(files.stale_if_error, Duration::from_mins(15));
+    let plain = Folder::new().load(&changed(&[])).unwrap().service;
+    assert_eq!(plain.endpoints[0].lifetimes, None);
+    assert_eq!(
+        plain.endpoints[1].lifetimes.unwrap().fresh_for,
+        Duration::ZERO
+    );
     check(
         &[(
             HQ,

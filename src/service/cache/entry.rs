@@ -66,7 +66,7 @@ impl Entry {
                 }
             }
             (_, _, Some(failure)) => match self.rescue(window, lifetimes, now) {
-                Some(known) if failure.error.is_transient() => Found::Rescued(known),
+                Some(known) if failure.error.is_outage() => Found::Rescued(known),
                 _ => Found::Failed(failure.error),
             },
             _ => Found::Missing,
