@@ -23,17 +23,10 @@ pub(super) struct Timeline<'a> {
 
 /// What the signs of the rows mean.
 pub(super) fn legend() -> String {
-    let signs: Vec<String> = [
-        BusyStatus::Free,
-        BusyStatus::WorkingElsewhere,
-        BusyStatus::Tentative,
-        BusyStatus::Busy,
-        BusyStatus::OutOfOffice,
-        BusyStatus::NoData,
-    ]
-    .into_iter()
-    .map(|status| format!("{} {}", sign(status), word(status)))
-    .collect();
+    let signs: Vec<String> = BusyStatus::ALL
+        .into_iter()
+        .map(|status| format!("{} {}", sign(status), word(status)))
+        .collect();
     signs.join("   ")
 }
 

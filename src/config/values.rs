@@ -16,21 +16,11 @@ pub(super) fn duration(
     key: &'static str,
     most: Duration,
 ) -> Option<Duration> {
-    let text = section.text(key)?;
-    let parsed = text.parse(|text| {
-        text.parse::<SignedDuration>()
-            .map_err(|_| "must be a duration such as \"20s\", \"500ms\" or \"1m\"")
-    })?;
-    match Duration::try_from(parsed) {
-        Ok(duration) if !duration.is_zero() && duration <= most => Some(duration),
-        Ok(_) | Err(_) => {
-            text.problem(format!(
-                "must be more than 0s and at most {}s",
-                most.as_secs()
-            ));
-            None
-        }
-    }
+    let hint = "must be a duration such as \"20s\", \"500ms\" or \"1m\"";
+    let bounds = format!("must be more than 0s and at most {}s", most.as_secs());
+    bounded(section, key, hint, &bounds, |read| {
+        !read.is_zero() && read <= most
+    })
 }
 
 /// How long something is kept: a duration that may be nothing at all, at most `most`.
@@ -39,18 +29,26 @@ pub(super) fn lifetime(
     key: &'static str,
     most: Duration,
 ) -> Option<Duration> {
+    let hint = "must be a duration such as \"60s\" or \"15m\", or \"0s\" for never";
+    let bounds = format!("must be at most {}h", most.as_secs() / 3600);
+    bounded(section, key, hint, &bounds, |read| read <= most)
+}
+
+/// `hint` is told of what is no duration, `bounds` of one that is not `allowed`; a negative one never is.
+fn bounded(
+    section: &Section<'_>,
+    key: &'static str,
+    hint: &'static str,
+    bounds: &str,
+    allowed: impl Fn(Duration) -> bool,
+) -> Option<Duration> {
     let text = section.text(key)?;
-    let parsed = text.parse(|text| {
-        text.parse::<SignedDuration>()
-            .map_err(|_| "must be a duration such as \"60s\" or \"15m\", or \"0s\" for never")
-    })?;
-    match Duration::try_from(parsed) {
-        Ok(duration) if duration <= most => Some(duration),
-        Ok(_) | Err(_) => {
-            text.problem(format!("must be at most {}h", most.as_secs() / 3600));
-            None
-        }
+    let read = text.parse(|text| text.parse::<SignedDuration>().map_err(|_| hint))?;
+    let read = Duration::try_from(read).ok().filter(|read| allowed(*read));
+    if read.is_none() {
+        text.problem(bounds);
     }
+    read
 }
 
 /// An amount of bytes: a number, or a string such as `"512MiB"`.

@@ -17,6 +17,18 @@ pub enum BusyStatus {
     NoData,
 }
 
+impl BusyStatus {
+    /// In order of strength.
+    pub const ALL: [Self; 6] = [
+        Self::Free,
+        Self::WorkingElsewhere,
+        Self::Tentative,
+        Self::Busy,
+        Self::OutOfOffice,
+        Self::NoData,
+    ];
+}
+
 /// The strongest status in each slot of `interval`, the first slot starting where the window starts, the last one
 /// covering what remains. A slot is filled by whatever overlaps it, however little; events without length fill none.
 pub fn slots<'a>(

@@ -242,15 +242,6 @@ mod tests {
     use jiff::SignedDuration;
     use proptest::prelude::*;
 
-    const STATUSES: [BusyStatus; 6] = [
-        BusyStatus::Free,
-        BusyStatus::WorkingElsewhere,
-        BusyStatus::Tentative,
-        BusyStatus::Busy,
-        BusyStatus::OutOfOffice,
-        BusyStatus::NoData,
-    ];
-
     fn minute(minute: i64) -> Timestamp {
         Timestamp::from_second(1_788_220_800 + minute * 60).unwrap()
     }
@@ -263,7 +254,7 @@ mod tests {
         fn event()(start in -100_i64..700, length in 0_i64..200, status in 0_usize..6, titled: bool, private: bool) -> CalendarEvent {
             let flags = EventFlags { private, ..EventFlags::default() };
             let details = titled.then(|| Arc::new(EventDetails { subject: Some("title".into()), flags, ..EventDetails::default() }));
-            CalendarEvent { start: minute(start), end: minute(start + length), status: STATUSES[status], details }
+            CalendarEvent { start: minute(start), end: minute(start + length), status: BusyStatus::ALL[status], details }
         }
     }
 

@@ -115,21 +115,12 @@ mod tests {
     use super::*;
     use crate::domain::{CalendarEvent, Detail, EventDetails};
 
-    const ALL: [BusyStatus; 6] = [
-        BusyStatus::Free,
-        BusyStatus::WorkingElsewhere,
-        BusyStatus::Tentative,
-        BusyStatus::Busy,
-        BusyStatus::OutOfOffice,
-        BusyStatus::NoData,
-    ];
-
     /// Every map that can be made.
     fn maps() -> Vec<StatusMap> {
         let mut maps = Vec::new();
-        for elsewhere in ALL {
-            for tentative in ALL {
-                for no_data in ALL {
+        for elsewhere in BusyStatus::ALL {
+            for tentative in BusyStatus::ALL {
+                for no_data in BusyStatus::ALL {
                     let map = StatusMap::default()
                         .working_elsewhere(elsewhere)
                         .and_then(|map| map.tentative(tentative))
@@ -166,7 +157,10 @@ mod tests {
             .working_elsewhere(BusyStatus::Tentative)
             .and_then(|map| map.tentative(BusyStatus::Busy))
             .unwrap();
-        let shown: Vec<BusyStatus> = ALL.into_iter().map(|status| map.apply(status)).collect();
+        let shown: Vec<BusyStatus> = BusyStatus::ALL
+            .into_iter()
+            .map(|status| map.apply(status))
+            .collect();
         assert_eq!(
             shown,
             [
@@ -189,7 +183,7 @@ mod tests {
         let events = events.iter().map(|&(start, length, status)| CalendarEvent {
             start: Timestamp::from_second(start * 60).unwrap(),
             end: Timestamp::from_second((start + length) * 60).unwrap(),
-            status: ALL[status],
+            status: BusyStatus::ALL[status],
             details: Some(details.clone()),
         });
         FreeBusy::new(events.collect(), Detail::Subjects, None)

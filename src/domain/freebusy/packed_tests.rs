@@ -3,15 +3,6 @@
 use super::*;
 use proptest::prelude::*;
 
-const STATUSES: [BusyStatus; 6] = [
-    BusyStatus::Free,
-    BusyStatus::WorkingElsewhere,
-    BusyStatus::Tentative,
-    BusyStatus::Busy,
-    BusyStatus::OutOfOffice,
-    BusyStatus::NoData,
-];
-
 fn text() -> impl Strategy<Value = Option<Box<str>>> {
     prop_oneof![
         Just(None),
@@ -30,7 +21,7 @@ prop_compose! {
         CalendarEvent {
             start: Timestamp::from_second(start).unwrap(),
             end: Timestamp::from_second(start + length).unwrap(),
-            status: STATUSES[status],
+            status: BusyStatus::ALL[status],
             details: titled.then(|| EventDetails { id, subject, location, flags }.into()),
         }
     }

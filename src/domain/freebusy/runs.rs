@@ -75,15 +75,6 @@ mod tests {
     use crate::domain::busy::slots;
     use crate::domain::{CalendarEvent, EventDetails, TimeWindow};
 
-    const STATUSES: [BusyStatus; 6] = [
-        BusyStatus::Free,
-        BusyStatus::WorkingElsewhere,
-        BusyStatus::Tentative,
-        BusyStatus::Busy,
-        BusyStatus::OutOfOffice,
-        BusyStatus::NoData,
-    ];
-
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
     }
@@ -93,7 +84,7 @@ mod tests {
             let events = events.into_iter().map(|(start, length, status)| CalendarEvent {
                 start: at(start),
                 end: at(start + length),
-                status: STATUSES[status],
+                status: BusyStatus::ALL[status],
                 details: Some(EventDetails { subject: Some("title".into()), ..EventDetails::default() }.into()),
             });
             FreeBusy::new(events.collect(), Detail::Subjects, None)
