@@ -3,11 +3,13 @@
 //! One call is one question put by one role account; another account takes over where one is refused or throttled, an
 //! older schema where the server does not know ours. No cache, no splitting, no retries.
 
+mod asking;
 mod call;
 mod refusal;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
@@ -20,8 +22,9 @@ use super::instance::Instance;
 use super::role_account::{Account, Lease, RoleAccounts};
 use super::settings::EwsSettings;
 use super::{AccountState, Ask, Backend, EndpointError, Limits};
-use crate::codec::ews::upstream::{MailboxAnswer, Question, SchemaLevel};
+use crate::codec::ews::upstream::{MailboxAnswer, SchemaLevel};
 use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
+use asking::{Asking, FreeBusyAsking};
 use call::{Failure, Login, Server, Setback};
 
 /// What any server grants; an endpoint's own limits may be lower.
@@ -68,18 +71,32 @@ impl Ews {
 
     /// The answers in the order of `mailboxes`.
     async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Vec<MailboxAnswer>, EndpointError> {
+        self.call(&FreeBusyAsking::of(ask), ask, deadline).await
+    }
+
+    /// Makes one call, with what `ask` says of its way; its mailboxes and window are not looked at.
+    async fn call<A: Asking>(
+        &self,
+        asking: &A,
+        ask: &Ask,
+        deadline: Instant,
+    ) -> Result<A::Answer, EndpointError> {
         let started = Instant::now();
-        timeout_at(deadline, self.ask_by_level(ask))
+        timeout_at(deadline, self.ask_by_level(asking, ask))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())))
     }
 
     /// Asks by the level that the server is known to answer, and by each older one while it refuses the level.
-    async fn ask_by_level(&self, ask: &Ask) -> Result<Vec<MailboxAnswer>, EndpointError> {
+    async fn ask_by_level<A: Asking>(
+        &self,
+        asking: &A,
+        ask: &Ask,
+    ) -> Result<A::Answer, EndpointError> {
         let known = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let mut level = known;
         loop {
-            match self.ask_by_account(ask, level).await {
+            match self.ask_by_account(asking, ask, level).await {
                 Ok(answers) => {
                     if level != known {
                         info!(?level, "The server is asked by an older schema from now on");
@@ -94,16 +111,12 @@ impl Ews {
     }
 
     /// Asks as one account, and as each other one while accounts are refused or throttled.
-    async fn ask_by_account(
+    async fn ask_by_account<A: Asking>(
         &self,
+        asking: &A,
         ask: &Ask,
         level: SchemaLevel,
-    ) -> Result<Vec<MailboxAnswer>, Setback> {
-        let question = Question {
-            level,
-            mailboxes: &ask.mailboxes,
-            window: ask.window,
-        };
+    ) -> Result<A::Answer, Setback> {
         let mut tried = self.accounts.without(&ask.avoid);
         let mut last = None;
         loop {
@@ -114,10 +127,11 @@ impl Ews {
                 Err(out) => return Err(Setback::Final(last.unwrap_or(out))),
             };
             ask.trail.called(Some(lease.address()));
-            match self.server.call(lease.login(), &question, &ask.via).await {
-                Ok(answers) => {
-                    settle(&lease, &answers);
-                    return Ok(answers);
+            let call = self.server.call(lease.login(), (asking, level), &ask.via);
+            match call.await {
+                Ok(answer) => {
+                    settle(&lease, asking.throttled(&answer));
+                    return Ok(answer);
                 }
                 Err(Failure::Refused(hint)) => {
                     let pause = lease.refused(&hint);
@@ -230,16 +244,13 @@ impl Ews {
     }
 }
 
-/// A mailbox answered with a back-off, or every mailbox throttled, means that the account's budget is used up although
-/// the call went through.
-fn settle(lease: &Lease<'_, Login>, answers: &[MailboxAnswer]) {
-    let failures = answers.iter().filter_map(|answer| answer.as_ref().err());
-    let throttled = failures.filter(|failure| failure.error == MailboxError::Throttled);
-    let back_off = throttled.clone().filter_map(|f| f.back_off).max();
-    if back_off.is_some() || (!answers.is_empty() && throttled.count() == answers.len()) {
-        lease.accepted();
-        lease.throttled(back_off);
-    } else {
-        lease.served();
+/// `throttled`: the account's budget is used up although the call went through.
+fn settle(lease: &Lease<'_, Login>, throttled: Option<Option<Duration>>) {
+    match throttled {
+        Some(back_off) => {
+            lease.accepted();
+            lease.throttled(back_off);
+        }
+        None => lease.served(),
     }
 }

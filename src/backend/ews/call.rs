@@ -13,6 +13,7 @@ use tokio::task::spawn_blocking;
 use tracing::debug;
 use uuid::Uuid;
 
+use super::asking::Asking;
 use super::refusal;
 use crate::backend::EndpointError;
 use crate::backend::build::BuildProblem;
@@ -20,7 +21,7 @@ use crate::backend::http::{self, Reach};
 use crate::backend::instance::Instance;
 use crate::backend::settings::RoleAccountSettings;
 use crate::codec::ews::reaction::{Reaction, reaction};
-use crate::codec::ews::upstream::{self, MailboxAnswer, Question, ReadError};
+use crate::codec::ews::upstream::{ReadError, SchemaLevel};
 use crate::domain::Via;
 
 /// Exactly so, with the blank: Exchange 2010 answers 415 to anything else.
@@ -100,12 +101,12 @@ impl Server {
     }
 
     /// One HTTP request and what its answer says. `via`: the way that the question has come to us.
-    pub(super) async fn call(
+    pub(super) async fn call<A: Asking>(
         &self,
         login: &Login,
-        question: &Question<'_>,
+        (asking, level): (&A, SchemaLevel),
         via: &Via,
-    ) -> Result<Vec<MailboxAnswer>, Failure> {
+    ) -> Result<A::Answer, Failure> {
         let request_id = Uuid::new_v4();
         let request = login
             .client
@@ -116,17 +117,18 @@ impl Server {
             .header("client-request-id", request_id.to_string())
             .header("return-client-request-id", "true")
             .header(Via::HEADER, via.with(&self.instance.id).to_string())
-            .body(upstream::write(question));
+            .body(asking.write(level));
         let answer = http::send(request).await?;
         trace_answer(request_id, &answer);
-        self.judge(answer, question).await
+        self.judge(answer, asking, level).await
     }
 
-    async fn judge(
+    async fn judge<A: Asking>(
         &self,
         answer: Response,
-        question: &Question<'_>,
-    ) -> Result<Vec<MailboxAnswer>, Failure> {
+        asking: &A,
+        level: SchemaLevel,
+    ) -> Result<A::Answer, Failure> {
         let status = answer.status();
         let headers = answer.headers().clone();
         match status {
@@ -135,12 +137,12 @@ impl Server {
                     return Err(error.into());
                 }
                 let body = http::body(answer).await?;
-                let read = decode(&body, question).await?;
+                let read = decode(&body, asking, level).await?;
                 read.map_err(|error| unreadable(error, &body))
             }
             StatusCode::INTERNAL_SERVER_ERROR => {
                 let body = http::body(answer).await?;
-                match decode(&body, question).await? {
+                match decode(&body, asking, level).await? {
                     Err(error @ ReadError::Fault { .. }) => Err(unreadable(error, &body)),
                     Ok(_) | Err(ReadError::Count { .. } | ReadError::Decode(_)) => {
                         Err(EndpointError::Status(status.as_u16()).into())
@@ -157,25 +159,17 @@ impl Server {
 }
 
 /// Reads an answer. A long one is read on a thread of its own: it would keep everything else waiting.
-async fn decode(
+async fn decode<A: Asking>(
     body: &Bytes,
-    question: &Question<'_>,
-) -> Result<Result<Vec<MailboxAnswer>, ReadError>, EndpointError> {
+    asking: &A,
+    level: SchemaLevel,
+) -> Result<Result<A::Answer, ReadError>, EndpointError> {
     if body.len() <= LONGEST_AT_ONCE {
-        return Ok(upstream::read(body, question));
+        return Ok(asking.read(body, level));
     }
-    let body = body.clone();
-    let mailboxes = question.mailboxes.to_vec();
-    let (level, window) = (question.level, question.window);
-    let work = spawn_blocking(move || {
-        let question = Question {
-            level,
-            mailboxes: &mailboxes,
-            window,
-        };
-        upstream::read(&body, &question)
-    });
-    work.await
+    let (body, asking) = (body.clone(), asking.clone());
+    spawn_blocking(move || asking.read(&body, level))
+        .await
         .map_err(|_| EndpointError::BadAnswer("reading it was broken off".into()))
 }
 
