@@ -3,8 +3,10 @@
 //! calcard reads the components; what it would guess or drop is refused before (`lines`), because an event that is
 //! lost on the way would be shown as free time. This file holds no file IO and no clock.
 
+pub mod content;
 mod entry;
 mod event;
+pub mod freebusy;
 mod lines;
 mod moment;
 mod rule;

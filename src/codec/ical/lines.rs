@@ -97,7 +97,7 @@ fn check_value(name: &str, value: &str) -> Result<(), &'static str> {
 }
 
 /// Content lines with the number of their first line, from 1. Lines may end in LF alone.
-fn unfolded(text: &str) -> impl Iterator<Item = (usize, String)> {
+pub(super) fn unfolded(text: &str) -> impl Iterator<Item = (usize, String)> {
     let mut lines = text
         .split('\n')
         .map(|line| line.strip_suffix('\r').unwrap_or(line))
@@ -114,7 +114,7 @@ fn unfolded(text: &str) -> impl Iterator<Item = (usize, String)> {
 }
 
 /// A property's name and its value; the parameters between them may hold colons in quotes.
-fn split(content: &str) -> Option<(&str, &str)> {
+pub(super) fn split(content: &str) -> Option<(&str, &str)> {
     let end = content.find([':', ';'])?;
     let (name, rest) = content.split_at(end);
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
