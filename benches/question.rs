@@ -120,10 +120,10 @@ fn questions(c: &mut Criterion) {
         &ServiceSettings::default(),
         &instance,
     );
-    let caller = Arc::new(Caller {
-        account: SmtpAddress::parse("role@example.com").unwrap(),
-        detail: Detail::Subjects,
-    });
+    let caller = Arc::new(Caller::of_account(
+        SmtpAddress::parse("role@example.com").unwrap(),
+        Detail::Subjects,
+    ));
     let mut group = c.benchmark_group("question");
     for mailboxes in [1, 10, 100] {
         let attendees = (0..mailboxes).map(|n| Attendee {

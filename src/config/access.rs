@@ -78,10 +78,7 @@ fn role_account(
     Some(InboundAccount {
         password_hash: password_hash?,
         // What an account may be told is not yet configured apart; `sharing` lowers it for everybody.
-        caller: Caller {
-            account: address.clone(),
-            detail: Detail::Subjects,
-        },
+        caller: Caller::of_account(address.clone(), Detail::Subjects),
         address,
     })
 }

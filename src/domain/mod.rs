@@ -14,7 +14,7 @@ pub mod zone;
 
 pub use address::{MailDomain, SmtpAddress};
 pub use busy::BusyStatus;
-pub use caller::Caller;
+pub use caller::{Caller, CallerId};
 pub use clock::{Clock, FixedClock};
 pub use error::MailboxError;
 pub use freebusy::{

@@ -1,21 +1,36 @@
 //! North-bound: from an HTTP request to a question, from the answer to a response. A face knows no sockets.
 
+pub mod admission;
 pub mod ews;
+pub mod routes;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::{HeaderMap, Method, Response};
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use crate::domain::Caller;
 
+pub use admission::{Admission, OwnAdmission, OwnLogin};
+pub use routes::{Route, Routes};
+
 /// One request that passed the gate and the login.
 pub struct Call {
     pub method: Method,
-    /// As the caller wrote it, without the query.
+    /// As the caller wrote it, without the query. Not for logs, see [`Call::template`].
     pub path: Arc<str>,
+    /// The pattern of the route, as it may stand in logs.
+    pub template: Arc<str>,
+    /// What stands in the path for the pattern's parameters.
+    pub parameters: Parameters,
+    /// What follows the question mark, as the caller wrote it.
+    pub query: Option<Arc<str>>,
+    /// The address that the call counts as coming from, in canonical form.
+    pub client: IpAddr,
     pub headers: HeaderMap,
     /// The whole body, within the size limit, not compressed.
     pub body: Bytes,
@@ -26,6 +41,19 @@ pub struct Call {
     pub deadline: Instant,
 }
 
+/// The parameters of a route's pattern, percent-decoded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters(Vec<(Arc<str>, String)>);
+
+impl Parameters {
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0
+            .iter()
+            .find(|(known, _)| &**known == name)
+            .map(|(_, value)| value.as_str())
+    }
+}
+
 /// One north-bound protocol.
 #[async_trait]
 pub trait Face: Send + Sync + 'static {
@@ -34,6 +62,11 @@ pub trait Face: Send + Sync + 'static {
 
     /// The methods it answers; others get 405 with this list in `Allow`.
     fn methods(&self) -> &'static [Method];
+
+    /// How its callers are admitted; asked once, when the face gets its routes.
+    fn admission(&self) -> Admission {
+        Admission::Login
+    }
 
     /// Never fails: whatever is wrong with the call is told in the face's own form.
     async fn answer(&self, call: Call) -> Response<Bytes>;
@@ -46,24 +79,14 @@ pub trait Face: Send + Sync + 'static {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperationName(pub &'static str);
 
-/// Which face answers which path. Paths are compared without regard to case.
-#[derive(Default)]
-pub struct Routes {
-    routes: Vec<(&'static str, Arc<dyn Face>)>,
-}
-
-impl Routes {
-    /// `path` in lower case.
-    #[must_use]
-    pub fn with(mut self, path: &'static str, face: Arc<dyn Face>) -> Self {
-        self.routes.push((path, face));
-        self
-    }
-
-    pub fn find(&self, path: &str) -> Option<&Arc<dyn Face>> {
-        self.routes
-            .iter()
-            .find(|(route, _)| route.eq_ignore_ascii_case(path))
-            .map(|(_, face)| face)
-    }
+/// The answer of a path that does not exist, for faces that do not want to be found by everybody. It is the very answer
+/// that the server gives by itself.
+pub fn no_such_path() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"There is nothing at this address.\n"));
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    response
 }

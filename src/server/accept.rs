@@ -52,7 +52,7 @@ impl Server {
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
         let config = load_tls(&settings).await?;
-        let access = Arc::new(Access::new(&settings.access));
+        let access = Arc::new(Access::new(&settings.access, &routes));
         let stop = CancellationToken::new();
         let shared_access = Arc::clone(&access);
         let pipeline = Pipeline::new(&settings, routes, shared_access, metrics, stop.clone())?;

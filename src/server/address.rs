@@ -8,6 +8,7 @@ use http::HeaderMap;
 use ipnet::IpNet;
 
 use super::settings::{AccessSettings, ClientAddress};
+use crate::face::{Admission, Routes};
 
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
@@ -42,18 +43,26 @@ fn canonical(network: &IpNet) -> IpNet {
     *network
 }
 
-/// Who may connect, who may call, and where the caller's address stands.
+/// Who may connect, who may call which face, and where the caller's address stands.
 #[derive(Debug)]
 pub(super) struct Access {
     allow: Networks,
+    /// The lists of faces that have one of their own.
+    others: Vec<Networks>,
     trusted_proxies: Networks,
     client_address: ClientAddress,
 }
 
 impl Access {
-    pub(super) fn new(settings: &AccessSettings) -> Self {
+    /// `routes`: their faces' own lists open the door too, but only to them.
+    pub(super) fn new(settings: &AccessSettings, routes: &Routes) -> Self {
+        let lists = routes.iter().filter_map(|route| match &route.admission {
+            Admission::Own(own) => Some(Networks::new(&own.allow)),
+            Admission::Login | Admission::Open => None,
+        });
         Self {
             allow: Networks::new(&settings.allow),
+            others: lists.collect(),
             trusted_proxies: Networks::new(&settings.trusted_proxies),
             client_address: settings.client_address,
         }
@@ -61,10 +70,12 @@ impl Access {
 
     /// Whether a connection from this peer is taken at all.
     pub(super) fn may_connect(&self, peer: IpAddr) -> bool {
-        self.allow.contains(peer) || self.trusted_proxies.contains(peer)
+        self.allow.contains(peer)
+            || self.trusted_proxies.contains(peer)
+            || self.others.iter().any(|list| list.contains(peer))
     }
 
-    /// Whether this caller may call a face.
+    /// Whether this caller may call the faces that have no list of their own.
     pub(super) fn may_call(&self, client: IpAddr) -> bool {
         self.allow.contains(client)
     }
@@ -127,12 +138,13 @@ mod tests {
 
     fn access(client_address: ClientAddress, allow: &[&str], trusted: &[&str]) -> Access {
         let nets = |texts: &[&str]| texts.iter().map(|t| t.parse().unwrap()).collect();
-        Access::new(&AccessSettings {
+        let settings = AccessSettings {
             allow: nets(allow),
             client_address,
             trusted_proxies: nets(trusted),
             role_accounts: Vec::new(),
-        })
+        };
+        Access::new(&settings, &Routes::default())
     }
 
     #[track_caller]

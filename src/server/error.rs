@@ -33,8 +33,8 @@ pub enum StartError {
     #[error("the private key in {key} does not belong to the certificate in {certificate}",
         key = key.display(), certificate = certificate.display())]
     KeyMismatch { certificate: PathBuf, key: PathBuf },
-    #[error("access.role_account[{index}].password_hash is not an Argon2id hash in PHC form")]
-    PasswordHash { index: usize },
+    #[error("{key} is not an Argon2id hash in PHC form")]
+    PasswordHash { key: String },
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }

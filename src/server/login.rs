@@ -18,14 +18,15 @@ use argon2::{Argon2, Params};
 use aws_lc_rs::{hmac, rand};
 use http::HeaderMap;
 use moka::future::Cache;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::Semaphore;
 
 use self::basic::Credential;
 use self::verdict::Verdict;
 use super::StartError;
 use super::settings::InboundAccount;
-use crate::domain::{Caller, SmtpAddress};
+use crate::domain::Caller;
+use crate::face::OwnLogin;
 
 /// How long an answer to a wrong password is held back: guessing over one connection stays slow, and a person who
 /// mistyped does not notice.
@@ -49,14 +50,15 @@ pub enum Denied {
 
 /// The accounts and what was lately found about credentials.
 pub struct Login {
-    accounts: HashMap<SmtpAddress, Account>,
+    /// By [`Credential::user`].
+    accounts: HashMap<String, Account>,
     /// Verified in place of an unknown account's hash, so that both take the same time.
     nobody: PasswordHash,
     key: hmac::Key,
     verdicts: Cache<[u8; 32], Verdict>,
     cores: Arc<Semaphore>,
     places: Arc<Semaphore>,
-    verifications: AtomicU64,
+    verifications: Arc<AtomicU64>,
 }
 
 struct Account {
@@ -68,26 +70,39 @@ impl Login {
     /// `queue`: how many verifications may wait while one runs on each core.
     pub fn new(accounts: &[InboundAccount], queue: usize) -> Result<Arc<Self>, StartError> {
         let mut known = HashMap::with_capacity(accounts.len());
-        let mut nobody = None;
         for (index, account) in accounts.iter().enumerate() {
-            let hash =
-                read_hash(&account.password_hash).ok_or(StartError::PasswordHash { index })?;
-            nobody = Some(costlier(nobody, &hash));
+            let key = || format!("access.role_account[{index}].password_hash");
             let caller = Arc::new(account.caller.clone());
-            known.insert(account.address.clone(), Account { hash, caller });
+            let read = Account::read(&account.password_hash, caller, key)?;
+            known.insert(account.address.to_string(), read);
         }
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Arc::new(Self {
+            nobody: nobody(known.values())?,
             accounts: known,
-            nobody: scrambled(nobody)?,
             key: random_key()?,
-            verdicts: Cache::builder()
-                .max_capacity(REMEMBERED)
-                .time_to_live(SUCCESS_LIFETIME)
-                .build(),
+            verdicts: verdicts(),
             cores: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores + queue)),
-            verifications: AtomicU64::new(0),
+            verifications: Arc::default(),
+        }))
+    }
+
+    /// A login with one user of its own, which shares only the work of verifying.
+    pub(super) fn apart(
+        &self,
+        only: &OwnLogin,
+        caller: &Arc<Caller>,
+    ) -> Result<Arc<Self>, StartError> {
+        let account = Account::read(&only.password_hash, Arc::clone(caller), || only.key.clone())?;
+        Ok(Arc::new(Self {
+            nobody: nobody([&account])?,
+            accounts: HashMap::from([(basic::normalised(&only.user), account)]),
+            key: random_key()?,
+            verdicts: verdicts(),
+            cores: Arc::clone(&self.cores),
+            places: Arc::clone(&self.places),
+            verifications: Arc::clone(&self.verifications),
         }))
     }
 
@@ -134,7 +149,7 @@ impl Login {
             return Verdict::new(Err(Denied::Overloaded), Duration::ZERO);
         };
         let run = tokio::task::spawn_blocking(move || {
-            let outcome = self.compare(credential.user.as_ref(), &credential.password);
+            let outcome = self.compare(&credential);
             drop(core);
             outcome
         });
@@ -146,17 +161,14 @@ impl Login {
     }
 
     /// One Argon2 run, whoever it is.
-    fn compare(
-        &self,
-        user: Option<&SmtpAddress>,
-        password: &SecretString,
-    ) -> Result<Arc<Caller>, Denied> {
+    fn compare(&self, credential: &Credential) -> Result<Arc<Caller>, Denied> {
         self.verifications.fetch_add(1, Ordering::Relaxed);
-        let account = user.and_then(|user| self.accounts.get(user));
+        let account = self.accounts.get(&credential.user);
         let hash = account.map_or(&self.nobody, |account| &account.hash);
+        let password = credential.password.expose_secret();
         // `Output` is compared in constant time.
         let right = Argon2::default()
-            .verify_password(password.expose_secret().as_bytes(), hash)
+            .verify_password(password.as_bytes(), hash)
             .is_ok();
         account
             .filter(|_| right)
@@ -166,9 +178,8 @@ impl Login {
 
     fn fingerprint(&self, credential: &Credential) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
-        let user = credential.user.as_ref().map_or("", SmtpAddress::as_str);
-        // An address has no colon, so the two parts cannot run into each other.
-        context.update(user.as_bytes());
+        // A user name has no colon, so the two parts cannot run into each other.
+        context.update(credential.user.as_bytes());
         context.update(b":");
         context.update(credential.password.expose_secret().as_bytes());
         let mut fingerprint = [0; 32];
@@ -177,6 +188,25 @@ impl Login {
         }
         fingerprint
     }
+}
+
+impl Account {
+    /// `key`: where the hash stands.
+    fn read(
+        hash: &str,
+        caller: Arc<Caller>,
+        key: impl FnOnce() -> String,
+    ) -> Result<Self, StartError> {
+        let hash = read_hash(hash).ok_or_else(|| StartError::PasswordHash { key: key() })?;
+        Ok(Self { hash, caller })
+    }
+}
+
+fn verdicts() -> Cache<[u8; 32], Verdict> {
+    Cache::builder()
+        .max_capacity(REMEMBERED)
+        .time_to_live(SUCCESS_LIFETIME)
+        .build()
 }
 
 fn read_hash(text: &str) -> Option<PasswordHash> {
@@ -188,29 +218,24 @@ fn read_hash(text: &str) -> Option<PasswordHash> {
     usable.then_some(hash)
 }
 
-fn costlier(known: Option<PasswordHash>, other: &PasswordHash) -> PasswordHash {
-    match known {
-        Some(known) if cost(&known) >= cost(other) => known,
-        Some(_) | None => other.clone(),
-    }
-}
-
 fn cost(hash: &PasswordHash) -> u64 {
     Params::try_from(hash).map_or(0, |params| {
         u64::from(params.m_cost()) * u64::from(params.t_cost())
     })
 }
 
-/// The same parameters, with a salt and a hash that belong to no password.
-fn scrambled(pattern: Option<PasswordHash>) -> Result<PasswordHash, StartError> {
-    let unusable = |_| StartError::PasswordHash { index: 0 };
-    let pattern = match pattern {
-        Some(pattern) => pattern,
-        None => argon2::PasswordHasher::hash_password(&Argon2::default(), &random_bytes()?)
-            .map_err(unusable)?,
+/// The parameters of the costliest account, with a salt and a hash that belong to no password.
+fn nobody<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Result<PasswordHash, StartError> {
+    let unusable = || StartError::PasswordHash {
+        key: "the hash that stands for unknown accounts".to_owned(),
     };
-    let output =
-        Output::new(&random_bytes()?).map_err(|_| StartError::PasswordHash { index: 0 })?;
+    let hashes = accounts.into_iter().map(|account| &account.hash);
+    let pattern = match hashes.max_by_key(|hash| cost(hash)) {
+        Some(pattern) => pattern.clone(),
+        None => argon2::PasswordHasher::hash_password(&Argon2::default(), &random_bytes()?)
+            .map_err(|_| unusable())?,
+    };
+    let output = Output::new(&random_bytes()?).map_err(|_| unusable())?;
     Ok(PasswordHash {
         salt: Some(Salt::generate()),
         hash: Some(output),

@@ -11,6 +11,7 @@ mod compress;
 mod conn;
 mod count;
 mod error;
+mod gate;
 pub mod lifecycle;
 pub mod login;
 pub mod ops;

@@ -1,4 +1,4 @@
-//! One request's way from its head to its answer, as one readable list: path, address, method, room, body, login, face.
+//! One request's way from its head to its answer, as one readable list: route, address, method, room, body, login, face.
 //!
 //! Knows HTTP but no sockets. The order is part of the contract: what costs nothing comes first, and the body is read
 //! before a 401 so that a caller who first asks without credentials keeps the connection.
@@ -25,12 +25,13 @@ use uuid::Uuid;
 use super::address::Access;
 use super::body::{self, BodyError, BodyReader};
 use super::count::CountedRequest;
+use super::gate::Gates;
 use super::login::{Denied, FAILURE_DELAY, Login};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
 use super::{StartError, compress};
-use crate::face::{Call, Face, OperationName, Routes};
+use crate::face::{Call, Face, OperationName, Parameters, Route, Routes};
 use crate::metrics::Metrics;
 use crate::metrics::labels::NONE;
 
@@ -46,9 +47,8 @@ const OVERTIME: u32 = 5;
 /// What all requests share.
 pub(super) struct Pipeline {
     routes: Routes,
-    access: Arc<Access>,
+    gates: Gates,
     limits: ServerLimits,
-    login: Arc<Login>,
     challenge: HeaderValue,
     in_flight: Semaphore,
     bodies: BodyReader,
@@ -64,9 +64,20 @@ pub(super) struct Origin {
     pub(super) pulse: Arc<Pulse>,
 }
 
+/// A request that a route's gate let through.
+struct Passed<'a> {
+    head: &'a Parts,
+    route: &'a Route,
+    parameters: Parameters,
+    client: IpAddr,
+    id: Uuid,
+}
+
 /// An answer on its way out.
 struct Outgoing {
     response: Response<Bytes>,
+    /// Its template: the path itself may have a key or an address in it.
+    route: Option<Arc<str>>,
     face: &'static str,
     /// For the metrics.
     outcome: &'static str,
@@ -85,10 +96,10 @@ impl Pipeline {
         stop: CancellationToken,
     ) -> Result<Self, StartError> {
         let limits = settings.limits.clone();
+        let login = Login::new(&settings.access.role_accounts, limits.login_queue)?;
         Ok(Self {
+            gates: Gates::new(&routes, access, login)?,
             routes,
-            access,
-            login: Login::new(&settings.access.role_accounts, limits.login_queue)?,
             challenge: reply::basic_challenge(&settings.realm),
             in_flight: Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS)),
             bodies: BodyReader::new(&limits),
@@ -103,7 +114,7 @@ impl Pipeline {
     }
 
     pub(super) fn login(&self) -> &Arc<Login> {
-        &self.login
+        self.gates.login()
     }
 
     /// Never fails and never panics.
@@ -140,19 +151,47 @@ impl Pipeline {
     }
 
     async fn walk(&self, head: &Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
-        let Some(face) = self.routes.find(head.uri.path()) else {
+        let Some((route, parameters)) = self.routes.find(head.uri.path()) else {
             return self
                 .refuse_unread(head, body, NONE, Refusal::NoSuchPath)
                 .await;
         };
-        if let Err(refusal) = self.admit(head, face.as_ref(), origin) {
-            return self.refuse_unread(head, body, face.name(), refusal).await;
+        let outgoing = match self.admit(head, route, origin) {
+            Ok(client) => {
+                let passed = Passed {
+                    head,
+                    route,
+                    parameters,
+                    client,
+                    id,
+                };
+                self.attend(passed, body).await
+            }
+            Err(Refusal::NoSuchPath) => {
+                return self
+                    .refuse_unread(head, body, NONE, Refusal::NoSuchPath)
+                    .await;
+            }
+            Err(refusal) => {
+                self.refuse_unread(head, body, route.face.name(), refusal)
+                    .await
+            }
+        };
+        Outgoing {
+            route: Some(Arc::clone(&route.template)),
+            ..outgoing
         }
+    }
+
+    /// A request that may be made here, from its body on.
+    async fn attend(&self, passed: Passed<'_>, body: Incoming) -> Outgoing {
+        let Passed { head, route, .. } = passed;
+        let face = route.face.as_ref();
         let Ok(permit) = self.in_flight.try_acquire() else {
             let body_left = !body::discard(&head.headers, body).await;
             return Outgoing {
                 body_left,
-                ..busy(face.as_ref())
+                ..busy(face)
             };
         };
         if is_compressed(&head.headers) {
@@ -162,47 +201,59 @@ impl Pipeline {
         }
         let (bytes, share) = match self.bodies.read(body).await {
             Ok(held) => held.into_parts(),
-            Err(error) => return self.refuse_body(face.as_ref(), error),
+            Err(error) => return self.refuse_body(face, error),
         };
-        let caller = match self.login.caller(&head.headers).await {
+        let caller = match self.gates.caller(route, &head.headers).await {
             Ok(caller) => caller,
             Err(denied) => {
                 // An answer that is held back holds nothing else.
                 drop((permit, bytes, share));
-                return self.deny(face.as_ref(), denied).await;
+                return self.deny(face, denied).await;
             }
         };
         let deadline = Instant::now() + self.limits.deadline;
         let overtime = self.limits.deadline / OVERTIME;
         let call = Call {
-            method: face_method(face.as_ref(), &head.method),
+            method: face_method(route, &head.method),
             path: head.uri.path().into(),
-            headers: without_secrets(&head.headers),
+            template: Arc::clone(&route.template),
+            parameters: passed.parameters,
+            query: head.uri.query().map(Into::into),
+            client: passed.client,
+            headers: self.headers_for(route, &head.headers),
             body: bytes,
             caller,
-            request_id: id,
+            request_id: passed.id,
             deadline,
         };
         match timeout_at(deadline + overtime, face.answer(call)).await {
-            Ok(response) => answered(face.as_ref(), response),
+            Ok(response) => answered(face, response),
             Err(_) => self.refuse(face.name(), &Refusal::Late(COME_BACK)),
         }
     }
 
     /// What can be told from the head alone.
-    fn admit(&self, head: &Parts, face: &dyn Face, origin: &Origin) -> Result<(), Refusal> {
-        let client = self.access.client(origin.source, &head.headers);
-        if !client.is_some_and(|client| self.access.may_call(client)) {
-            self.metrics.denied();
-            return Err(Refusal::AddressNotAllowed);
-        }
+    fn admit(&self, head: &Parts, route: &Route, origin: &Origin) -> Result<IpAddr, Refusal> {
+        let client = self
+            .gates
+            .admit(route, origin.source, &head.headers)
+            .inspect_err(|_| self.metrics.denied())?;
         if head.headers.len() > MAX_HEADERS || header_bytes(&head.headers) > MAX_HEADER_BYTES {
             return Err(Refusal::TooManyHeaders);
         }
-        if !face.methods().contains(&face_method(face, &head.method)) {
-            return Err(Refusal::Method(face.methods()));
+        if !route.methods.contains(&face_method(route, &head.method)) {
+            return Err(Refusal::Method(route.methods));
         }
-        Ok(())
+        Ok(client)
+    }
+
+    /// A face has no use for the password, unless it is the one that compares it.
+    fn headers_for(&self, route: &Route, headers: &HeaderMap) -> HeaderMap {
+        let mut headers = headers.clone();
+        if !self.gates.leaves_credentials(route) {
+            headers.remove(AUTHORIZATION);
+        }
+        headers
     }
 
     async fn refuse_unread(
@@ -247,6 +298,7 @@ impl Pipeline {
     fn refuse(&self, face: &'static str, refusal: &Refusal) -> Outgoing {
         Outgoing {
             response: refusal.response(&self.challenge),
+            route: None,
             face,
             outcome: refusal.outcome(),
             refused: true,
@@ -282,6 +334,7 @@ fn answered(face: &dyn Face, response: Response<Bytes>) -> Outgoing {
     let failed = status.is_client_error() || status.is_server_error();
     Outgoing {
         response,
+        route: None,
         face: face.name(),
         outcome: if failed { "fault" } else { "answered" },
         refused: false,
@@ -289,9 +342,9 @@ fn answered(face: &dyn Face, response: Response<Bytes>) -> Outgoing {
     }
 }
 
-/// HEAD is GET without the body, unless a face wants it otherwise.
-fn face_method(face: &dyn Face, method: &Method) -> Method {
-    if *method == Method::HEAD && !face.methods().contains(method) {
+/// HEAD is GET without the body, unless a route wants it otherwise.
+fn face_method(route: &Route, method: &Method) -> Method {
+    if *method == Method::HEAD && !route.methods.contains(method) {
         Method::GET
     } else {
         method.clone()
@@ -315,13 +368,6 @@ fn is_compressed(headers: &HeaderMap) -> bool {
     })
 }
 
-/// A face has no use for the password.
-fn without_secrets(headers: &HeaderMap) -> HeaderMap {
-    let mut headers = headers.clone();
-    headers.remove(AUTHORIZATION);
-    headers
-}
-
 fn without_body(response: Response<Bytes>) -> Response<Full<Bytes>> {
     let (mut head, body) = response.into_parts();
     head.headers
@@ -329,13 +375,14 @@ fn without_body(response: Response<Bytes>) -> Response<Full<Bytes>> {
     Response::from_parts(head, Full::default())
 }
 
-/// No address, no account and no path: none of them is needed to see what the server does.
+/// No address, no account and no path, only the route's template: none of them is needed to see what the server does.
 fn log(method: &Method, outgoing: &Outgoing, took: Duration, id: Uuid) {
     let (face, status) = (outgoing.face, outgoing.response.status().as_u16());
+    let route = outgoing.route.as_deref().unwrap_or(NONE);
     let duration_ms = took.as_millis() as u64;
     if outgoing.refused {
-        tracing::debug!(face, %method, status, duration_ms, request_id = %id, "Refused a request");
+        tracing::debug!(face, route, %method, status, duration_ms, request_id = %id, "Refused a request");
     } else {
-        tracing::info!(face, %method, status, duration_ms, request_id = %id, "Answered a request");
+        tracing::info!(face, route, %method, status, duration_ms, request_id = %id, "Answered a request");
     }
 }

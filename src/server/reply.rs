@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use uuid::Uuid;
+
+use crate::face::no_such_path;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const CLIENT_REQUEST_ID: HeaderName = HeaderName::from_static("client-request-id");
@@ -80,7 +82,7 @@ impl Refusal {
             Self::ComeBack(after) | Self::Late(after) => {
                 headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
             }
-            Self::NoSuchPath => return say(response, "There is nothing at this address.\n"),
+            Self::NoSuchPath => return no_such_path(),
             Self::AddressNotAllowed
             | Self::CompressedBody
             | Self::BodyTooLarge
@@ -91,15 +93,6 @@ impl Refusal {
         }
         response
     }
-}
-
-fn say(mut response: Response<Bytes>, text: &'static str) -> Response<Bytes> {
-    *response.body_mut() = Bytes::from_static(text.as_bytes());
-    response.headers_mut().insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("text/plain; charset=utf-8"),
-    );
-    response
 }
 
 fn allow(methods: &[Method]) -> HeaderValue {

@@ -49,7 +49,8 @@ impl Permit {
         asked: &SmtpAddress,
         known_as: &SmtpAddress,
     ) -> Result<Detail, MailboxError> {
-        let passes = self.admits(asked) && (asked == known_as || self.admits(known_as));
+        let admits = |mailbox| self.admits(mailbox) && caller.may_ask_for(mailbox);
+        let passes = admits(asked) && (asked == known_as || admits(known_as));
         if passes {
             Ok(self.detail(caller))
         } else {
@@ -111,10 +112,7 @@ mod tests {
     }
 
     fn caller(detail: Detail) -> Caller {
-        Caller {
-            account: SmtpAddress::parse("interop@example.com").unwrap(),
-            detail,
-        }
+        Caller::of_account(SmtpAddress::parse("interop@example.com").unwrap(), detail)
     }
 
     /// `asked` is an address, or `asked>final` where an alias changed it.

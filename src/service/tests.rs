@@ -134,10 +134,10 @@ impl World {
             exclude_conflicts: false,
         });
         let query = AvailabilityQuery {
-            caller: Arc::new(Caller {
-                account: SmtpAddress::parse("role@x.example").unwrap(),
-                detail: Detail::Subjects,
-            }),
+            caller: Arc::new(Caller::of_account(
+                SmtpAddress::parse("role@x.example").unwrap(),
+                Detail::Subjects,
+            )),
             attendees: attendees.collect(),
             window: TimeWindow::new(at("2026-09-01T00:00Z"), at("2026-09-02T00:00Z")).unwrap(),
             detail: Detail::Subjects,
@@ -267,10 +267,10 @@ async fn rules_hold_for_the_asked_and_for_the_final_address() {
         "moved@outside.example",
     ];
     assert_eq!(world.letters(&asked, Origin::default()).await, "aak");
-    let caller = Caller {
-        account: SmtpAddress::parse("role@x.example").unwrap(),
-        detail: Detail::Subjects,
-    };
+    let caller = Caller::of_account(
+        SmtpAddress::parse("role@x.example").unwrap(),
+        Detail::Subjects,
+    );
     let deadline = Instant::now() + Duration::from_secs(5);
     let name = async |text: &str| {
         world

@@ -27,6 +27,7 @@ mod ops_gateway;
 mod process;
 mod program;
 mod samples;
+mod server_admission;
 mod server_bodies;
 mod server_faces;
 mod server_gate;

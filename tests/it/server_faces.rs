@@ -49,7 +49,7 @@ impl Face for Echo {
         assert!(!call.headers.contains_key("authorization"));
         let body = String::from_utf8(call.body.to_vec()).unwrap();
         assert_ne!(body, "panic", "as asked");
-        xml(format!("{} {} {body}", call.method, call.caller.account))
+        xml(format!("{} {} {body}", call.method, call.caller.id))
     }
 
     fn busy(&self) -> Response<Bytes> {

@@ -27,7 +27,7 @@ async fn a_face_gets_the_call_without_the_password() {
     let waiting = calls.next().await;
     let call = &waiting.call;
     assert_eq!(&*call.path, "/EWS/Exchange.asmx");
-    assert_eq!(call.caller.account.as_str(), ACCOUNT);
+    assert_eq!(call.caller.account().unwrap().as_str(), ACCOUNT);
     assert_eq!(call.headers["content-type"], "text/xml");
     assert!(!call.headers.contains_key("authorization"));
     let time = call.deadline - sent;

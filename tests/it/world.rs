@@ -45,10 +45,7 @@ pub(crate) fn role_account(address: &str, password: &str) -> InboundAccount {
         .unwrap();
     InboundAccount {
         password_hash: hash.to_string(),
-        caller: Caller {
-            account: address.clone(),
-            detail: Detail::Subjects,
-        },
+        caller: Caller::of_account(address.clone(), Detail::Subjects),
         address,
     }
 }

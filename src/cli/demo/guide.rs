@@ -87,10 +87,7 @@ impl Guide<'_> {
         let availability =
             gateway::availability(through, &ServiceSettings::default(), &Instance::new(clock))?;
         let question = Question {
-            caller: Caller {
-                account,
-                detail: Detail::Subjects,
-            },
+            caller: Caller::of_account(account, Detail::Subjects),
             mailboxes,
             window,
             detail: Detail::Subjects,

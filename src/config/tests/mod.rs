@@ -140,7 +140,7 @@ fn a_valid_file_becomes_settings() {
     assert_eq!(config.server.limits.drain, Duration::from_secs(30));
     assert!(config.service.sharing.event_details && config.service.sharing.room_booking);
     let account = &config.server.access.role_accounts[0];
-    assert_eq!(account.address, account.caller.account);
+    assert_eq!(Some(&account.address), account.caller.account());
     assert_eq!(password::check(&account.password_hash), Ok(()));
     let [hq, files] = &config.endpoints[..] else {
         panic!("two endpoints");

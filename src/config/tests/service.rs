@@ -141,10 +141,7 @@ fn an_old_answer_that_is_never_old_is_a_warning() {
 
 fn permitted(config: &crate::config::Config, mailbox: &str) -> bool {
     let mailbox = SmtpAddress::parse(mailbox).unwrap();
-    let caller = Caller {
-        account: mailbox.clone(),
-        detail: Detail::Subjects,
-    };
+    let caller = Caller::of_account(mailbox.clone(), Detail::Subjects);
     let permit = Permit::new(&config.service.permit, &config.service.sharing);
     match permit.check(&caller, &mailbox, &mailbox) {
         Ok(_) => true,

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 
 use super::*;
-use crate::domain::Detail;
+use crate::domain::{Detail, SmtpAddress};
 
 const ANNA: &str = "anna@example.com";
 
@@ -24,10 +24,7 @@ fn account(address: &str, password_hash: String) -> InboundAccount {
     let address = SmtpAddress::parse(address).unwrap();
     InboundAccount {
         password_hash,
-        caller: Caller {
-            account: address.clone(),
-            detail: Detail::BusyOnly,
-        },
+        caller: Caller::of_account(address.clone(), Detail::BusyOnly),
         address,
     }
 }
@@ -47,7 +44,7 @@ fn basic(user: &str, password: &str) -> HeaderMap {
 async fn the_right_password_makes_the_caller() {
     let login = login(8);
     let caller = login.caller(&basic("Anna@Example.com", "right")).await;
-    assert_eq!(caller.unwrap().account.as_str(), ANNA);
+    assert_eq!(caller.unwrap().account().unwrap().as_str(), ANNA);
     for (user, password) in [
         (ANNA, "wrong"),
         (ANNA, ""),
@@ -68,7 +65,7 @@ async fn an_unknown_account_costs_one_verification_too() {
     assert_eq!(login.verifications(), 1);
     let _ = login.caller(&basic("no address", "x")).await;
     assert_eq!(login.verifications(), 2);
-    let known = &login.accounts[&SmtpAddress::parse(ANNA).unwrap()].hash;
+    let known = &login.accounts[ANNA].hash;
     assert_eq!(login.nobody.params, known.params);
     assert_eq!(login.nobody.algorithm, known.algorithm);
     assert_ne!(login.nobody.hash, known.hash);

@@ -1,0 +1,110 @@
+//! What stands before each route: the allow list that its callers must be on, and the login that is asked of them.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use http::HeaderMap;
+
+use super::StartError;
+use super::address::{Access, Networks};
+use super::login::{Denied, Login};
+use super::reply::Refusal;
+use crate::domain::Caller;
+use crate::face::{Admission, Route, Routes};
+
+/// The gates of all routes.
+pub(super) struct Gates {
+    /// By the places of the routes.
+    gates: Vec<Gate>,
+    access: Arc<Access>,
+    login: Arc<Login>,
+    nobody: Arc<Caller>,
+}
+
+enum Gate {
+    Login,
+    Open,
+    Own {
+        allow: Networks,
+        login: Option<Arc<Login>>,
+        caller: Arc<Caller>,
+    },
+}
+
+impl Gates {
+    pub(super) fn new(
+        routes: &Routes,
+        access: Arc<Access>,
+        login: Arc<Login>,
+    ) -> Result<Self, StartError> {
+        let gates = routes.iter().map(|route| match &route.admission {
+            Admission::Login => Ok(Gate::Login),
+            Admission::Open => Ok(Gate::Open),
+            Admission::Own(own) => Ok(Gate::Own {
+                allow: Networks::new(&own.allow),
+                login: match &own.login {
+                    Some(only) => Some(login.apart(only, &own.caller)?),
+                    None => None,
+                },
+                caller: Arc::clone(&own.caller),
+            }),
+        });
+        Ok(Self {
+            gates: gates.collect::<Result<_, StartError>>()?,
+            access,
+            login,
+            nobody: Arc::new(Caller::nobody()),
+        })
+    }
+
+    pub(super) fn login(&self) -> &Arc<Login> {
+        &self.login
+    }
+
+    /// The caller's address, when it may call this route. `source`: see [`Access::client`].
+    pub(super) fn admit(
+        &self,
+        route: &Route,
+        source: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<IpAddr, Refusal> {
+        let client = self.access.client(source, headers);
+        let (admitted, refusal) = match self.gates.get(route.place) {
+            Some(Gate::Own { allow, .. }) => (
+                client.filter(|client| allow.contains(*client)),
+                // Who is not meant by it learns not even that it is there.
+                Refusal::NoSuchPath,
+            ),
+            Some(Gate::Login | Gate::Open) | None => (
+                client.filter(|client| self.access.may_call(*client)),
+                Refusal::AddressNotAllowed,
+            ),
+        };
+        admitted.ok_or(refusal)
+    }
+
+    /// As whom a request counts that was admitted to this route.
+    pub(super) async fn caller(
+        &self,
+        route: &Route,
+        headers: &HeaderMap,
+    ) -> Result<Arc<Caller>, Denied> {
+        match self.gates.get(route.place) {
+            Some(Gate::Own {
+                login: Some(login), ..
+            }) => login.caller(headers).await,
+            Some(Gate::Own {
+                login: None,
+                caller,
+                ..
+            }) => Ok(Arc::clone(caller)),
+            Some(Gate::Open) => Ok(Arc::clone(&self.nobody)),
+            Some(Gate::Login) | None => self.login.caller(headers).await,
+        }
+    }
+
+    /// Whether the face behind this route reads the caller's credentials itself.
+    pub(super) fn leaves_credentials(&self, route: &Route) -> bool {
+        matches!(self.gates.get(route.place), Some(Gate::Open))
+    }
+}
