@@ -27,6 +27,15 @@ impl BusyStatus {
         Self::OutOfOffice,
         Self::NoData,
     ];
+
+    /// Whether somebody with this status cannot be booked. Protocols that know only free and busy show exactly this
+    /// much; what is not known is not free.
+    pub fn is_busy(self) -> bool {
+        match self {
+            Self::Free | Self::WorkingElsewhere => false,
+            Self::Tentative | Self::Busy | Self::OutOfOffice | Self::NoData => true,
+        }
+    }
 }
 
 /// The strongest status in each slot of `interval`, the first slot starting where the window starts, the last one

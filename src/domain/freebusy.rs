@@ -103,6 +103,8 @@ pub struct FreeBusy {
     events: Arc<Packed>,
     /// The level that the source granted, or less once it was stripped.
     detail: Detail,
+    /// When the source was asked, in Unix seconds; 0 where that was just now. Fits beside `detail` without more memory.
+    as_of: u32,
     pub working_hours: Option<Arc<WorkingHours>>,
 }
 
@@ -129,6 +131,7 @@ impl FreeBusy {
         Self {
             events: Arc::new(events.finish()),
             detail,
+            as_of: 0,
             working_hours,
         }
     }
@@ -136,6 +139,23 @@ impl FreeBusy {
     /// How much of it may be told.
     pub fn detail(&self) -> Detail {
         self.detail
+    }
+
+    /// When the source was asked for this, in whole seconds, where it has been kept since; None where it was asked just
+    /// now.
+    pub fn as_of(&self) -> Option<Timestamp> {
+        (self.as_of > 0)
+            .then(|| Timestamp::from_second(i64::from(self.as_of)).ok())
+            .flatten()
+    }
+
+    /// The same, with the time at which the source was asked.
+    #[must_use]
+    pub fn asked_at(self, at: Timestamp) -> Self {
+        Self {
+            as_of: u32::try_from(at.as_second()).unwrap_or(0),
+            ..self
+        }
     }
 
     /// All events, sorted by start, then end.

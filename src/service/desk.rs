@@ -99,6 +99,11 @@ impl Desk {
         &self.endpoint
     }
 
+    /// How long what it tells may serve.
+    pub(super) fn lifetimes(&self) -> &CacheLifetimes {
+        &self.lifetimes
+    }
+
     /// Counts a mailbox of a question as answered here, finally.
     pub(super) fn count(&self, outcome: &Outcome) {
         self.metrics.mailbox_lookup(

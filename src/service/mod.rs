@@ -4,6 +4,7 @@
 
 pub mod alias;
 pub mod cache;
+pub mod dated;
 pub mod desk;
 pub mod explain;
 mod location;

@@ -246,10 +246,14 @@ impl Coverage<'_> {
         }
     }
 
+    /// With the time of its oldest part.
     fn known(&self) -> FreeBusy {
         match self {
-            Self::One(cover) => cover.known.clone(),
-            Self::Several(covers) => joined(covers),
+            Self::One(cover) => cover.known.clone().asked_at(cover.fetched),
+            Self::Several(covers) => {
+                let oldest = covers.iter().map(|cover| cover.fetched).min();
+                joined(covers).asked_at(oldest.unwrap_or_default())
+            }
         }
     }
 }
