@@ -39,6 +39,7 @@ fn calendar(seed: i64) -> FreeBusy {
             id: Some(format!("{:032X}", seed * 1000 + n).into()),
             subject: Some(format!("Review of plan {n} & budget").into()),
             location: Some("Room Aurora, building 4".into()),
+            organizer: None,
             flags: EventFlags {
                 meeting: true,
                 recurring: n % 2 == 0,

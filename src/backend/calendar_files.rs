@@ -152,10 +152,11 @@ impl CalendarFiles {
         window: TimeWindow,
     ) -> Outcome {
         let calendar = self.calendar(now, mailbox).await?;
+        let owner = Arc::clone(calendar.owner());
         off_the_runtime(move || calendar.events(&window))
             .await
             .map_err(|error| broken_off(&error, mailbox))?
-            .map(|events| FreeBusy::new(events, Detail::Subjects, None))
+            .map(|events| FreeBusy::new(events, Detail::Subjects, None).owned_by(Some(owner)))
             .map_err(|error| {
                 warn!(directory = %self.folder.directory().display(), %error, "A calendar file needs too much work");
                 debug!(%mailbox, "It is the file of this mailbox");

@@ -19,7 +19,9 @@ use calcard::icalendar::{ICalendar, ICalendarComponentType};
 use calcard::{Entry, Parser};
 use jiff::tz::TimeZone;
 
-use crate::domain::{CalendarEvent, TimeWindow};
+use std::sync::Arc;
+
+use crate::domain::{CalendarEvent, Owner, TimeWindow};
 use rule::Budget;
 use series::Series;
 use zones::Zones;
@@ -56,7 +58,7 @@ pub struct TooManyEvents;
 /// The calendars of one file.
 #[derive(Debug, Clone)]
 pub struct Calendar {
-    name: Option<Box<str>>,
+    owner: Arc<Owner>,
     series: Vec<Series>,
 }
 
@@ -68,24 +70,34 @@ impl Calendar {
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         lines::check(text)?;
         let mut calendar = Self {
-            name: None,
+            owner: Arc::default(),
             series: Vec::new(),
         };
+        let mut owner = Owner::default();
         let mut budget = Budget::default();
         let mut parser = Parser::new(text);
         loop {
             match parser.entry() {
-                Entry::ICalendar(parsed) => calendar.add(&parsed, zone, &mut budget)?,
+                Entry::ICalendar(parsed) => {
+                    read_owner(&parsed, &mut owner);
+                    calendar.add(&parsed, zone, &mut budget)?;
+                }
                 Entry::Eof => break,
                 _ => return Err(ReadError::NoCalendar),
             }
         }
+        calendar.owner = Arc::new(owner);
         Ok(calendar)
     }
 
     /// `X-WR-CALNAME`.
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.owner.display_name.as_deref()
+    }
+
+    /// Whose calendar it says it is.
+    pub fn owner(&self) -> &Arc<Owner> {
+        &self.owner
     }
 
     /// Every event that touches `window`, whole, in UTC, in no particular order. Private events keep their details
@@ -112,9 +124,6 @@ impl Calendar {
         if root.component_type != ICalendarComponentType::VCalendar {
             return Err(ReadError::NoCalendar);
         }
-        if self.name.is_none() {
-            self.name = entry::x_property(root, "X-WR-CALNAME").map(Into::into);
-        }
         let mut zones = Zones::new(
             parsed,
             entry::x_property(root, "X-WR-TIMEZONE"),
@@ -136,6 +145,20 @@ impl Calendar {
         }
         self.series.extend(series::group(events)?);
         Ok(())
+    }
+}
+
+/// `X-WR-CALNAME`, and the common name of `X-OWNER`, as Outlook writes it; of several calendars the first that says so.
+fn read_owner(parsed: &ICalendar, owner: &mut Owner) {
+    let Some(root) = parsed.components.first() else {
+        return;
+    };
+    if owner.display_name.is_none() {
+        owner.display_name = entry::x_property(root, "X-WR-CALNAME").map(Into::into);
+    }
+    if owner.common_name.is_none() {
+        let name = entry::x_entry(root, "X-OWNER").and_then(entry::common_name);
+        owner.common_name = name.map(Into::into);
     }
 }
 

@@ -39,6 +39,8 @@ pub struct EventDetails {
     pub id: Option<Box<str>>,
     pub subject: Option<Box<str>>,
     pub location: Option<Box<str>>,
+    /// Whoever invited, as the source writes them.
+    pub organizer: Option<Box<str>>,
     pub flags: EventFlags,
 }
 
@@ -68,6 +70,15 @@ impl EventDetails {
             self
         }
     }
+}
+
+/// Whose calendar it is, where the source says so.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Owner {
+    /// As it is shown to people.
+    pub display_name: Option<Box<str>>,
+    /// As a directory files it; it stands for whoever organizes where the source does not say.
+    pub common_name: Option<Box<str>>,
 }
 
 /// Working hours as the mailbox has set them, in its own zone.
@@ -106,6 +117,7 @@ pub struct FreeBusy {
     /// When the source was asked, in Unix seconds; 0 where that was just now. Fits beside `detail` without more memory.
     as_of: u32,
     pub working_hours: Option<Arc<WorkingHours>>,
+    pub owner: Option<Arc<Owner>>,
 }
 
 impl FreeBusy {
@@ -133,7 +145,14 @@ impl FreeBusy {
             detail,
             as_of: 0,
             working_hours,
+            owner: None,
         }
+    }
+
+    /// The same, with what is known of its owner.
+    #[must_use]
+    pub fn owned_by(self, owner: Option<Arc<Owner>>) -> Self {
+        Self { owner, ..self }
     }
 
     /// How much of it may be told.
@@ -210,7 +229,8 @@ impl FreeBusy {
             .working_hours
             .clone()
             .or_else(|| right.working_hours.clone());
-        Self::union(left.events().chain(right.events()), detail, working_hours)
+        let owner = left.owner.clone().or_else(|| right.owner.clone());
+        Self::union(left.events().chain(right.events()), detail, working_hours).owned_by(owner)
     }
 
     /// Every event once, whichever calendars they come from.
@@ -250,6 +270,7 @@ fn push(builder: &mut Builder, event: &CalendarEvent) {
         id: details.id.as_deref().map(EventId::Text),
         subject: details.subject.as_deref(),
         location: details.location.as_deref(),
+        organizer: details.organizer.as_deref(),
         flags: details.flags,
     });
     builder.push(event.start, event.end, event.status, details.as_ref());

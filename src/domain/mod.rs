@@ -18,7 +18,7 @@ pub use caller::{Caller, CallerId};
 pub use clock::{Clock, FixedClock};
 pub use error::MailboxError;
 pub use freebusy::{
-    CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, WorkingHours, WorkingPeriod,
+    CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, Owner, WorkingHours, WorkingPeriod,
 };
 pub use pattern::{DomainPattern, MailboxPattern};
 pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Origin, Outcome};

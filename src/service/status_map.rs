@@ -103,7 +103,7 @@ impl StatusMap {
             let status = self.apply(event.status);
             events.push(event.starts(), event.ends(), status, event.details.as_ref());
         }
-        FreeBusy::build(events, calendar.detail(), calendar.working_hours)
+        FreeBusy::build(events, calendar.detail(), calendar.working_hours).owned_by(calendar.owner)
     }
 }
 

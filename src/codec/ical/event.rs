@@ -125,6 +125,10 @@ fn details(calendar: &ICalendar, component: &ICalendarComponent) -> EventDetails
         id: None,
         subject: text(component, &ICalendarProperty::Summary).map(Into::into),
         location: text(component, &ICalendarProperty::Location).map(Into::into),
+        organizer: component
+            .property(&ICalendarProperty::Organizer)
+            .and_then(entry::person)
+            .map(Into::into),
         flags,
     }
     .masked()

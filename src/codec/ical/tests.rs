@@ -265,3 +265,42 @@ fn several_calendars_a_bom_and_bare_line_feeds() {
     check(&format!("{one}\r\n\n{two}").replace("\r\n", "\n"), &both);
     assert!(read(&calendar("x-wr-calname:Anna\\, Berlin")).name() == Some("Anna, Berlin"));
 }
+
+#[test]
+fn who_organizes_and_whose_calendar_it_is() {
+    let organizer = |line: &str| {
+        let event = only(&event(&format!("DTSTART:20260310T090000Z\n{line}")));
+        event.details.unwrap().organizer.clone()
+    };
+    let expect = [
+        (
+            "ORGANIZER;CN=Jane Roe:mailto:jane@example.org",
+            Some("Jane Roe"),
+        ),
+        (
+            "ORGANIZER;CN=\"Roe, Jane\":mailto:jane@example.org",
+            Some("Roe, Jane"),
+        ),
+        (
+            "ORGANIZER;CN=\"^'Jane ^^ Roe^' <j@example.org>\":mailto:j@example.org",
+            Some("\"Jane ^ Roe\" <j@example.org>"),
+        ),
+        (
+            "ORGANIZER:MAILTO:jane@example.org",
+            Some("jane@example.org"),
+        ),
+        ("ORGANIZER:mailto:", None),
+        ("SUMMARY:x", None),
+    ];
+    for (line, expect) in expect {
+        assert_eq!(organizer(line).as_deref(), expect, "{line}");
+    }
+    let owned = "X-WR-CALNAME:Jane Roe\nX-OWNER;CN=\"Roe, Jane\":mailto:jane@example.org";
+    let owner = read(&calendar(owned)).owner().clone();
+    assert_eq!(owner.display_name.as_deref(), Some("Jane Roe"));
+    assert_eq!(owner.common_name.as_deref(), Some("Roe, Jane"));
+    assert_eq!(
+        **read(&calendar("X-OWNER:mailto:jane@example.org")).owner(),
+        Owner::default()
+    );
+}

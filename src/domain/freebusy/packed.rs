@@ -10,7 +10,7 @@ use crate::domain::BusyStatus;
 #[derive(Debug, Default)]
 pub(super) struct Packed {
     events: Box<[Slot]>,
-    /// Subjects, locations and ids that are not hexadecimal, one after another.
+    /// Subjects, locations, organizers (each ended by a line break) and ids that are not hexadecimal, one after another.
     text: Box<str>,
     /// Hexadecimal ids, as bytes.
     ids: Box<[u8]>,
@@ -42,6 +42,8 @@ const REMINDER_SET: u16 = 1 << 6;
 const PRIVATE: u16 = 1 << 7;
 const HAS_DETAILS: u16 = 1 << 8;
 const HEXADECIMAL_ID: u16 = 1 << 9;
+/// A slot has no place for its length: few sources tell who organizes.
+const HAS_ORGANIZER: u16 = 1 << 10;
 
 /// One event, looked at in place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,6 +62,8 @@ pub struct Details<'a> {
     pub id: Option<EventId<'a>>,
     pub subject: Option<&'a str>,
     pub location: Option<&'a str>,
+    /// Whoever invited, as the source writes them.
+    pub organizer: Option<&'a str>,
     pub flags: EventFlags,
 }
 
@@ -94,14 +98,12 @@ impl Event<'_> {
     pub fn to_owned(&self) -> CalendarEvent {
         let details = self.details.map(|details| {
             let id = details.id.map(|id| id.to_string().into());
-            let (subject, location) = (
-                details.subject.map(Into::into),
-                details.location.map(Into::into),
-            );
+            let owned = |text: Option<&str>| text.map(Into::into);
             EventDetails {
                 id,
-                subject,
-                location,
+                subject: owned(details.subject),
+                location: owned(details.location),
+                organizer: owned(details.organizer),
                 flags: details.flags,
             }
             .into()
@@ -172,6 +174,12 @@ impl Builder {
         slot.location = details
             .location
             .map_or(ABSENT, |text| push_text(&mut self.text, text));
+        let organizer = details.organizer.and_then(|text| text.lines().next());
+        if let Some(line) = organizer.filter(|line| !line.is_empty()) {
+            slot.bits |= HAS_ORGANIZER;
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
         let before = self.ids.len();
         match details.id {
             None => {}
@@ -315,6 +323,15 @@ impl Packed {
             } else {
                 usize::from(slot.subject)
             };
+        let location_length = if slot.location == ABSENT {
+            0
+        } else {
+            usize::from(slot.location)
+        };
+        let organizer = (slot.bits & HAS_ORGANIZER != 0)
+            .then(|| self.text.get(location_at + location_length..))
+            .flatten()
+            .and_then(|rest| rest.lines().next());
         let id_at = slot.id_at as usize;
         let id = if slot.bits & HEXADECIMAL_ID == 0 {
             text(id_at, slot.id).map(EventId::Text)
@@ -327,6 +344,7 @@ impl Packed {
             id,
             subject: text(at, slot.subject),
             location: text(location_at, slot.location),
+            organizer,
             flags: flags_of(slot.bits),
         }
     }

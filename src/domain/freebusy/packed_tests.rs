@@ -14,7 +14,8 @@ fn text() -> impl Strategy<Value = Option<Box<str>>> {
 prop_compose! {
     fn event()(
         start in -5_000_000_000_i64..5_000_000_000, length in 0_i64..100_000, status in 0_usize..6,
-        (id, subject, location) in (text(), text(), text()), flags in any::<[bool; 4]>(), titled: bool,
+        (id, subject, location) in (text(), text(), text()),
+        organizer in prop::option::of("\\PC{1,12}".prop_map(Box::from)), flags in any::<[bool; 4]>(), titled: bool,
     ) -> CalendarEvent {
         let [meeting, recurring, exception, reminder_set] = flags;
         let flags = EventFlags { meeting, recurring, exception, reminder_set, private: false };
@@ -22,7 +23,7 @@ prop_compose! {
             start: Timestamp::from_second(start).unwrap(),
             end: Timestamp::from_second(start + length).unwrap(),
             status: BusyStatus::ALL[status],
-            details: titled.then(|| EventDetails { id, subject, location, flags }.into()),
+            details: titled.then(|| EventDetails { id, subject, location, organizer, flags }.into()),
         }
     }
 }
@@ -78,6 +79,7 @@ fn an_exchange_calendar_of_forty_events_stays_small() {
             id: Some(EventId::Text(&id)),
             subject: Some("Quarterly review of the plan"),
             location: Some("Room Aurora, building 4"),
+            organizer: None,
             flags: EventFlags::default(),
         };
         let start = Timestamp::from_second(minute * 60).unwrap();

@@ -275,7 +275,8 @@ fn joined(covers: &[&Cover]) -> FreeBusy {
     let events = known
         .iter()
         .flat_map(|(known, window)| known.events_in(window));
-    FreeBusy::union(events, detail, working_hours)
+    let owner = newest.and_then(|cover| cover.known.owner.clone());
+    FreeBusy::union(events, detail, working_hours).owned_by(owner)
 }
 
 impl Cover {

@@ -23,6 +23,7 @@ async fn private_events_show_no_more_than_their_time() {
         id: Some("0000C2".into()),
         subject: Some("Doctor".into()),
         location: Some("Clinic".into()),
+        organizer: Some("Doctor".into()),
         flags: EventFlags {
             private: true,
             meeting: true,

@@ -214,6 +214,7 @@ impl Texts<'_> {
             id: self.id.as_deref().map(|id| EventId::Text(id.trim())),
             subject: self.subject.as_deref(),
             location: self.location.as_deref(),
+            organizer: None,
             flags: self.flags,
         }
     }
