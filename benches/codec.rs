@@ -72,7 +72,7 @@ fn encode(outcomes: &[Outcome]) -> Vec<u8> {
         zone: &zone,
         working_elsewhere: true,
     };
-    write_answer(Some(&part), SuggestionsPart::NotAsked)
+    write_answer(Some(&part), &SuggestionsPart::NotAsked)
 }
 
 /// What reading costs before anything is done with it.

@@ -8,6 +8,7 @@ pub mod error;
 pub mod freebusy;
 pub mod pattern;
 pub mod query;
+pub mod suggestion;
 pub mod via;
 pub mod window;
 pub mod zone;

@@ -239,7 +239,7 @@ fn write(outcomes: &[Outcome]) -> Vec<u8> {
         zone: &zone,
         working_elsewhere: true,
     };
-    write_answer(Some(&part), SuggestionsPart::NotAsked)
+    write_answer(Some(&part), &SuggestionsPart::NotAsked)
 }
 
 #[test]

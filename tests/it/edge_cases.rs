@@ -10,6 +10,7 @@ mod http;
 mod mailboxes;
 mod options;
 mod schema;
+mod suggestions;
 mod window;
 mod xml;
 mod zone;

@@ -242,6 +242,10 @@ pub(crate) struct Question<'a> {
     pub(crate) view: &'a str,
     pub(crate) free_busy: bool,
     pub(crate) suggestions: bool,
+    /// Elements before and after the window that suggestions are wanted in.
+    pub(crate) search: &'a str,
+    pub(crate) search_window: (&'a str, &'a str),
+    pub(crate) search_end: &'a str,
 }
 
 /// Anna's working day in UTC with everything that is known of it.
@@ -256,6 +260,9 @@ pub(crate) fn ask() -> Question<'static> {
         view: "DetailedMerged",
         free_busy: true,
         suggestions: false,
+        search: "",
+        search_window: ("2026-09-01T00:00:00", "2026-09-02T00:00:00"),
+        search_end: "",
     }
 }
 
@@ -295,8 +302,10 @@ impl Question<'_> {
             return String::new();
         }
         format!(
-            "<t:SuggestionsViewOptions><t:DetailedSuggestionsWindow>{}</t:DetailedSuggestionsWindow></t:SuggestionsViewOptions>",
-            window("2026-09-01T00:00:00", "2026-09-02T00:00:00"),
+            "<t:SuggestionsViewOptions>{}<t:DetailedSuggestionsWindow>{}</t:DetailedSuggestionsWindow>{}</t:SuggestionsViewOptions>",
+            self.search,
+            window(self.search_window.0, self.search_window.1),
+            self.search_end,
         )
     }
 }

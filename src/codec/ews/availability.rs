@@ -3,9 +3,13 @@
 
 mod answer;
 mod request;
+mod suggestions;
 
-pub use answer::{FreeBusyPart, SuggestionsPart, write as write_answer};
-pub use request::{AvailabilityRequest, FreeBusyOptions, SuggestionsOptions, Window};
+pub use answer::{FreeBusyPart, write as write_answer};
+pub use request::{AvailabilityRequest, FreeBusyOptions, Window};
+pub use suggestions::{SuggestionsOptions, SuggestionsPart, Told};
+
+use crate::domain::BusyStatus;
 
 /// How much of a calendar is asked for or granted, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,5 +66,17 @@ impl View {
             Self::DetailedMerged => Self::FreeBusyMerged,
             Self::None | Self::MergedOnly | Self::FreeBusy | Self::FreeBusyMerged => self,
         }
+    }
+}
+
+/// The word for a status; callers before Exchange 2013 do not know `WorkingElsewhere`.
+fn busy_type(status: BusyStatus, working_elsewhere: bool) -> &'static str {
+    match status {
+        BusyStatus::WorkingElsewhere if working_elsewhere => "WorkingElsewhere",
+        BusyStatus::Free | BusyStatus::WorkingElsewhere => "Free",
+        BusyStatus::Tentative => "Tentative",
+        BusyStatus::Busy => "Busy",
+        BusyStatus::OutOfOffice => "OOF",
+        BusyStatus::NoData => "NoData",
     }
 }

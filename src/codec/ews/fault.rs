@@ -26,6 +26,16 @@ pub enum Fault {
     InvalidTimeInterval,
     /// The window's length in days, begun days counted.
     TimeIntervalTooBig(i64),
+    /// The same two for `DetailedSuggestionsWindow`.
+    InvalidSuggestionsWindow,
+    SuggestionsWindowTooBig(i64),
+    /// A value that its type allows and its meaning does not.
+    InvalidArgument {
+        /// `Parent.Element`.
+        element: &'static str,
+        /// What is allowed, for a person.
+        allowed: &'static str,
+    },
     InvalidMergedFreeBusyInterval,
     InvalidFreeBusyViewType,
     TimeZone(ZoneError),
@@ -60,8 +70,13 @@ impl Fault {
             Self::InvalidServerVersion => "ErrorInvalidServerVersion",
             Self::MailboxDataArrayEmpty => "ErrorMailboxDataArrayEmpty",
             Self::MailboxDataArrayTooBig(_) => "ErrorMailboxDataArrayTooBig",
-            Self::InvalidTimeInterval => "ErrorInvalidTimeInterval",
-            Self::TimeIntervalTooBig(_) => "ErrorTimeIntervalTooBig",
+            Self::InvalidTimeInterval | Self::InvalidSuggestionsWindow => {
+                "ErrorInvalidTimeInterval"
+            }
+            Self::TimeIntervalTooBig(_) | Self::SuggestionsWindowTooBig(_) => {
+                "ErrorTimeIntervalTooBig"
+            }
+            Self::InvalidArgument { .. } => "ErrorInvalidArgument",
             Self::InvalidMergedFreeBusyInterval => "ErrorInvalidMergedFreeBusyInterval",
             Self::InvalidFreeBusyViewType => "ErrorInvalidFreeBusyViewType",
             Self::TimeZone(_) | Self::UnknownTimeZone => "ErrorTimeZone",
@@ -92,6 +107,15 @@ impl Fault {
             Self::TimeIntervalTooBig(days) => format!(
                 "The requested time duration specified for FreeBusyViewOptions.TimeWindow is too long. The allowed limit = {MAX_WINDOW_DAYS} days; the actual limit = {days} days."
             ),
+            Self::InvalidSuggestionsWindow => {
+                "The time duration specified for SuggestionsViewOptions.DetailedSuggestionsWindow is invalid.".into()
+            }
+            Self::SuggestionsWindowTooBig(days) => format!(
+                "The requested time duration specified for SuggestionsViewOptions.DetailedSuggestionsWindow is too long. The allowed limit = {MAX_WINDOW_DAYS} days; the actual limit = {days} days."
+            ),
+            Self::InvalidArgument { element, allowed } => {
+                format!("The value of {element} is invalid: {allowed}.")
+            }
             Self::InvalidMergedFreeBusyInterval => {
                 "The interval specified for FreeBusyViewOptions.MergedFreeBusyIntervalInMinutes is invalid: 5 to 1440 minutes are allowed.".into()
             }

@@ -1,17 +1,21 @@
 //! GetUserAvailability: from the request as written to the question, and from the answer to the document.
 
+mod suggestions;
+
 use http::HeaderMap;
 use jiff::SignedDuration;
 
 use crate::codec::ews::availability::{
-    AvailabilityRequest, FreeBusyOptions, FreeBusyPart, SuggestionsPart, View, Window, write_answer,
+    AvailabilityRequest, FreeBusyOptions, FreeBusyPart, SuggestionsPart, Told, View, Window,
+    write_answer,
 };
 use crate::codec::ews::fault::{MAX_MAILBOXES, MAX_WINDOW_DAYS};
 use crate::codec::ews::{Fault, Header};
 use crate::codec::xml::Moment;
+use crate::domain::suggestion::SuggestionOptions;
 use crate::domain::via::Via;
 use crate::domain::zone::Zone;
-use crate::domain::{AvailabilityQuery, Detail, Origin, TimeWindow};
+use crate::domain::{Attendee, AvailabilityQuery, Detail, Origin, Outcome, TimeWindow};
 use crate::face::Call;
 use crate::service::Availability;
 
@@ -30,47 +34,111 @@ pub(super) async fn answer(
         count if count > MAX_MAILBOXES => return Err(Fault::MailboxDataArrayTooBig(count)),
         _ => {}
     }
-    let suggestions = match &request.suggestions {
-        Some(_) => SuggestionsPart::Unavailable,
-        None => SuggestionsPart::NotAsked,
-    };
-    let Some(options) = request.free_busy else {
-        return match suggestions {
-            SuggestionsPart::NotAsked => Err(Fault::InvalidFreeBusyViewType),
-            SuggestionsPart::Unavailable => Ok(write_answer(None, suggestions)),
-        };
-    };
     // With both, the element of the body says more: clients that send both mean the same zone, or UTC by the element.
     let zone = request
         .zone
         .map(Zone::from_rules)
         .or(header.zone)
         .unwrap_or_else(Zone::utc);
-    let asked = Asked::read(&options, &zone)?;
-    let query = AvailabilityQuery {
-        caller: call.caller.clone(),
-        attendees: request.attendees,
-        window: asked.window,
-        detail: if asked.view.is_detailed() {
-            Detail::Subjects
-        } else {
-            Detail::BusyOnly
-        },
-        origin: Origin {
-            via: via(&call.headers),
-            cross_forest: header.cross_forest,
-        },
+    let asked = request.free_busy.as_ref();
+    let asked = asked
+        .map(|options| Asked::read(options, &zone))
+        .transpose()?;
+    let search = request.suggestions.as_ref();
+    let search = search
+        .map(|options| suggestions::read(options, &zone))
+        .transpose()?;
+    if asked.is_none() && search.is_none() {
+        return Err(Fault::InvalidFreeBusyViewType);
+    }
+    let question = Question {
+        call,
+        attendees: &request.attendees,
+        cross_forest: header.cross_forest,
     };
-    let known = service.answer(&query, call.deadline).await;
-    let part = FreeBusyPart {
-        outcomes: &known.per_mailbox,
-        window: asked.window,
-        interval: asked.interval,
-        view: asked.view,
-        zone: &zone.local_view(&asked.window),
-        working_elsewhere: header.version.knows_working_elsewhere(),
+    // Another Exchange makes its suggestions itself, from what it is told here.
+    let wanted = search.as_ref().filter(|_| !header.cross_forest);
+    let (known, known_for_search) = question.ask(service, asked.as_ref(), wanted).await;
+    let working_elsewhere = header.version.knows_working_elsewhere();
+    let view = asked.as_ref().map(|asked| zone.local_view(&asked.window));
+    let part = asked
+        .as_ref()
+        .zip(view.as_ref())
+        .map(|(asked, view)| FreeBusyPart {
+            outcomes: &known,
+            window: asked.window,
+            interval: asked.interval,
+            view: asked.view,
+            zone: view,
+            working_elsewhere,
+        });
+    let found = wanted.map(|search| {
+        let outcomes = known_for_search.as_deref().unwrap_or(&known);
+        let days = suggestions::find(search, &zone, &request.attendees, outcomes);
+        (days, zone.local_view(&search.window))
+    });
+    let told = match (&found, &search) {
+        (Some((days, zone)), _) => SuggestionsPart::Told(Told {
+            days,
+            zone,
+            working_elsewhere,
+        }),
+        (None, Some(_)) => SuggestionsPart::Unavailable,
+        (None, None) => SuggestionsPart::NotAsked,
     };
-    Ok(write_answer(Some(&part), suggestions))
+    Ok(write_answer(part.as_ref(), &told))
+}
+
+/// What stays the same, whichever window is asked about.
+struct Question<'a> {
+    call: &'a Call,
+    attendees: &'a [Attendee],
+    cross_forest: bool,
+}
+
+impl Question<'_> {
+    /// What is known of the attendees for the view, and for the search where the view's window does not hold the search's.
+    async fn ask(
+        &self,
+        service: &Availability,
+        asked: Option<&Asked>,
+        search: Option<&SuggestionOptions>,
+    ) -> (Vec<Outcome>, Option<Vec<Outcome>>) {
+        let view = async {
+            match asked {
+                Some(asked) => self.known(service, asked.window, asked.detail()).await,
+                None => Vec::new(),
+            }
+        };
+        let further = search
+            .filter(|search| asked.is_none_or(|asked| !asked.window.contains(&search.window)));
+        let further = async {
+            match further {
+                Some(search) => Some(self.known(service, search.window, Detail::BusyOnly).await),
+                None => None,
+            }
+        };
+        futures_util::future::join(view, further).await
+    }
+
+    async fn known(
+        &self,
+        service: &Availability,
+        window: TimeWindow,
+        detail: Detail,
+    ) -> Vec<Outcome> {
+        let query = AvailabilityQuery {
+            caller: self.call.caller.clone(),
+            attendees: self.attendees.to_vec(),
+            window,
+            detail,
+            origin: Origin {
+                via: via(&self.call.headers),
+                cross_forest: self.cross_forest,
+            },
+        };
+        service.answer(&query, self.call.deadline).await.per_mailbox
+    }
 }
 
 /// The gateways that the question came through. What cannot be read is no way that one of ours has written.
@@ -109,6 +177,14 @@ impl Asked {
             interval: SignedDuration::from_mins(i64::from(interval)),
             view,
         })
+    }
+
+    fn detail(&self) -> Detail {
+        if self.view.is_detailed() {
+            Detail::Subjects
+        } else {
+            Detail::BusyOnly
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! `FreeBusyViewOptions` and `SuggestionsViewOptions`: views, intervals, and neither or both.
+//! `FreeBusyViewOptions`: views and intervals. Suggestions are in the file beside this one.
 
 use calbridge::service::settings::SharingSettings;
 
@@ -175,34 +175,4 @@ async fn without_the_right_to_details_the_view_is_lowered() {
             check_view(edge, "56", view, expect).await;
         }
     }
-}
-
-#[tokio::test]
-async fn suggestions_are_never_left_without_an_answer() {
-    let mut edge = Edge::new().await;
-    let both = Question {
-        suggestions: true,
-        ..ask()
-    };
-    let codes = ["NoError", "ErrorMeetingSuggestionGenerationFailed"];
-    let answer = edge
-        .check("suggestions too", both.xml(), Codes(&codes))
-        .await;
-    assert_eq!(texts(answer.text(), "MergedFreeBusy"), [ANNA_DIGITS]);
-    assert!(answer.text().contains(
-        "</FreeBusyResponseArray><SuggestionsResponse><ResponseMessage ResponseClass=\"Error\">"
-    ));
-    let only = Question {
-        free_busy: false,
-        ..both
-    };
-    let answer = edge
-        .check("suggestions only", only.xml(), Codes(&codes[1..]))
-        .await;
-    assert!(!answer.text().contains("FreeBusyResponseArray"));
-    assert!(answer.text().contains("<SuggestionsResponse>"));
-    let not_asked = edge
-        .check("no suggestions", ask().xml(), Digits(ANNA_DIGITS))
-        .await;
-    assert!(!not_asked.text().contains("SuggestionsResponse"));
 }

@@ -3,7 +3,7 @@
 
 use jiff::SignedDuration;
 
-use super::View;
+use super::{SuggestionsPart, View, busy_type};
 use crate::codec::ews::{mailbox_error, working_hours};
 use crate::codec::xml::XmlWriter;
 use crate::domain::busy::slots;
@@ -24,16 +24,10 @@ pub struct FreeBusyPart<'a> {
     pub working_elsewhere: bool,
 }
 
-/// What is said of suggestions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SuggestionsPart {
-    NotAsked,
-    Unavailable,
-}
-
 /// The whole document.
-pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: SuggestionsPart) -> Vec<u8> {
-    let mut w = XmlWriter::with_capacity(free_busy.map_or(1024, expected_size));
+pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: &SuggestionsPart<'_>) -> Vec<u8> {
+    let size = free_busy.map_or(1024, expected_size) + suggestions.expected_size();
+    let mut w = XmlWriter::with_capacity(size.min(LARGEST_START));
     w.raw(crate::codec::ews::OPEN_BODY);
     w.raw(r#"<GetUserAvailabilityResponse xmlns="http://schemas.microsoft.com/exchange/services/2006/messages">"#);
     if let Some(part) = free_busy {
@@ -48,17 +42,7 @@ pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: SuggestionsPart)
         }
         w.raw("</FreeBusyResponseArray>");
     }
-    match suggestions {
-        SuggestionsPart::NotAsked => {}
-        SuggestionsPart::Unavailable => {
-            w.raw(concat!(
-                r#"<SuggestionsResponse><ResponseMessage ResponseClass="Error">"#,
-                "<MessageText>Meeting suggestions are not available from this server.</MessageText>",
-                "<ResponseCode>ErrorMeetingSuggestionGenerationFailed</ResponseCode>",
-                "<DescriptiveLinkKey>0</DescriptiveLinkKey><MessageXml/></ResponseMessage></SuggestionsResponse>"
-            ));
-        }
-    }
+    suggestions.write(&mut w);
     w.raw("</GetUserAvailabilityResponse>")
         .raw(crate::codec::ews::CLOSE_BODY);
     w.into_bytes()
@@ -127,23 +111,12 @@ impl FreeBusyPart<'_> {
         w.raw("</StartTime><EndTime>")
             .local_time(self.zone.local_second(event.end));
         w.raw("</EndTime><BusyType>")
-            .raw(self.busy_type(event.status))
+            .raw(busy_type(event.status, self.working_elsewhere))
             .raw("</BusyType>");
         if let (true, Some(details)) = (view.is_detailed(), &event.details) {
             write_details(w, details);
         }
         w.raw("</CalendarEvent>");
-    }
-
-    fn busy_type(&self, status: BusyStatus) -> &'static str {
-        match status {
-            BusyStatus::WorkingElsewhere if self.working_elsewhere => "WorkingElsewhere",
-            BusyStatus::Free | BusyStatus::WorkingElsewhere => "Free",
-            BusyStatus::Tentative => "Tentative",
-            BusyStatus::Busy => "Busy",
-            BusyStatus::OutOfOffice => "OOF",
-            BusyStatus::NoData => "NoData",
-        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `m:GetUserAvailabilityRequest`, in schema order ([MS-OXWAVLS] section 2.2.4.1, types.xsd of Exchange SE).
 
-use super::View;
+use super::{SuggestionsOptions, View};
 use crate::codec::ews::fault::Fault;
 use crate::codec::ews::zone_rules;
 use crate::codec::xml::{Cursor, Element, Moment, Ns, Sequence, XmlWriter};
@@ -32,12 +32,6 @@ pub struct Window {
     pub end: Moment,
 }
 
-/// That suggestions are asked for, and for when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SuggestionsOptions {
-    pub window: Window,
-}
-
 impl AvailabilityRequest {
     /// The content of the request's element.
     pub(in crate::codec::ews) fn read<'a>(
@@ -61,7 +55,7 @@ impl AvailabilityRequest {
             None => None,
         };
         let suggestions = match parts.optional(cursor, Ns::Types, "SuggestionsViewOptions")? {
-            Some(element) => Some(read_suggestions_options(cursor, &element)?),
+            Some(element) => Some(SuggestionsOptions::read(cursor, &element)?),
             None => None,
         };
         parts.end(cursor)?;
@@ -185,7 +179,10 @@ fn read_views<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Vec<
     })?)
 }
 
-fn read_window<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Window, Fault> {
+pub(super) fn read_window<'a>(
+    cursor: &mut Cursor<'a>,
+    element: &Element<'a>,
+) -> Result<Window, Fault> {
     cursor.only_attributes(element, &[])?;
     let mut parts = Sequence::of(cursor);
     let start = parts.required(cursor, Ns::Types, "StartTime")?;
@@ -196,50 +193,15 @@ fn read_window<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Win
     Ok(Window { start, end })
 }
 
-fn read_moment<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Moment, Fault> {
+pub(super) fn read_moment<'a>(
+    cursor: &mut Cursor<'a>,
+    element: &Element<'a>,
+) -> Result<Moment, Fault> {
     Ok(cursor.value(
         element,
         "http://www.w3.org/2001/XMLSchema:dateTime",
         Moment::parse,
     )?)
-}
-
-/// Read to the end, so that a violation is told; of the values only the window is kept for now.
-fn read_suggestions_options<'a>(
-    cursor: &mut Cursor<'a>,
-    element: &Element<'a>,
-) -> Result<SuggestionsOptions, Fault> {
-    cursor.only_attributes(element, &[])?;
-    let mut parts = Sequence::of(cursor);
-    for local in [
-        "GoodThreshold",
-        "MaximumResultsByDay",
-        "MaximumNonWorkHourResultsByDay",
-        "MeetingDurationInMinutes",
-    ] {
-        if let Some(element) = parts.optional(cursor, Ns::Types, local)? {
-            cursor.int(&element)?;
-        }
-    }
-    if let Some(element) = parts.optional(cursor, Ns::Types, "MinimumSuggestionQuality")? {
-        let datatype =
-            "http://schemas.microsoft.com/exchange/services/2006/types:SuggestionQuality";
-        cursor.value(&element, datatype, |text| {
-            ["Excellent", "Good", "Fair", "Poor"]
-                .contains(&text)
-                .then_some(())
-        })?;
-    }
-    let window = parts.required(cursor, Ns::Types, "DetailedSuggestionsWindow")?;
-    let window = read_window(cursor, &window)?;
-    if let Some(element) = parts.optional(cursor, Ns::Types, "CurrentMeetingTime")? {
-        read_moment(cursor, &element)?;
-    }
-    if let Some(element) = parts.optional(cursor, Ns::Types, "GlobalObjectId")? {
-        cursor.string(&element)?;
-    }
-    parts.end(cursor)?;
-    Ok(SuggestionsOptions { window })
 }
 
 impl AvailabilityRequest {
@@ -263,9 +225,7 @@ impl AvailabilityRequest {
             write_free_busy_options(w, options);
         }
         if let Some(options) = &self.suggestions {
-            w.raw("<t:SuggestionsViewOptions><t:DetailedSuggestionsWindow>");
-            write_window(w, &options.window);
-            w.raw("</t:DetailedSuggestionsWindow></t:SuggestionsViewOptions>");
+            options.write(w);
         }
         w.raw("</m:GetUserAvailabilityRequest>");
     }
@@ -315,15 +275,18 @@ fn write_free_busy_options(w: &mut XmlWriter, options: &FreeBusyOptions) {
     w.raw("</t:FreeBusyViewOptions>");
 }
 
-fn write_window(w: &mut XmlWriter, window: &Window) {
-    let moment = |moment: Moment| match moment {
-        Moment::Local(local) => local.to_string(),
-        Moment::Instant(instant) => instant.to_string(),
-    };
+pub(super) fn write_window(w: &mut XmlWriter, window: &Window) {
     w.raw("<t:StartTime>")
-        .text(&moment(window.start))
+        .text(&moment_text(window.start))
         .raw("</t:StartTime>");
     w.raw("<t:EndTime>")
-        .text(&moment(window.end))
+        .text(&moment_text(window.end))
         .raw("</t:EndTime>");
+}
+
+pub(super) fn moment_text(moment: Moment) -> String {
+    match moment {
+        Moment::Local(local) => local.to_string(),
+        Moment::Instant(instant) => instant.to_string(),
+    }
 }

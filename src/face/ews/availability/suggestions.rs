@@ -1,0 +1,115 @@
+//! `SuggestionsViewOptions`: from the values as written to a search, or to the fault that names the element.
+
+use std::ops::RangeInclusive;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::read_window;
+use crate::codec::ews::Fault;
+use crate::codec::ews::availability::SuggestionsOptions;
+use crate::codec::xml::Moment;
+use crate::domain::suggestion::{Invited, SuggestedDay, SuggestionOptions, suggest};
+use crate::domain::zone::Zone;
+use crate::domain::{Attendee, Outcome};
+
+/// One number of the options: its element, what it may be, and that in words.
+struct Bounds {
+    element: &'static str,
+    range: RangeInclusive<i32>,
+    allowed: &'static str,
+}
+
+const GOOD_THRESHOLD: Bounds = Bounds {
+    element: "SuggestionsViewOptions.GoodThreshold",
+    range: 1..=49,
+    allowed: "1 to 49 per cent are allowed",
+};
+const PER_DAY: Bounds = Bounds {
+    element: "SuggestionsViewOptions.MaximumResultsByDay",
+    range: 0..=48,
+    allowed: "0 to 48 are allowed",
+};
+const PER_DAY_OUTSIDE: Bounds = Bounds {
+    element: "SuggestionsViewOptions.MaximumNonWorkHourResultsByDay",
+    ..PER_DAY
+};
+/// A meeting of a whole day has no time of day that could be suggested.
+const DURATION: Bounds = Bounds {
+    element: "SuggestionsViewOptions.MeetingDurationInMinutes",
+    range: 30..=1439,
+    allowed: "30 minutes to less than a day (1440) are allowed",
+};
+
+impl Bounds {
+    fn check(&self, value: Option<i32>) -> Result<Option<u16>, Fault> {
+        let fault = || Fault::InvalidArgument {
+            element: self.element,
+            allowed: self.allowed,
+        };
+        match value {
+            None => Ok(None),
+            Some(value) if self.range.contains(&value) => {
+                u16::try_from(value).map(Some).map_err(|_| fault())
+            }
+            Some(_) => Err(fault()),
+        }
+    }
+}
+
+/// The search that is asked for.
+pub(super) fn read(options: &SuggestionsOptions, zone: &Zone) -> Result<SuggestionOptions, Fault> {
+    let good_threshold = GOOD_THRESHOLD.check(options.good_threshold)?;
+    let per_day = PER_DAY.check(options.per_day)?;
+    let per_day_outside = PER_DAY_OUTSIDE.check(options.per_day_outside)?;
+    let duration = DURATION.check(options.duration)?;
+    let window = read_window(&options.window, zone).map_err(|fault| match fault {
+        Fault::TimeIntervalTooBig(days) => Fault::SuggestionsWindowTooBig(days),
+        _ => Fault::InvalidSuggestionsWindow,
+    })?;
+    let current = options
+        .current
+        .map(|moment| read_current(moment, zone))
+        .transpose()?;
+    let defaults = SuggestionOptions::default_in(window);
+    Ok(SuggestionOptions {
+        window,
+        duration: duration.map_or(defaults.duration, |minutes| {
+            SignedDuration::from_mins(minutes.into())
+        }),
+        good_threshold: good_threshold
+            .and_then(|threshold| u8::try_from(threshold).ok())
+            .unwrap_or(defaults.good_threshold),
+        minimum: options.minimum.unwrap_or(defaults.minimum),
+        per_day: per_day.map_or(defaults.per_day, usize::from),
+        per_day_outside: per_day_outside.map_or(defaults.per_day_outside, usize::from),
+        current,
+    })
+}
+
+fn read_current(moment: Moment, zone: &Zone) -> Result<Timestamp, Fault> {
+    match moment {
+        Moment::Instant(instant) => Ok(instant),
+        Moment::Local(local) => zone.to_utc(local).map_err(|_| Fault::InvalidArgument {
+            element: "SuggestionsViewOptions.CurrentMeetingTime",
+            allowed: "it lies outside of the calendar",
+        }),
+    }
+}
+
+/// The times that suit, from what is known of the attendees in the search's window.
+pub(super) fn find(
+    options: &SuggestionOptions,
+    zone: &Zone,
+    attendees: &[Attendee],
+    outcomes: &[Outcome],
+) -> Vec<SuggestedDay> {
+    let invited: Vec<_> = attendees
+        .iter()
+        .zip(outcomes)
+        .map(|(attendee, outcome)| Invited {
+            known: outcome.into(),
+            must_be_free: attendee.exclude_conflicts,
+        })
+        .collect();
+    suggest(options, zone, &invited)
+}
