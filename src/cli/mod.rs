@@ -7,6 +7,8 @@ mod hash_password;
 mod lookup;
 mod output;
 mod serve;
+mod shell;
+mod systemd;
 mod timeline;
 
 use std::path::PathBuf;
@@ -20,7 +22,7 @@ use crate::telemetry::LogFormat;
 
 /// Calendar Interop free/busy bridge: an Exchange Web Services door in front of the calendar servers of a company.
 #[derive(Debug, Parser)]
-#[command(version, about, after_help = EXIT_STATUS)]
+#[command(version = env!("CALBRIDGE_VERSION"), about, after_help = EXIT_STATUS)]
 pub struct Cli {
     /// How log lines are written to standard error; the variable CALBRIDGE_LOG (or RUST_LOG) says which, as "info"
     #[arg(long, global = true, value_enum, default_value_t = LogFormat::Text)]
@@ -46,6 +48,10 @@ enum Command {
     Cache(cache::Cache),
     /// Read a password from standard input (one line) and print its Argon2id hash
     HashPassword,
+    /// Print a script that completes commands and options in a shell
+    Completions(shell::Completions),
+    /// Print the manual page: calbridge manual | man -l -
+    Manual,
 }
 
 #[derive(Debug, Args)]
@@ -107,6 +113,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Cache(cache) => cache::run(&cache).await,
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::HashPassword => hash_password::run(),
+        Command::Completions(asked) => shell::completions(&asked),
+        Command::Manual => shell::manual(),
     };
     let exit = result.unwrap_or_else(|error| {
         output::complain(&error);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 
-use super::{CommandError, ConfigFile, Exit};
+use super::{CommandError, ConfigFile, Exit, systemd};
 use crate::gateway::Gateway;
 use crate::server::clock::SystemClock;
 use crate::server::lifecycle::{Ended, StopSignals};
@@ -22,6 +22,7 @@ pub(super) async fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
     if let Some(address) = gateway.ops_address() {
         tracing::info!(%address, "Serving metrics and health (ops.listen)");
     }
+    let _watchdog = systemd::ready();
     match gateway.run_until_signal(signals).await {
         Ended::Drained => tracing::info!("Stopped"),
         Ended::AtOnce => tracing::warn!("Stopped at once by a second signal"),

@@ -18,6 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::address::Access;
 use super::conn::Shared;
 use super::count::CountedConnection;
+use super::inherited::Inherited;
 use super::login::Login;
 use super::pipeline::Pipeline;
 use super::settings::ServerSettings;
@@ -167,13 +168,21 @@ fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), 
     if wanted.is_empty() {
         return Err(StartError::NoAddress);
     }
+    let mut inherited = Inherited::from_environment();
     let mut listeners = Vec::with_capacity(wanted.len());
     let mut addresses = Vec::with_capacity(wanted.len());
     for &address in wanted {
         let named = |source| StartError::Listen { address, source };
-        let listener = bind(address, shares_port(address, wanted)).map_err(named)?;
+        let listener = match inherited.take(address) {
+            Some(socket) => socket.and_then(TcpListener::from_std),
+            None => bind(address, shares_port(address, wanted)),
+        };
+        let listener = listener.map_err(named)?;
         addresses.push(listener.local_addr().map_err(named)?);
         listeners.push(listener);
+    }
+    for address in inherited.left_over() {
+        tracing::warn!(%address, "A socket that was handed over is not used: server.listen does not have its address");
     }
     Ok((listeners, addresses))
 }

@@ -12,6 +12,7 @@ mod conn;
 mod count;
 mod error;
 mod gate;
+mod inherited;
 pub mod lifecycle;
 pub mod login;
 pub mod ops;

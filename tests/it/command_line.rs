@@ -43,10 +43,22 @@ fn help_and_version_are_status_0() {
         assert!(stdout(&help).contains(command), "{command}");
     }
     let version = calbridge(&["--version"]).assert().code(0);
-    assert_eq!(
-        stdout(&version),
-        format!("calbridge {}\n", env!("CARGO_PKG_VERSION"))
-    );
+    let version = stdout(&version);
+    let expect = format!("calbridge {}", env!("CARGO_PKG_VERSION"));
+    // Behind it stands the commit, where it is known.
+    assert!(version.starts_with(&expect), "{version}");
+}
+
+#[test]
+fn the_manual_and_the_completions_have_every_command() {
+    let manual = stdout(&calbridge(&["manual"]).assert().code(0));
+    let bash = stdout(&calbridge(&["completions", "bash"]).assert().code(0));
+    for command in ["serve", "check", "lookup", "hash-password", "completions"] {
+        let heading = format!(".SH \"CALBRIDGE {}\"", command.to_uppercase());
+        assert!(manual.contains(&heading), "{command}");
+        assert!(bash.contains(command), "{command}");
+    }
+    calbridge(&["completions", "cmd.exe"]).assert().code(2);
 }
 
 #[test]

@@ -40,5 +40,6 @@ mod server_slow;
 mod server_start;
 mod server_stop;
 mod server_tls;
+mod systemd;
 mod upstream;
 mod world;

@@ -1,0 +1,28 @@
+//! Tells the program which commit it was built from: `CALBRIDGE_COMMIT` where a packager sets it, else what git says,
+//! else nothing.
+
+use std::process::Command;
+
+fn main() {
+    println!("cargo:rerun-if-env-changed=CALBRIDGE_COMMIT");
+    println!("cargo:rerun-if-changed=build.rs");
+    // The log of HEAD grows with each commit and each checkout.
+    println!("cargo:rerun-if-changed=.git/logs/HEAD");
+    let given = std::env::var("CALBRIDGE_COMMIT").ok();
+    let commit = given.or_else(commit_of_work_tree);
+    let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    let version = match commit.filter(|commit| !commit.is_empty()) {
+        Some(commit) => format!("{version} ({commit})"),
+        None => version,
+    };
+    println!("cargo:rustc-env=CALBRIDGE_VERSION={version}");
+}
+
+fn commit_of_work_tree() -> Option<String> {
+    let git = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .output()
+        .ok()
+        .filter(|git| git.status.success())?;
+    Some(String::from_utf8(git.stdout).ok()?.trim().to_owned())
+}
