@@ -8,14 +8,21 @@ fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     // The log of HEAD grows with each commit and each checkout.
     println!("cargo:rerun-if-changed=.git/logs/HEAD");
-    let given = std::env::var("CALBRIDGE_COMMIT").ok();
-    let commit = given.or_else(commit_of_work_tree);
-    let version = std::env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    let commit = given().or_else(commit_of_work_tree);
+    let version = env!("CARGO_PKG_VERSION");
     let version = match commit.filter(|commit| !commit.is_empty()) {
         Some(commit) => format!("{version} ({commit})"),
-        None => version,
+        None => version.to_owned(),
     };
     println!("cargo:rustc-env=CALBRIDGE_VERSION={version}");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the environment of the build, which the program never sees"
+)]
+fn given() -> Option<String> {
+    std::env::var("CALBRIDGE_COMMIT").ok()
 }
 
 fn commit_of_work_tree() -> Option<String> {
