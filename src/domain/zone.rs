@@ -6,6 +6,7 @@ use jiff::tz::TimeZone;
 
 pub mod definition;
 mod local;
+pub mod names;
 mod pieces;
 mod seasons;
 mod view;

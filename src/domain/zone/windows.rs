@@ -52,10 +52,15 @@ pub fn zone(id: &str) -> Option<Zone> {
 /// and `(UTC+01:00)`, and moved zones to other offsets. An id written as a name is taken as well.
 #[must_use]
 pub fn by_name(display: &str) -> Option<Zone> {
-    match BY_PLACES.get(&folded(places(display))) {
+    match find_by_name(display) {
         Some(found) => Some(Zone::iana(found.zone.clone())),
         None => zone(display),
     }
+}
+
+/// The same without the ids.
+pub(super) fn find_by_name(display: &str) -> Option<&'static WindowsZone> {
+    BY_PLACES.get(&folded(places(display))).copied()
 }
 
 /// The name of the IANA zone for this id.

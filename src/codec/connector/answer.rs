@@ -1,0 +1,372 @@
+//! The payload of an answer: `[version,id,["_ME_AddData","start/end","since",[name,address,access,[entry...]...]]]`, or
+//! four items about an error.
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use super::ErrorId;
+use super::escape::{push_json, push_legacy, push_legacy_raw};
+use crate::domain::BusyStatus;
+
+/// The version that is spoken, and what stands in its place where the question was not read.
+const VERSION: &str = "1";
+const NOTHING: &str = "0";
+
+/// How a payload is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Form {
+    /// Readers since 2017.
+    #[default]
+    Json,
+    /// Readers before that, which took it as a piece of script: single quotes and octal escapes.
+    Legacy,
+}
+
+/// The list of appointments that one question is answered with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer<'a> {
+    pub id: &'a str,
+    /// As asked for.
+    pub start: Date,
+    pub end: Date,
+    pub since: DateTime,
+    pub users: Vec<User<'a>>,
+}
+
+/// One mailbox of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User<'a> {
+    pub name: &'a str,
+    pub address: &'a str,
+    /// None: nothing is known, which is not free.
+    pub entries: Option<Vec<Entry<'a>>>,
+}
+
+/// One stretch of busy time, or one appointment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    pub subject: &'a str,
+    /// What the wall clock of the question's zone shows, in seconds from 1970-01-01T00:00:00 on the same clock.
+    pub start: i64,
+    pub end: i64,
+    pub location: &'a str,
+    pub organizer: &'a str,
+    pub status: Status,
+}
+
+/// How the owner of the calendar takes part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Accepted,
+    Tentative,
+}
+
+impl Status {
+    fn digit(self) -> char {
+        match self {
+            Self::Accepted => '1',
+            Self::Tentative => '3',
+        }
+    }
+}
+
+impl From<BusyStatus> for Status {
+    /// What is unknown is busy. Free time is not written at all.
+    fn from(status: BusyStatus) -> Self {
+        match status {
+            BusyStatus::Tentative => Self::Tentative,
+            BusyStatus::Free
+            | BusyStatus::WorkingElsewhere
+            | BusyStatus::Busy
+            | BusyStatus::OutOfOffice
+            | BusyStatus::NoData => Self::Accepted,
+        }
+    }
+}
+
+/// An answer as text.
+#[must_use]
+pub fn write(answer: &Answer<'_>, form: Form) -> String {
+    let entries = answer.users.iter().flat_map(|user| &user.entries).flatten();
+    let mut payload = Payload {
+        out: String::with_capacity(128 + answer.users.len() * 96 + entries.count() * 96),
+        form,
+    };
+    payload.raw("[");
+    payload.literal(VERSION);
+    payload.comma();
+    payload.literal(answer.id);
+    payload.raw(",[");
+    payload.literal("_ME_AddData");
+    payload.comma();
+    payload.range(answer.start, answer.end);
+    payload.comma();
+    payload.moment(answer.since);
+    payload.raw(",[");
+    for (place, user) in answer.users.iter().enumerate() {
+        if place > 0 {
+            payload.comma();
+        }
+        payload.user(user);
+    }
+    payload.raw("]]]");
+    payload.out
+}
+
+/// The payload that tells an error. `id` once it is known.
+#[must_use]
+pub fn write_error(id: Option<&str>, error: ErrorId, text: &str, form: Form) -> String {
+    let mut payload = Payload {
+        out: String::with_capacity(64 + text.len()),
+        form,
+    };
+    payload.raw("[");
+    payload.literal(id.map_or(NOTHING, |_| VERSION));
+    payload.comma();
+    payload.literal(id.unwrap_or(NOTHING));
+    payload.comma();
+    payload.literal(&error.number().to_string());
+    payload.comma();
+    payload.text(text);
+    payload.raw("]");
+    payload.out
+}
+
+struct Payload {
+    out: String,
+    form: Form,
+}
+
+impl Payload {
+    fn user(&mut self, user: &User<'_>) {
+        self.literal(user.name);
+        self.comma();
+        self.literal(user.address);
+        self.comma();
+        self.literal(match user.entries {
+            Some(_) => "20",
+            None => "0",
+        });
+        self.raw(",[");
+        for (place, entry) in user.entries.iter().flatten().enumerate() {
+            if place > 0 {
+                self.comma();
+            }
+            self.entry(entry);
+        }
+        self.raw("]");
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.raw("[");
+        self.text(entry.subject);
+        self.comma();
+        self.second(entry.start);
+        self.comma();
+        self.second(entry.end);
+        self.comma();
+        self.text(entry.location);
+        self.comma();
+        self.text(entry.organizer);
+        self.comma();
+        self.out.push(entry.status.digit());
+        self.raw("]");
+    }
+
+    /// A text that people wrote.
+    fn text(&mut self, text: &str) {
+        match self.form {
+            Form::Json => push_json(&mut self.out, text),
+            Form::Legacy => push_legacy(&mut self.out, text),
+        }
+    }
+
+    /// A text that the original left as it was.
+    fn literal(&mut self, text: &str) {
+        match self.form {
+            Form::Json => push_json(&mut self.out, text),
+            Form::Legacy => push_legacy_raw(&mut self.out, text),
+        }
+    }
+
+    fn range(&mut self, start: Date, end: Date) {
+        let quote = self.quote();
+        self.out.push(quote);
+        self.date(start);
+        self.out.push('/');
+        self.date(end);
+        self.out.push(quote);
+    }
+
+    fn second(&mut self, second: i64) {
+        // Calendars end with the year 9999, and so do the four digits.
+        let instant = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
+        self.moment(TimeZone::UTC.to_datetime(instant));
+    }
+
+    fn moment(&mut self, at: DateTime) {
+        let quote = self.quote();
+        self.out.push(quote);
+        self.date(at.date());
+        self.out.push('T');
+        for part in [at.hour(), at.minute(), at.second()] {
+            self.two(part.unsigned_abs());
+        }
+        self.out.push(quote);
+    }
+
+    fn date(&mut self, date: Date) {
+        let year = date.year().clamp(1, 9999).unsigned_abs();
+        self.two((year / 100) as u8);
+        self.two((year % 100) as u8);
+        self.two(date.month().unsigned_abs());
+        self.two(date.day().unsigned_abs());
+    }
+
+    fn two(&mut self, number: u8) {
+        self.out.push(char::from(b'0' + number / 10));
+        self.out.push(char::from(b'0' + number % 10));
+    }
+
+    fn quote(&self) -> char {
+        match self.form {
+            Form::Json => '"',
+            Form::Legacy => '\'',
+        }
+    }
+
+    fn comma(&mut self) {
+        self.out.push(',');
+    }
+
+    fn raw(&mut self, text: &'static str) {
+        self.out.push_str(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const SINCE: DateTime = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
+
+    fn answer<'a>(id: &'a str, users: Vec<User<'a>>) -> Answer<'a> {
+        Answer {
+            id,
+            start: Date::constant(2008, 1, 2),
+            end: Date::constant(2008, 1, 4),
+            since: SINCE,
+            users,
+        }
+    }
+
+    /// 2008-01-02T09:30:00.
+    const HALF_PAST_NINE: i64 = 1_199_266_200;
+
+    fn users() -> Vec<User<'static>> {
+        let entry = Entry {
+            subject: "It's 1:1",
+            start: HALF_PAST_NINE,
+            end: HALF_PAST_NINE + 1800,
+            location: "",
+            organizer: "Roe Jane",
+            status: BusyStatus::Tentative.into(),
+        };
+        let user = |name, address, entries| User {
+            name,
+            address,
+            entries,
+        };
+        vec![
+            user("Jane Roe", "jane@example.org", Some(vec![entry])),
+            user("Pat O'Neil", "pat@example.org", None),
+        ]
+    }
+
+    #[test]
+    fn both_forms_of_an_answer() {
+        let answer = answer("7", users());
+        let json: serde_json::Value = serde_json::from_str(&write(&answer, Form::Json)).unwrap();
+        let entry = json!([
+            "It's 1:1",
+            "20080102T093000",
+            "20080102T100000",
+            "",
+            "Roe Jane",
+            3
+        ]);
+        let list = json!([
+            "Jane Roe",
+            "jane@example.org",
+            "20",
+            [entry],
+            "Pat O'Neil",
+            "pat@example.org",
+            "0",
+            []
+        ]);
+        assert_eq!(
+            json,
+            json!([
+                "1",
+                "7",
+                ["_ME_AddData", "20080102/20080104", "00010101T000000", list]
+            ])
+        );
+        assert_eq!(
+            write(&answer, Form::Legacy),
+            "['1','7',['_ME_AddData','20080102/20080104','00010101T000000',['Jane Roe','jane@example.org','20',\
+             [['It\\047s 1\\0721','20080102T093000','20080102T100000','','Roe Jane',3]],\
+             'Pat O\\047Neil','pat@example.org','0',[]]]]"
+        );
+    }
+
+    #[test]
+    fn errors_have_four_items() {
+        let text = "not known: x";
+        assert_eq!(
+            write_error(None, ErrorId::Zone, text, Form::Legacy),
+            "['0','0','5','not known\\072 x']"
+        );
+        assert_eq!(
+            write_error(Some("a\"b"), ErrorId::Unreachable, text, Form::Json),
+            r#"["1","a\"b","1","not known: x"]"#
+        );
+        let numbers = [
+            ErrorId::Generic,
+            ErrorId::Unreachable,
+            ErrorId::UnsupportedVersion,
+            ErrorId::Malformed,
+            ErrorId::Directory,
+            ErrorId::Zone,
+        ];
+        assert_eq!(numbers.map(ErrorId::number), [0, 1, 2, 3, 4, 5]);
+    }
+
+    #[test]
+    fn what_is_unknown_is_busy() {
+        assert_eq!(Status::from(BusyStatus::NoData), Status::Accepted);
+        assert_eq!(Status::from(BusyStatus::OutOfOffice), Status::Accepted);
+    }
+
+    proptest! {
+        #[test]
+        fn a_json_reader_gets_every_text_back(id in any::<String>(), name in any::<String>(), texts in any::<[String; 3]>(), second in any::<i64>()) {
+            let [subject, location, organizer] = &texts;
+            let entry = Entry { subject, start: second, end: second, location, organizer, status: Status::Accepted };
+            let users = vec![User { name: &name, address: "a@b.example", entries: Some(vec![entry]) }];
+            let json: serde_json::Value = serde_json::from_str(&write(&answer(&id, users), Form::Json)).unwrap();
+            prop_assert_eq!(json[1].as_str(), Some(&*id));
+            let list = &json[2][3];
+            prop_assert_eq!(list[0].as_str(), Some(&*name));
+            for (place, text) in [(0, subject), (3, location), (4, organizer)] {
+                prop_assert_eq!(list[3][0][place].as_str(), Some(&**text));
+            }
+            prop_assert_eq!(list[3][0][1].as_str().map(str::len), Some(15));
+        }
+    }
+}
