@@ -1,9 +1,12 @@
 //! The gateway as a whole: from a configuration to a server that holds its addresses and is ready to run. Ties the
 //! layers together and decides nothing itself.
 
+pub mod reload;
 mod target;
+mod world;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -13,8 +16,6 @@ use crate::backend::instance::Instance;
 use crate::backend::settings::EndpointSettings;
 use crate::config::Config;
 use crate::domain::Clock;
-use crate::face::Routes;
-use crate::face::ews::EwsFace;
 use crate::metrics::Metrics;
 use crate::server::lifecycle::{Ended, StopSignals, run_until_signal};
 use crate::server::ops::OpsServer;
@@ -22,12 +23,15 @@ use crate::server::{Server, StartError};
 use crate::service::Availability;
 use crate::service::settings::ServiceSettings;
 
+use self::reload::Reloader;
 use self::target::Target;
+use self::world::World;
 
 /// Everything that callers in the north are answered with.
 pub struct Gateway {
     server: Server,
     ops: Option<OpsServer>,
+    reloader: Arc<Reloader>,
 }
 
 /// Why there is no gateway; says which key, file or address is at fault.
@@ -54,24 +58,51 @@ impl BuildError {
 impl Gateway {
     /// Builds the endpoints, loads the certificate and binds the addresses. Asks no endpoint anything.
     pub async fn build(config: Config, clock: Arc<dyn Clock>) -> Result<Self, BuildError> {
+        Self::made(config, None, clock).await
+    }
+
+    /// The same for a configuration that was loaded from `file` and may be read from there again.
+    pub async fn build_from(
+        file: PathBuf,
+        config: Config,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
+        Self::made(config, Some(file), clock).await
+    }
+
+    async fn made(
+        config: Config,
+        file: Option<PathBuf>,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, BuildError> {
         let names: Vec<_> = config.endpoints.iter().map(|each| &each.name).collect();
         let metrics = Arc::new(Metrics::new(&names));
         let instance = Instance::new(clock).counting(Arc::clone(&metrics));
-        let availability = availability(config.endpoints, &config.service, &instance)?;
-        let availability = Arc::new(availability);
-        let accounts = config.server.access.role_accounts.iter();
-        let ews = EwsFace::new(
-            Arc::clone(&availability),
-            accounts.map(|account| account.address.clone()),
-        );
-        let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
-        let server = Server::bind(config.server, routes, Arc::clone(&metrics)).await?;
-        let target = Arc::new(Target::new(availability, Arc::clone(&metrics)));
-        let ops = config
-            .ops
+        let world = World::new(config, &instance)?;
+        let (settings, routes) = (world.server.clone(), world.routes());
+        let ops = world.ops;
+        let server = Server::bind(settings, routes, Arc::clone(&metrics)).await?;
+        let counting = Arc::clone(&metrics);
+        let reloader = Arc::new(Reloader::new(
+            world,
+            file,
+            (server.control(), instance),
+            counting,
+        ));
+        let target = Arc::new(Target::new(Arc::clone(&reloader), Arc::clone(&metrics)));
+        let ops = ops
             .map(|ops| OpsServer::bind(&ops, target, metrics))
             .transpose()?;
-        Ok(Self { server, ops })
+        Ok(Self {
+            server,
+            ops,
+            reloader,
+        })
+    }
+
+    /// What reads the configuration again.
+    pub fn reloader(&self) -> Arc<Reloader> {
+        Arc::clone(&self.reloader)
     }
 
     /// Where it really listens, in the order of `server.listen`: port 0 has become the port that the system gave.
@@ -92,12 +123,13 @@ impl Gateway {
             self.server.run(stop.clone()).await;
             drained.cancel();
         };
+        let certificate = self.reloader.watch_certificate(stop.clone());
         let watch = async {
             if let Some(ops) = self.ops {
                 ops.run(stop.clone(), drained.clone()).await;
             }
         };
-        futures_util::future::join(serve, watch).await;
+        futures_util::future::join3(serve, watch, certificate).await;
     }
 
     /// Serves until SIGTERM or SIGINT; see [`run_until_signal`].

@@ -7,9 +7,11 @@
 mod endpoint;
 mod family;
 pub mod labels;
+mod reloads;
 mod requests;
 
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
@@ -18,7 +20,8 @@ pub use self::endpoint::EndpointMetrics;
 pub use self::labels::{BreakerState, CacheResult};
 
 use self::endpoint::EndpointFamilies;
-use self::family::Families;
+use self::family::{Families, Forget};
+use self::reloads::Reloads;
 use self::requests::Requests;
 
 /// The media type of [`Metrics::render`].
@@ -35,7 +38,10 @@ pub struct Metrics {
     connections_opened: IntCounter,
     cache_entries: IntGauge,
     cache_bytes: IntGauge,
-    endpoints: HashMap<Box<str>, EndpointMetrics>,
+    reloads: Reloads,
+    per_endpoint: EndpointFamilies,
+    forgetters: Vec<Forget>,
+    endpoints: RwLock<HashMap<Box<str>, EndpointMetrics>>,
     /// For mailboxes that live at no endpoint.
     nowhere: EndpointMetrics,
 }
@@ -80,8 +86,11 @@ impl Metrics {
             ),
             cache_entries: families.gauge("cache_entries", "Mailboxes held in the cache."),
             cache_bytes: families.gauge("cache_bytes", "Bytes that the cached mailboxes take."),
-            endpoints,
+            reloads: Reloads::new(&families),
+            per_endpoint,
+            endpoints: RwLock::new(endpoints),
             nowhere,
+            forgetters: families.into_forgetters(),
             registry,
         }
     }
@@ -89,7 +98,39 @@ impl Metrics {
     /// The counters of one endpoint, resolved once. For a name that was not given to [`Metrics::new`], those of
     /// mailboxes without an endpoint.
     pub fn endpoint(&self, name: &str) -> EndpointMetrics {
-        self.of(name).clone()
+        self.of(name)
+    }
+
+    /// Makes the counters of endpoints that are new, at zero, and takes those of endpoints that are gone out of the
+    /// answer.
+    pub fn endpoints_are<N: AsRef<str>>(&self, names: &[N]) {
+        let mut endpoints = self
+            .endpoints
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let is_named = |known: &str| names.iter().any(|name| name.as_ref() == known);
+        endpoints.retain(|name, _| {
+            let stays = is_named(name);
+            if !stays {
+                self.forgetters.iter().for_each(|forget| forget(name));
+            }
+            stays
+        });
+        for name in names.iter().map(AsRef::as_ref) {
+            endpoints
+                .entry(name.into())
+                .or_insert_with(|| EndpointMetrics::new(&self.per_endpoint, name));
+        }
+    }
+
+    /// A configuration was read, `at` seconds after 1970; `result` is one of [`labels::RELOAD_RESULTS`].
+    pub fn configuration_read(&self, result: &'static str, at: i64) {
+        self.reloads.count(result, at);
+    }
+
+    /// The configuration that the gateway started with, read `at` seconds after 1970.
+    pub fn started_at(&self, at: i64) {
+        self.reloads.start(at);
     }
 
     /// A request that was answered. `outcome` is one of [`labels::REQUEST_OUTCOMES`], `face` and `operation` are a pair
@@ -187,8 +228,12 @@ impl Metrics {
             .unwrap_or_default()
     }
 
-    fn of(&self, endpoint: &str) -> &EndpointMetrics {
-        self.endpoints.get(endpoint).unwrap_or(&self.nowhere)
+    fn of(&self, endpoint: &str) -> EndpointMetrics {
+        let endpoints = self
+            .endpoints
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        endpoints.get(endpoint).unwrap_or(&self.nowhere).clone()
     }
 }
 

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Limits;
 use crate::domain::{DomainPattern, SmtpAddress};
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSettings {
     /// Unique among the endpoints.
     pub name: String,
@@ -27,7 +27,7 @@ pub struct EndpointSettings {
     pub kind: BackendSettings,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BackendSettings {
     Ews(EwsSettings),
     CalendarFiles(CalendarFilesSettings),
@@ -35,10 +35,38 @@ pub enum BackendSettings {
 
 impl EndpointSettings {
     pub const DEFAULT_PROBE_INTERVAL: Duration = Duration::from_secs(5);
+
+    /// Whether both have the same mailboxes and may see the same of them, so that what the one said holds for the other:
+    /// the same server or folder, asked by accounts of the same names.
+    pub fn is_same_source(&self, other: &Self) -> bool {
+        self.name == other.name
+            && match (&self.kind, &other.kind) {
+                (BackendSettings::Ews(one), BackendSettings::Ews(other)) => {
+                    let accounts = |ews: &EwsSettings| -> Vec<_> {
+                        let accounts = ews.role_accounts.iter();
+                        accounts.map(|account| account.address.clone()).collect()
+                    };
+                    one.url == other.url && accounts(one) == accounts(other)
+                }
+                (BackendSettings::CalendarFiles(one), BackendSettings::CalendarFiles(other)) => {
+                    one == other
+                }
+                (BackendSettings::Ews(_), BackendSettings::CalendarFiles(_))
+                | (BackendSettings::CalendarFiles(_), BackendSettings::Ews(_)) => false,
+            }
+    }
+
+    /// The files that are read when the endpoint is built: other contents are as good as other settings.
+    pub fn files(&self) -> Vec<PathBuf> {
+        match &self.kind {
+            BackendSettings::Ews(ews) => ews.ca_certificate.iter().cloned().collect(),
+            BackendSettings::CalendarFiles(_) => Vec::new(),
+        }
+    }
 }
 
 /// An Exchange server.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EwsSettings {
     /// `https` only.
     pub url: String,
@@ -61,12 +89,24 @@ pub struct RoleAccountSettings {
     pub max_concurrency: usize,
 }
 
+/// Secrets count: a new password is another account.
+impl PartialEq for RoleAccountSettings {
+    fn eq(&self, other: &Self) -> bool {
+        self.address == other.address
+            && self.username == other.username
+            && self.max_concurrency == other.max_concurrency
+            && self.password.expose_secret() == other.password.expose_secret()
+    }
+}
+
+impl Eq for RoleAccountSettings {}
+
 impl RoleAccountSettings {
     pub const DEFAULT_CONCURRENCY: usize = 4;
 }
 
 /// A folder of iCalendar files, `<address>.ics` each.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CalendarFilesSettings {
     pub directory: PathBuf,
     /// The zone of mailboxes whose file names none: all-day events and floating times are read in it.

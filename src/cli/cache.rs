@@ -1,13 +1,13 @@
 //! `calbridge cache`: asks a running gateway to forget what it has cached, over its ops listener.
 
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::json;
 
+use super::ops::OpsClient;
 use super::{CommandError, ConfigFile, Exit, output};
 use crate::domain::{MailDomain, SmtpAddress};
 
@@ -53,19 +53,13 @@ enum Answer {
 
 pub(super) async fn run(cache: &Cache) -> Result<Exit, CommandError> {
     let config = cache.file.load()?;
-    let address = config
-        .ops
-        .map(|ops| ops.listen)
-        .filter(|address| address.port() != 0)
-        .ok_or_else(|| {
-            CommandError::Usage(
-                "a running gateway is asked over its ops listener, and the configuration has none: \
-                 give [ops] listen an address, as \"127.0.0.1:9464\""
-                    .to_owned(),
-            )
-        })?;
+    let listener = OpsClient::new(config.ops.map(|ops| ops.listen))?;
+    let address = listener.address();
     let Action::Drop(scope) = &cache.action;
-    match post(address, &scope.body()).await? {
+    match listener
+        .post("/cache/drop", &scope.body(), PATIENCE)
+        .await?
+    {
         Answer::Dropped(1) => output::say(&"dropped 1 mailbox")?,
         Answer::Dropped(count) => output::say(&format_args!("dropped {count} mailboxes"))?,
         Answer::Error(text) => {
@@ -83,30 +77,4 @@ impl Scope {
             (None, None) => json!({ "all": self.all }),
         }
     }
-}
-
-async fn post(address: SocketAddr, body: &serde_json::Value) -> anyhow::Result<Answer> {
-    let client = reqwest::Client::builder()
-        // Plain HTTP to an address of this machine: no certificates, no proxy from the environment.
-        .tls_certs_only([])
-        .no_proxy()
-        .timeout(PATIENCE)
-        .build()?;
-    let request = client
-        .post(format!("http://{address}/cache/drop"))
-        .header("x-calbridge-ops", "1")
-        .header("content-type", "application/json")
-        .body(body.to_string());
-    let answer = request.send().await.map_err(|error| {
-        if error.is_connect() {
-            anyhow!("nobody listens on {address} (ops.listen); is calbridge running with this configuration?")
-        } else {
-            anyhow!(error.without_url()).context(format!("no answer from {address} (ops.listen)"))
-        }
-    })?;
-    let status = answer.status();
-    let text = answer.bytes().await?;
-    serde_json::from_slice(&text).with_context(|| {
-        format!("what listens on {address} (ops.listen) is not calbridge: it answered with HTTP status {status}")
-    })
 }

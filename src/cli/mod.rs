@@ -5,7 +5,9 @@ mod check;
 mod demo;
 mod hash_password;
 mod lookup;
+mod ops;
 mod output;
+mod reload;
 mod serve;
 mod shell;
 mod systemd;
@@ -46,6 +48,8 @@ enum Command {
     Lookup(lookup::Lookup),
     /// Change what a running gateway has cached, over its ops listener
     Cache(cache::Cache),
+    /// Let a running gateway read its configuration again, over its ops listener
+    Reload(ConfigFile),
     /// Read a password from standard input (one line) and print its Argon2id hash
     HashPassword,
     /// Print a script that completes commands and options in a shell
@@ -112,6 +116,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Check(file) => check::run(&file),
         Command::Cache(cache) => cache::run(&cache).await,
         Command::Lookup(lookup) => lookup::run(&lookup).await,
+        Command::Reload(file) => reload::run(&file).await,
         Command::HashPassword => hash_password::run(),
         Command::Completions(asked) => shell::completions(&asked),
         Command::Manual => shell::manual(),

@@ -1,8 +1,12 @@
 //! Argon2id hashes in PHC form: made from passwords, and checked for being what they must be.
 
+use std::sync::OnceLock;
+
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Algorithm, Argon2, Params};
+use aws_lc_rs::hmac;
+use aws_lc_rs::rand::SystemRandom;
 
 /// A text that is not the PHC string of an Argon2id hash that a login can be checked against. Never repeats the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -19,11 +23,26 @@ pub enum HashError {
 const MOST_MEMORY: u32 = 256 << 10;
 const MOST_PASSES: u32 = 16;
 const MOST_LANES: u32 = 16;
+const SALT_BYTES: usize = 16;
 
 /// The PHC string (`$argon2id$v=19$...`) of `password`, with a random salt and the parameters that OWASP recommends.
 pub fn hash(password: &str) -> Result<String, HashError> {
     let hash: PasswordHash = Argon2::default()
         .hash_password(password.as_bytes())
+        .map_err(|_| HashError::Failed)?;
+    Ok(hash.to_string())
+}
+
+/// The same for a hash that never leaves this process: the same password gives the same hash each time, so that a
+/// configuration that is read again is seen to have changed nothing. Nobody outside can know the salt.
+pub(super) fn hash_repeatably(password: &str) -> Result<String, HashError> {
+    static KEY: OnceLock<Option<hmac::Key>> = OnceLock::new();
+    let random = || hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok();
+    let key = KEY.get_or_init(random).as_ref().ok_or(HashError::Failed)?;
+    let tag = hmac::sign(key, password.as_bytes());
+    let salt = tag.as_ref().get(..SALT_BYTES).ok_or(HashError::Failed)?;
+    let hash: PasswordHash = Argon2::default()
+        .hash_password_with_salt(password.as_bytes(), salt)
         .map_err(|_| HashError::Failed)?;
     Ok(hash.to_string())
 }
@@ -68,6 +87,16 @@ mod tests {
                 .verify_password(b"correct horse ", &hash)
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_hash_for_this_process_only_depends_on_the_password() {
+        let once = hash_repeatably("correct horse").unwrap();
+        assert_eq!(check(&once), Ok(()));
+        assert_eq!(hash_repeatably("correct horse").unwrap(), once);
+        let other = hash_repeatably("correct pony").unwrap();
+        let salt = |phc: &str| phc.split('$').nth(4).unwrap().to_owned();
+        assert_ne!(salt(&other), salt(&once));
     }
 
     #[test]

@@ -140,6 +140,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
             realm: server.public_url.host_str().unwrap_or_default().to_owned(),
             certificate: server.certificate,
             private_key: server.private_key,
+            watch: server.watch,
             access: sections.access,
             limits: server.limits,
         },

@@ -51,7 +51,7 @@ fn hashed(source: &Located<'_, &str>, secret: &SecretString) -> Option<String> {
     if secret.starts_with("$argon2") {
         source.parse(|_| password::check(secret).map(|()| secret.to_owned()))
     } else {
-        source.parse(|_| password::hash(secret))
+        source.parse(|_| password::hash_repeatably(secret))
     }
 }
 

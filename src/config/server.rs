@@ -19,10 +19,14 @@ pub(super) struct Server {
     pub(super) public_url: Url,
     pub(super) certificate: PathBuf,
     pub(super) private_key: PathBuf,
+    pub(super) watch: Duration,
     pub(super) limits: ServerLimits,
 }
 
 const MOST_CONNECTIONS: u64 = 1_000_000;
+/// How often the files of the certificate are looked at.
+const WATCH: Duration = Duration::from_secs(10);
+const LONGEST_WATCH: Duration = Duration::from_hours(24);
 const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// A stop that takes longer is killed by most supervisors.
 const LONGEST_DRAIN: Duration = Duration::from_secs(30);
@@ -32,7 +36,11 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
     let public_url = public_url(section);
     section.require("tls");
     let host = public_url.as_ref().and_then(Url::host_str);
-    let tls = section.within("tls", |tls| certificate::read(tls, host, around));
+    let mut watch = None;
+    let tls = section.within("tls", |tls| {
+        watch = duration(tls, "watch", LONGEST_WATCH);
+        certificate::read(tls, host, around)
+    });
     let limits = limits(section);
     let (certificate, private_key) = tls.flatten()?;
     Some(Server {
@@ -40,6 +48,7 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
         public_url: public_url?,
         certificate,
         private_key,
+        watch: watch.unwrap_or(WATCH),
         limits,
     })
 }

@@ -1,33 +1,39 @@
-//! What the ops listener tells about and acts on: the service and its endpoints. Counts nothing itself.
+//! What the ops listener tells about and acts on: the service and its endpoints of the moment. Counts nothing itself.
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+
+use super::reload::Reloader;
 use crate::metrics::{BreakerState, Metrics};
-use crate::server::ops::{EndpointReadiness, OpsTarget, Readiness};
+use crate::server::ops::{EndpointReadiness, OpsTarget, Readiness, Reloaded};
 use crate::service::Availability;
 use crate::service::cache::DropScope;
 
 pub(super) struct Target {
-    availability: Arc<Availability>,
+    reloader: Arc<Reloader>,
     metrics: Arc<Metrics>,
 }
 
 impl Target {
-    pub(super) fn new(availability: Arc<Availability>, metrics: Arc<Metrics>) -> Self {
-        Self {
-            availability,
-            metrics,
-        }
+    pub(super) fn new(reloader: Arc<Reloader>, metrics: Arc<Metrics>) -> Self {
+        Self { reloader, metrics }
+    }
+
+    fn availability(&self) -> Arc<Availability> {
+        Arc::clone(&self.reloader.world().availability)
     }
 }
 
+#[async_trait]
 impl OpsTarget for Target {
     fn drop_cached(&self, scope: &DropScope) -> u64 {
-        self.availability.drop_cached(scope)
+        self.availability().drop_cached(scope)
     }
 
     fn ready(&self) -> Readiness {
-        let endpoints = self.availability.endpoints().map(|endpoint| {
+        let availability = self.availability();
+        let endpoints = availability.endpoints().map(|endpoint| {
             let breaker = endpoint.state().breaker;
             EndpointReadiness {
                 name: Arc::clone(endpoint.name()),
@@ -41,9 +47,27 @@ impl OpsTarget for Target {
     }
 
     fn refresh_metrics(&self) {
-        let (entries, bytes) = self.availability.cache_size();
+        let availability = self.availability();
+        let (entries, bytes) = availability.cache_size();
         self.metrics.cache_size(entries, bytes);
-        let endpoints = self.availability.endpoints();
+        let endpoints = availability.endpoints();
         endpoints.for_each(|endpoint| endpoint.tell_metrics());
     }
+
+    async fn reload(&self) -> Reloaded {
+        match self.reloader.reload().await {
+            Ok(applied) => Reloaded::Applied(serde_json::json!({
+                "kept": texts(&applied.kept),
+                "rebuilt": texts(&applied.rebuilt),
+                "new": texts(&applied.new),
+                "removed": texts(&applied.removed),
+                "warnings": applied.warnings,
+            })),
+            Err(refused) => Reloaded::Refused(refused.problems),
+        }
+    }
+}
+
+fn texts(names: &[Arc<str>]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
 }

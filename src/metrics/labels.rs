@@ -74,6 +74,9 @@ pub const UPSTREAM_OUTCOMES: &[&str] = &[
     "breaker_open",
 ];
 
+/// What became of a configuration that was read while the gateway ran.
+pub const RELOAD_RESULTS: &[&str] = &["applied", "refused"];
+
 /// What the cache had for one mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CacheResult {

@@ -9,20 +9,17 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::address::Access;
+use super::StartError;
 use super::conn::Shared;
 use super::count::CountedConnection;
+use super::front::{Front, Fronts, ServerControl};
 use super::inherited::Inherited;
 use super::login::Login;
-use super::pipeline::Pipeline;
 use super::settings::ServerSettings;
-use super::{StartError, tls};
 use crate::face::Routes;
 use crate::metrics::Metrics;
 
@@ -37,7 +34,6 @@ pub struct Server {
     listeners: Vec<TcpListener>,
     addresses: Vec<SocketAddr>,
     shared: Arc<Shared>,
-    connections: Arc<Semaphore>,
     /// Every connection's task.
     tasks: TaskTracker,
     /// Ends the tasks that a drain did not.
@@ -52,24 +48,14 @@ impl Server {
         routes: Routes,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
-        let config = load_tls(&settings).await?;
-        let access = Arc::new(Access::new(&settings.access, &routes));
         let stop = CancellationToken::new();
-        let shared_access = Arc::clone(&access);
-        let pipeline = Pipeline::new(&settings, routes, shared_access, metrics, stop.clone())?;
+        let front = Front::build(&settings, routes, metrics, stop.clone()).await?;
         let (listeners, addresses) = listen(&settings.listen)?;
-        let limits = settings.limits;
         Ok(Self {
             listeners,
             addresses,
-            connections: Arc::new(Semaphore::new(
-                limits.max_connections.min(Semaphore::MAX_PERMITS),
-            )),
             shared: Arc::new(Shared {
-                tls: TlsAcceptor::from(config),
-                access,
-                limits,
-                pipeline: Arc::new(pipeline),
+                front: Fronts::from_pointee(front),
                 stop,
             }),
             tasks: TaskTracker::new(),
@@ -84,7 +70,12 @@ impl Server {
 
     /// The login that all faces share, for its counters.
     pub fn login(&self) -> Arc<Login> {
-        Arc::clone(self.shared.pipeline.login())
+        Arc::clone(self.shared.front.load().pipeline.login())
+    }
+
+    /// What changes the server while it runs.
+    pub fn control(&self) -> ServerControl {
+        ServerControl(Arc::clone(&self.shared))
     }
 
     /// Serves until `stop` is cancelled. Then accepts no more, answers what has begun, waits for it at most
@@ -99,18 +90,12 @@ impl Server {
         self.drain().await;
     }
 
-    fn metrics(&self) -> &Arc<Metrics> {
-        self.shared.pipeline.metrics()
-    }
-
     async fn drain(&self) {
         self.shared.stop.cancel();
         self.tasks.close();
         tracing::info!("Stopping: no new connections, requests in flight are finished");
-        if timeout(self.shared.limits.drain, self.tasks.wait())
-            .await
-            .is_err()
-        {
+        let drain = self.shared.front.load().limits.drain;
+        if timeout(drain, self.tasks.wait()).await.is_err() {
             let left = self.tasks.len();
             tracing::warn!(left, "Stopped with connections that did not end in time");
         }
@@ -136,32 +121,26 @@ impl Server {
 
     /// Drops the connection without a word when the peer may not connect or there are too many.
     fn admit(&self, stream: TcpStream, peer: IpAddr) {
-        if !self.shared.access.may_connect(peer) {
-            self.metrics().denied();
+        let front = self.shared.front.load();
+        let metrics = front.pipeline.metrics();
+        if !front.access.may_connect(peer) {
+            metrics.denied();
             tracing::debug!(%peer, "Dropped a connection from an address that is not allowed");
             return;
         }
-        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&front.connections).try_acquire_owned() else {
             tracing::debug!(%peer, "Dropped a connection beyond server.max_connections");
             return;
         };
         // Without it, the last piece of an answer may wait for the peer's acknowledgement.
         let _ = stream.set_nodelay(true);
         let (shared, cut) = (Arc::clone(&self.shared), self.cut.clone());
-        let counted = CountedConnection::open(self.metrics());
+        let counted = CountedConnection::open(metrics);
         self.tasks.spawn(async move {
             let _held = (permit, counted);
             cut.run_until_cancelled(shared.serve(stream, peer)).await;
         });
     }
-}
-
-/// Reads files, and so not on an async thread.
-async fn load_tls(settings: &ServerSettings) -> Result<Arc<rustls::ServerConfig>, StartError> {
-    let (certificate, key) = (settings.certificate.clone(), settings.private_key.clone());
-    tokio::task::spawn_blocking(move || tls::load(&certificate, &key))
-        .await
-        .unwrap_or_else(|cause| Err(rustls::Error::General(cause.to_string()).into()))
 }
 
 fn listen(wanted: &[SocketAddr]) -> Result<(Vec<TcpListener>, Vec<SocketAddr>), StartError> {

@@ -62,6 +62,11 @@ impl BodyReader {
         }
     }
 
+    /// Both together hold no more than one of them may.
+    pub(super) fn share_room_of(&mut self, other: &Self) {
+        self.room = Arc::clone(&other.room);
+    }
+
     pub(super) async fn read(&self, body: Incoming) -> Result<Held, BodyError> {
         let declared = body.size_hint().exact().unwrap_or(0);
         if declared > self.max_body as u64 {

@@ -13,12 +13,11 @@ use hyper_util::server::graceful::GracefulConnection;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-use super::address::Access;
-use super::pipeline::{MAX_HEADER_BYTES, MAX_HEADERS, Origin, Pipeline};
+use super::front::{Front, Fronts};
+use super::pipeline::{MAX_HEADER_BYTES, MAX_HEADERS, Origin};
 use super::proxy::{self, Announced};
 use super::pulse::{Felt, Overdue, Pulse};
 use super::settings::ServerLimits;
@@ -47,21 +46,25 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 
 /// What all connections share.
 pub(super) struct Shared {
-    pub(super) tls: TlsAcceptor,
-    pub(super) access: Arc<Access>,
-    pub(super) limits: ServerLimits,
-    pub(super) pipeline: Arc<Pipeline>,
+    /// What the configuration of the moment gives.
+    pub(super) front: Fronts,
     /// No more requests are wanted.
     pub(super) stop: CancellationToken,
 }
 
 impl Shared {
     /// Runs until the connection is closed. `peer` is in canonical form and may connect.
-    pub(super) async fn serve(&self, stream: TcpStream, peer: IpAddr) {
+    pub(super) async fn serve(self: Arc<Self>, stream: TcpStream, peer: IpAddr) {
+        let front = self.front.load_full();
         // Boxed, so that what a handshake needs is given back before the long part of a connection's life.
-        let open = Box::pin(self.open(stream, peer));
-        match timeout(self.limits.handshake_timeout, open).await {
-            Ok(Ok(Some((stream, source)))) => Box::pin(self.speak_http(stream, source)).await,
+        let open = Box::pin(open(&front, stream, peer));
+        match timeout(front.limits.handshake_timeout, open).await {
+            Ok(Ok(Some((stream, source)))) => {
+                // What opened the connection need not outlive a change of the configuration with it.
+                let limits = front.limits.clone();
+                drop(front);
+                Box::pin(self.speak_http(stream, source, limits)).await;
+            }
             Ok(Ok(None)) => {}
             Ok(Err(cause)) => {
                 tracing::debug!(%peer, %cause, "Closed a connection that did not open");
@@ -72,47 +75,27 @@ impl Shared {
         }
     }
 
-    async fn open(
-        &self,
-        mut stream: TcpStream,
-        peer: IpAddr,
-    ) -> io::Result<Option<(TlsStream<TcpStream>, IpAddr)>> {
-        let mut source = peer;
-        if self.access.announces_client(peer) {
-            match proxy::read_header(&mut stream).await? {
-                Announced::Client(client) => source = client,
-                Announced::Itself => {}
-            }
-        }
-        match tls::opening(&stream).await? {
-            Opening::Tls => {
-                let stream = self.tls.accept(stream).await?;
-                Ok(Some((stream, source)))
-            }
-            Opening::PlainHttp => {
-                tls::refuse_plain_http(&mut stream).await?;
-                linger(stream).await;
-                Ok(None)
-            }
-            Opening::Noise => Ok(None),
-        }
-    }
-
-    async fn speak_http(&self, stream: TlsStream<TcpStream>, source: IpAddr) {
-        let pulse = Pulse::new(&self.limits);
+    async fn speak_http(
+        self: Arc<Self>,
+        stream: TlsStream<TcpStream>,
+        source: IpAddr,
+        limits: ServerLimits,
+    ) {
+        let pulse = Pulse::new(&limits);
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let origin = Origin {
             source,
             pulse: Arc::clone(&pulse),
         };
-        let pipeline = Arc::clone(&self.pipeline);
+        let shared = Arc::clone(&self);
         let service = service_fn(move |request| {
-            let (pipeline, origin) = (Arc::clone(&pipeline), origin.clone());
+            // The one look at the configuration: all that is done for this request sees the same.
+            let (pipeline, origin) = (Arc::clone(&shared.front.load().pipeline), origin.clone());
             async move { pipeline.answer(request, origin).await }
         });
         let io = TokioIo::new(Felt::new(stream, Arc::clone(&pulse)));
         if is_http2 {
-            let mut connection = http2_builder(&self.limits).serve_connection(io, service);
+            let mut connection = http2_builder(&limits).serve_connection(io, service);
             self.drive(&mut connection, &pulse, Duration::ZERO).await;
             return;
         }
@@ -187,6 +170,32 @@ fn http2_builder(limits: &ServerLimits) -> http2::Builder<TokioExecutor> {
         .keep_alive_interval(limits.idle_timeout.min(PING_INTERVAL))
         .keep_alive_timeout(PING_TIMEOUT);
     builder
+}
+
+async fn open(
+    front: &Front,
+    mut stream: TcpStream,
+    peer: IpAddr,
+) -> io::Result<Option<(TlsStream<TcpStream>, IpAddr)>> {
+    let mut source = peer;
+    if front.access.announces_client(peer) {
+        match proxy::read_header(&mut stream).await? {
+            Announced::Client(client) => source = client,
+            Announced::Itself => {}
+        }
+    }
+    match tls::opening(&stream).await? {
+        Opening::Tls => {
+            let stream = front.tls.accept(stream).await?;
+            Ok(Some((stream, source)))
+        }
+        Opening::PlainHttp => {
+            tls::refuse_plain_http(&mut stream).await?;
+            linger(stream).await;
+            Ok(None)
+        }
+        Opening::Noise => Ok(None),
+    }
 }
 
 /// Takes what a peer still sends after we said our last word, so that our word reaches it.

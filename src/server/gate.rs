@@ -61,6 +61,11 @@ impl Gates {
         &self.login
     }
 
+    /// Goes on with what the login of all faces has found about credentials: it knows the same accounts.
+    pub(super) fn keep_login_of(&mut self, before: &Self) {
+        self.login = Arc::clone(&before.login);
+    }
+
     /// The caller's address, when it may call this route. `source`: see [`Access::client`].
     pub(super) fn admit(
         &self,

@@ -30,6 +30,24 @@ impl StopSignals {
     }
 }
 
+/// SIGHUP, from the moment of [`ReloadSignals::listen`] on: the wish to read the configuration again.
+#[derive(Debug)]
+pub struct ReloadSignals(Signal);
+
+impl ReloadSignals {
+    /// From now on the signal no longer ends the process.
+    pub fn listen() -> io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+
+    /// Waits for the next one. Several that come while nobody waits are one.
+    pub async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 /// Waits for SIGTERM or SIGINT. When signals cannot be listened to, never returns.
 pub async fn stop_signal() {
     match StopSignals::listen() {

@@ -13,6 +13,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -40,13 +41,26 @@ const MAX_HEADERS: usize = 64;
 /// How long a stop waits for requests in flight.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// What became of a wish to read the configuration again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reloaded {
+    /// It serves now; what changed.
+    Applied(serde_json::Value),
+    /// The old one serves on, for these reasons.
+    Refused(Vec<String>),
+}
+
 /// What the listener tells about and acts on.
+#[async_trait]
 pub trait OpsTarget: Send + Sync + 'static {
     /// Forgets cached answers; how many mailboxes were forgotten. May take a while.
     fn drop_cached(&self, scope: &DropScope) -> u64;
 
     /// Asks nobody: what is known now.
     fn ready(&self) -> Readiness;
+
+    /// Reads the configuration again and applies it.
+    async fn reload(&self) -> Reloaded;
 
     /// Brings up to date what changes without an event, just before the metrics are read.
     fn refresh_metrics(&self);

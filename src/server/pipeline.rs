@@ -3,6 +3,8 @@
 //! Knows HTTP but no sockets. The order is part of the contract: what costs nothing comes first, and the body is read
 //! before a 401 so that a caller who first asks without credentials keeps the connection.
 
+mod succession;
+
 use std::any::Any;
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -29,7 +31,7 @@ use super::gate::Gates;
 use super::login::{Denied, FAILURE_DELAY, Login};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
-use super::settings::{ServerLimits, ServerSettings};
+use super::settings::{InboundAccount, ServerLimits, ServerSettings};
 use super::{StartError, compress};
 use crate::face::{Call, Face, OperationName, Parameters, Route, Routes};
 use crate::metrics::Metrics;
@@ -50,7 +52,9 @@ pub(super) struct Pipeline {
     gates: Gates,
     limits: ServerLimits,
     challenge: HeaderValue,
-    in_flight: Semaphore,
+    in_flight: Arc<Semaphore>,
+    /// Whom the login knows.
+    accounts: Vec<InboundAccount>,
     bodies: BodyReader,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -101,7 +105,10 @@ impl Pipeline {
             gates: Gates::new(&routes, access, login)?,
             routes,
             challenge: reply::basic_challenge(&settings.realm),
-            in_flight: Semaphore::new(limits.max_in_flight.min(Semaphore::MAX_PERMITS)),
+            in_flight: Arc::new(Semaphore::new(
+                limits.max_in_flight.min(Semaphore::MAX_PERMITS),
+            )),
+            accounts: settings.access.role_accounts.clone(),
             bodies: BodyReader::new(&limits),
             limits,
             metrics,

@@ -17,6 +17,8 @@ pub struct ServerSettings {
     pub certificate: PathBuf,
     /// PEM: PKCS#8, PKCS#1 or SEC1.
     pub private_key: PathBuf,
+    /// How often these files are looked at, in case that others renew them.
+    pub watch: Duration,
     pub access: AccessSettings,
     pub limits: ServerLimits,
 }
@@ -39,7 +41,7 @@ pub enum ClientAddress {
 }
 
 /// An account that callers log in with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InboundAccount {
     pub address: SmtpAddress,
     /// Argon2id in PHC form.

@@ -6,7 +6,7 @@
 mod entry;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
@@ -19,21 +19,24 @@ pub struct Cache {
     entries: moka::sync::Cache<Key, Arc<Entry>>,
     /// Counts how often entries were dropped: what was asked for before that is not remembered.
     drops: AtomicU64,
+    /// Seats given away so far; none is given twice.
+    seats: AtomicU32,
+    max_bytes: u64,
     clock: Arc<dyn Clock>,
 }
 
 /// A question to an endpoint, as the cache sees it: what comes of it is as old as the question.
 #[derive(Debug, Clone, Copy)]
 pub struct Asking {
-    endpoint: u16,
+    endpoint: u32,
     at: Timestamp,
     drops: u64,
 }
 
-/// An endpoint, by its place in the configuration, and a mailbox there.
+/// An endpoint, by its seat, and a mailbox there.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    endpoint: u16,
+    endpoint: u32,
     mailbox: SmtpAddress,
 }
 
@@ -77,12 +80,31 @@ impl Cache {
         Self {
             entries,
             drops: AtomicU64::new(0),
+            seats: AtomicU32::new(0),
+            max_bytes,
             clock,
         }
     }
 
+    /// Bytes that all entries together may hold.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    /// A number for an endpoint, under which its mailboxes are remembered.
+    pub fn seat(&self) -> u32 {
+        self.seats.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Forgets everything of endpoints whose seat is not among these: their entries can no longer be found.
+    pub fn keep_seats(&self, seats: &[u32]) {
+        let keys = self.entries.iter().map(|(key, _)| key);
+        let gone: Vec<_> = keys.filter(|key| !seats.contains(&key.endpoint)).collect();
+        gone.iter().for_each(|key| self.entries.invalidate(&**key));
+    }
+
     /// To be called when an endpoint is asked, for [`Cache::store`].
-    pub fn asking(&self, endpoint: u16) -> Asking {
+    pub fn asking(&self, endpoint: u32) -> Asking {
         Asking {
             endpoint,
             at: self.now(),
@@ -97,7 +119,7 @@ impl Cache {
 
     pub fn find(
         &self,
-        endpoint: u16,
+        endpoint: u32,
         mailbox: &SmtpAddress,
         window: &TimeWindow,
         lifetimes: &CacheLifetimes,
@@ -115,7 +137,7 @@ impl Cache {
     /// What was known before the endpoint failed, if that is not too long ago.
     pub fn rescue(
         &self,
-        endpoint: u16,
+        endpoint: u32,
         mailbox: &SmtpAddress,
         window: &TimeWindow,
         lifetimes: &CacheLifetimes,

@@ -64,8 +64,8 @@ pub struct Passage {
 }
 
 pub struct Desk {
-    /// The endpoint's place in the configuration.
-    place: u16,
+    /// The endpoint's number in the cache.
+    seat: u32,
     endpoint: Arc<Endpoint>,
     cache: Arc<Cache>,
     lifetimes: CacheLifetimes,
@@ -76,16 +76,16 @@ pub struct Desk {
 
 impl Desk {
     pub fn new(
-        place: u16,
+        seat: u32,
         endpoint: Arc<Endpoint>,
         cache: Arc<Cache>,
         keep: (CacheLifetimes, Widen),
         metrics: EndpointMetrics,
     ) -> Self {
         let (lifetimes, widen) = keep;
-        let flights = Arc::new(Flights::new(place, endpoint.clone(), cache.clone()));
+        let flights = Arc::new(Flights::new(seat, endpoint.clone(), cache.clone()));
         Self {
-            place,
+            seat,
             endpoint,
             cache,
             lifetimes,
@@ -93,6 +93,21 @@ impl Desk {
             flights,
             metrics,
         }
+    }
+
+    /// The same, so that callers of both share calls, where both are for the same endpoint and cache.
+    #[must_use]
+    pub fn sharing_flights_of(mut self, before: &Self) -> Self {
+        if Arc::ptr_eq(&self.endpoint, &before.endpoint) && Arc::ptr_eq(&self.cache, &before.cache)
+        {
+            self.flights = Arc::clone(&before.flights);
+        }
+        self
+    }
+
+    /// The endpoint's number in the cache.
+    pub fn seat(&self) -> u32 {
+        self.seat
     }
 
     pub fn endpoint(&self) -> &Arc<Endpoint> {
@@ -124,9 +139,7 @@ impl Desk {
         let mut told: Vec<Option<Told>> = Vec::with_capacity(mailboxes.len());
         let (mut missing, mut old) = (Vec::new(), Vec::new());
         for (place, mailbox) in mailboxes.iter().enumerate() {
-            let found = self
-                .cache
-                .find(self.place, mailbox, window, &self.lifetimes);
+            let found = self.cache.find(self.seat, mailbox, window, &self.lifetimes);
             if let Found::Stale { refresh: true, .. } = found {
                 old.push((*mailbox).clone());
             }
@@ -201,7 +214,7 @@ impl Desk {
             .is_err_and(|error| error.is_outage());
         let rescued = || {
             self.cache
-                .rescue(self.place, mailbox, window, &self.lifetimes)
+                .rescue(self.seat, mailbox, window, &self.lifetimes)
         };
         match failed.then(rescued).flatten() {
             Some(known) => Told {

@@ -23,6 +23,10 @@ impl Locations {
         }
     }
 
+    pub(super) fn keep_for(&self) -> Duration {
+        self.keep_for
+    }
+
     pub(super) fn find(&self, mailbox: &SmtpAddress, now: Timestamp) -> Option<usize> {
         let (place, at) = self.found.get(mailbox)?;
         let age: Duration = now.duration_since(at).try_into().ok()?;

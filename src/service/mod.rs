@@ -13,6 +13,7 @@ mod rounds;
 pub mod route;
 pub mod settings;
 pub mod status_map;
+mod succession;
 
 use std::sync::Arc;
 
@@ -35,6 +36,9 @@ use rounds::{Pending, Question, Verdict};
 use route::Routes;
 use settings::ServiceSettings;
 use status_map::StatusMap;
+use succession::Estate;
+
+pub use succession::Successor;
 
 /// Instances that a question may have come through.
 const MAX_VIA: usize = 3;
@@ -48,7 +52,7 @@ pub struct Availability {
     aliases: Aliases,
     permit: Permit,
     status_map: StatusMap,
-    locations: Locations,
+    locations: Arc<Locations>,
     cache: Arc<Cache>,
     /// Counts the mailboxes that are asked for nowhere.
     nowhere: EndpointMetrics,
@@ -62,7 +66,18 @@ impl Availability {
         settings: &ServiceSettings,
         instance: &Instance,
     ) -> Self {
-        let cache = Arc::new(Cache::new(settings.cache.max_bytes, instance.clock.clone()));
+        let estate = Estate::new(&endpoints, settings, instance);
+        Self::over(endpoints, &estate, settings, instance)
+    }
+
+    /// `estate` has a part for each endpoint.
+    fn over(
+        endpoints: Vec<Arc<Endpoint>>,
+        estate: &Estate<'_>,
+        settings: &ServiceSettings,
+        instance: &Instance,
+    ) -> Self {
+        let cache = &estate.cache;
         let service = |place: usize| settings.endpoints.get(place).copied().unwrap_or_default();
         let domains: Vec<_> = endpoints
             .iter()
@@ -76,13 +91,14 @@ impl Availability {
         let desks = endpoints.into_iter().enumerate().map(|(place, endpoint)| {
             let lifetimes = service(place).lifetimes.unwrap_or(settings.cache.lifetimes);
             let counted = instance.metrics(endpoint.name());
-            Desk::new(
-                place as u16,
-                endpoint,
-                cache.clone(),
-                (lifetimes, settings.cache.widen),
-                counted,
-            )
+            let keep = (lifetimes, settings.cache.widen);
+            let part = estate.parts.get(place);
+            let seat = part.map_or_else(|| cache.seat(), |part| part.seat);
+            let desk = Desk::new(seat, endpoint, cache.clone(), keep, counted);
+            match part.and_then(|part| part.before) {
+                Some(before) => desk.sharing_flights_of(before),
+                None => desk,
+            }
         });
         Self {
             desks: desks.collect(),
@@ -93,8 +109,8 @@ impl Availability {
             aliases: Aliases::new(&settings.routing.aliases),
             permit: Permit::new(&settings.permit, &settings.sharing),
             status_map: settings.sharing.status_map,
-            locations: Locations::new(settings.cache.location_for),
-            cache,
+            locations: Arc::clone(&estate.locations),
+            cache: Arc::clone(cache),
             nowhere: instance.metrics(labels::NONE),
             id: instance.id.clone(),
         }

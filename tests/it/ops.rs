@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use calbridge::metrics::Metrics;
 use calbridge::server::StartError;
-use calbridge::server::ops::{EndpointReadiness, OpsServer, OpsTarget, Readiness};
+use calbridge::server::ops::{EndpointReadiness, OpsServer, OpsTarget, Readiness, Reloaded};
 use calbridge::server::settings::OpsSettings;
 use calbridge::service::cache::DropScope;
 use tokio::net::TcpStream;
@@ -23,8 +24,11 @@ pub(crate) struct Noted {
     dropped: Mutex<Vec<DropScope>>,
     failing: AtomicBool,
     metrics: Mutex<Option<Arc<Metrics>>>,
+    /// How often a reload was wished for, and what it is refused for.
+    reloads: Mutex<(usize, Vec<String>)>,
 }
 
+#[async_trait]
 impl OpsTarget for Noted {
     fn drop_cached(&self, scope: &DropScope) -> u64 {
         let mut dropped = self.dropped.lock().unwrap();
@@ -45,6 +49,17 @@ impl OpsTarget for Noted {
         let failing = self.failing.load(Ordering::Relaxed);
         Readiness {
             endpoints: vec![endpoint("cloud", false), endpoint("hq", !failing)],
+        }
+    }
+
+    async fn reload(&self) -> Reloaded {
+        let mut reloads = self.reloads.lock().unwrap();
+        reloads.0 += 1;
+        match &*reloads.1 {
+            [] => Reloaded::Applied(serde_json::json!({
+                "kept": ["hq"], "rebuilt": ["cloud"], "new": [], "removed": ["old"], "warnings": ["odd"],
+            })),
+            problems => Reloaded::Refused(problems.to_vec()),
         }
     }
 
@@ -349,4 +364,32 @@ async fn an_address_in_use_names_the_key() {
         text.starts_with(&format!("ops.listen: cannot listen on {listen}")),
         "{text}"
     );
+}
+
+#[tokio::test]
+async fn a_reload_is_answered_with_what_became_of_it() {
+    let ops = Ops::start();
+    let ask = async |headers: &str| {
+        let headers = format!("Host: localhost\r\n{headers}");
+        ops.ask("POST /reload", &headers, "").await
+    };
+    assert_eq!(ask("").await.status, 403);
+    let foreign = "X-Calbridge-Ops: 1\r\nOrigin: http://elsewhere.example\r\n";
+    assert_eq!(ask(foreign).await.status, 403);
+    assert_eq!(ops.target.reloads.lock().unwrap().0, 0);
+    let applied = ask("X-Calbridge-Ops: 1\r\n").await;
+    assert_eq!(applied.status, 200);
+    assert!(
+        applied.text().contains(r#""rebuilt":["cloud"]"#),
+        "{}",
+        applied.text()
+    );
+    let problems = ["line 3: key: bad", "line 5: other: bad"].map(String::from);
+    ops.target.reloads.lock().unwrap().1 = problems.into();
+    let refused = ask("X-Calbridge-Ops: 1\r\n").await;
+    assert_eq!(refused.status, 422);
+    let problems = r#""problems":["line 3: key: bad","line 5: other: bad"]"#;
+    assert!(refused.text().contains(problems), "{}", refused.text());
+    let got = ops.get("/reload").await;
+    assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
 }

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::origin::{self, Foreign};
 use super::scope::{self, ScopeError};
-use super::{OpsTarget, Readiness};
+use super::{OpsTarget, Readiness, Reloaded};
 use crate::metrics::{Metrics, TEXT_FORMAT};
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -73,8 +73,9 @@ impl Desk {
                 let query = request.uri().query().unwrap_or("");
                 readyz(&self.target.ready(), stopping, is_verbose(query))
             }
-            "/cache/drop" if *request.method() != Method::POST => not_allowed("POST"),
+            "/cache/drop" | "/reload" if *request.method() != Method::POST => not_allowed("POST"),
             "/cache/drop" => self.drop_cached(request).await,
+            "/reload" => self.reload(request.headers()).await,
             _ => say(StatusCode::NOT_FOUND, "There is nothing at this address.\n"),
         }
     }
@@ -84,13 +85,30 @@ impl Desk {
         respond(StatusCode::OK, TEXT_FORMAT, self.metrics.render())
     }
 
+    async fn reload(&self, headers: &HeaderMap) -> Response<Bytes> {
+        if let Some(refusal) = unwanted(headers) {
+            return refusal;
+        }
+        match self.target.reload().await {
+            Reloaded::Applied(changes) => respond(StatusCode::OK, JSON, format!("{changes}\n")),
+            Reloaded::Refused(problems) => {
+                let answer = serde_json::json!({
+                    "error": "the configuration is not used, the old one serves on",
+                    "problems": problems,
+                });
+                respond(
+                    StatusCode::UNPROCESSABLE_ENTITY,
+                    JSON,
+                    format!("{answer}\n"),
+                )
+            }
+        }
+    }
+
     async fn drop_cached(&self, request: Request<Incoming>) -> Response<Bytes> {
         let (head, body) = request.into_parts();
-        if head.headers.get(WANTED).is_none_or(|value| value != "1") {
-            return fail(
-                StatusCode::FORBIDDEN,
-                "the header X-Calbridge-Ops: 1 is missing",
-            );
+        if let Some(refusal) = unwanted(&head.headers) {
+            return refusal;
         }
         let body = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => body.to_bytes(),
@@ -122,6 +140,17 @@ impl Desk {
             Err(_) => fail(StatusCode::INTERNAL_SERVER_ERROR, "a defect of calbridge"),
         }
     }
+}
+
+/// What a request that changes something is refused with where a page may have sent it.
+fn unwanted(headers: &HeaderMap) -> Option<Response<Bytes>> {
+    let is_wanted = headers.get(WANTED).is_some_and(|value| value == "1");
+    (!is_wanted).then(|| {
+        fail(
+            StatusCode::FORBIDDEN,
+            "the header X-Calbridge-Ops: 1 is missing",
+        )
+    })
 }
 
 /// `?verbose`, as Kubernetes' own probes have it.

@@ -15,7 +15,7 @@ use crate::service::cache::Cache;
 
 /// All flights of one endpoint.
 pub(super) struct Flights {
-    place: u16,
+    seat: u32,
     endpoint: Arc<Endpoint>,
     cache: Arc<Cache>,
     board: Mutex<Board>,
@@ -87,9 +87,9 @@ impl Ticket {
 }
 
 impl Flights {
-    pub(super) fn new(place: u16, endpoint: Arc<Endpoint>, cache: Arc<Cache>) -> Self {
+    pub(super) fn new(seat: u32, endpoint: Arc<Endpoint>, cache: Arc<Cache>) -> Self {
         Self {
-            place,
+            seat,
             endpoint,
             cache,
             board: Mutex::default(),
@@ -144,7 +144,7 @@ impl Flights {
             flight: &flight,
             mailboxes: &mailboxes,
         };
-        let asking = self.cache.asking(self.place);
+        let asking = self.cache.asking(self.seat);
         let deadline = Instant::now() + self.endpoint.guard().timeout;
         let asked = self
             .endpoint

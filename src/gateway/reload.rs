@@ -1,0 +1,265 @@
+//! Reads the configuration again while the gateway runs: applied as a whole, or refused with every problem while the old
+//! one serves on. Also watches the certificate's files, which others renew.
+//!
+//! Sockets are kept, so `server.listen` and `ops.listen` cannot change.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::world::{Changes, World};
+use crate::backend::build::Change;
+use crate::backend::instance::Instance;
+use crate::config::{self, Config};
+use crate::metrics::Metrics;
+use crate::server::{CertificateMark, ServerControl};
+
+/// Changes a running gateway. One change is made at a time.
+pub struct Reloader {
+    world: ArcSwap<World>,
+    server: ServerControl,
+    instance: Instance,
+    metrics: Arc<Metrics>,
+    file: Option<PathBuf>,
+    /// The certificate that was last looked at.
+    turn: Mutex<CertificateMark>,
+}
+
+/// What a reload changed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Applied {
+    /// Endpoints that are the very same as before.
+    pub kept: Vec<Arc<str>>,
+    /// Endpoints with changed settings or secrets.
+    pub rebuilt: Vec<Arc<str>>,
+    /// Endpoints that were not there before, or are another source now.
+    pub new: Vec<Arc<str>>,
+    pub removed: Vec<Arc<str>>,
+    /// What is odd about the configuration and yet works.
+    pub warnings: Vec<String>,
+}
+
+/// Why a configuration was not taken: every reason that was found, one sentence each, with the key at fault.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the configuration is not used, the old one serves on:\n{}", problems.join("\n"))]
+pub struct Refused {
+    pub problems: Vec<String>,
+}
+
+impl From<String> for Refused {
+    fn from(problem: String) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}
+
+impl Reloader {
+    pub(super) fn new(
+        world: World,
+        file: Option<PathBuf>,
+        (server, instance): (ServerControl, Instance),
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        metrics.started_at(instance.clock.now().as_second());
+        let mark = CertificateMark::of(&world.server);
+        Self {
+            world: ArcSwap::from_pointee(world),
+            server,
+            instance,
+            metrics,
+            file,
+            turn: Mutex::new(mark),
+        }
+    }
+
+    /// The world of the moment.
+    pub(super) fn world(&self) -> Arc<World> {
+        self.world.load_full()
+    }
+
+    /// Reads the configuration file and everything that it refers to, and puts it in the place of what serves now.
+    pub async fn reload(&self) -> Result<Applied, Refused> {
+        let mut turn = self.turn.lock().await;
+        let result = self.read_and_apply(&mut turn).await;
+        let at = self.instance.clock.now().as_second();
+        match &result {
+            Ok(applied) => {
+                self.metrics.configuration_read("applied", at);
+                tell_applied(applied);
+            }
+            Err(refused) => {
+                self.metrics.configuration_read("refused", at);
+                tracing::error!(
+                    problems = refused.problems.len(),
+                    "The configuration is not used, the old one serves on"
+                );
+                for problem in &refused.problems {
+                    tracing::error!("Configuration: {problem}");
+                }
+            }
+        }
+        result
+    }
+
+    async fn read_and_apply(&self, turn: &mut CertificateMark) -> Result<Applied, Refused> {
+        let Some(file) = self.file.clone() else {
+            return Err("this gateway was not started from a file".to_owned().into());
+        };
+        // Files are read, and plain passwords of callers are hashed.
+        let loaded = tokio::task::spawn_blocking(move || {
+            config::load(&file).map_err(|error| {
+                let problems = error.problems.iter();
+                let problems = problems
+                    .map(|problem| problem.in_file(&file).to_string())
+                    .collect();
+                Refused { problems }
+            })
+        });
+        let config = loaded.await.map_err(|error| error.to_string())??;
+        let before = self.world();
+        refuse_other_sockets(&before, &config)?;
+        self.apply(&before, config, turn).await
+    }
+
+    /// Everything that can fail comes before the first change that callers see.
+    async fn apply(
+        &self,
+        before: &Arc<World>,
+        config: Config,
+        turn: &mut CertificateMark,
+    ) -> Result<Applied, Refused> {
+        let file = self.file.clone().unwrap_or_default();
+        let warnings = config.warnings.iter();
+        let warnings = warnings
+            .map(|warning| warning.in_file(&file).to_string())
+            .collect();
+        let old_names = before.endpoint_names();
+        let names = config
+            .endpoints
+            .iter()
+            .map(|endpoint| Arc::from(&*endpoint.name));
+        let all: Vec<Arc<str>> = old_names.iter().cloned().chain(names).collect();
+        self.metrics.endpoints_are(&all);
+        let mark = CertificateMark::of(&config.server);
+        let prepared = self.prepare(before, config).await;
+        let (world, changes, prepared) = prepared.inspect_err(|_| {
+            self.metrics.endpoints_are(&old_names);
+        })?;
+        let names = world.endpoint_names();
+        self.world.store(Arc::clone(&world));
+        self.server.put(prepared);
+        *turn = mark;
+        self.metrics.endpoints_are(&names);
+        // It may have to look at every entry.
+        let forget = tokio::task::spawn_blocking(move || world.availability.forget_others());
+        let _ = forget.await;
+        Ok(Applied::new(&old_names, &changes, warnings))
+    }
+
+    async fn prepare(
+        &self,
+        before: &Arc<World>,
+        config: Config,
+    ) -> Result<(Arc<World>, Changes, crate::server::Prepared), Refused> {
+        let (before, instance) = (Arc::clone(before), self.instance.clone());
+        // Building an endpoint reads files.
+        let next = tokio::task::spawn_blocking(move || before.next(config, &instance)).await;
+        let next = next.map_err(|error| error.to_string())?;
+        let (world, changes) = next.map_err(|errors| Refused {
+            problems: errors.iter().map(ToString::to_string).collect(),
+        })?;
+        let prepared = self.server.prepare(&world.server, world.routes()).await;
+        let prepared = prepared.map_err(|error| error.to_string())?;
+        Ok((Arc::new(world), changes, prepared))
+    }
+
+    /// Looks at the files of the certificate now and then, and takes those that others have put there. A pair that cannot
+    /// be used is told once and left alone until it changes again.
+    pub(super) async fn watch_certificate(&self, stop: CancellationToken) {
+        loop {
+            let every = self.world().server.watch;
+            let pause = tokio::time::sleep(every);
+            if stop.run_until_cancelled(pause).await.is_none() {
+                return;
+            }
+            self.look_at_certificate().await;
+        }
+    }
+
+    async fn look_at_certificate(&self) {
+        let mut turn = self.turn.lock().await;
+        let world = self.world();
+        let looked = tokio::task::spawn_blocking(move || CertificateMark::of(&world.server)).await;
+        let Ok(mark) = looked else {
+            return;
+        };
+        if *turn == mark {
+            return;
+        }
+        *turn = mark;
+        let world = self.world();
+        match self.server.prepare_tls(&world.server).await {
+            Ok(prepared) => {
+                self.server.put(prepared);
+                tracing::info!(
+                    "Took the new certificate; connections that are open keep the old one"
+                );
+            }
+            Err(error) => {
+                tracing::warn!(
+                    "The changed certificate is not used, the old one serves on: {error}"
+                );
+            }
+        }
+    }
+}
+
+fn refuse_other_sockets(before: &World, config: &Config) -> Result<(), Refused> {
+    let mut problems = Vec::new();
+    let mut refuse = |key: &str| {
+        problems.push(format!(
+            "{key}: cannot change while calbridge runs; restart it to listen elsewhere"
+        ));
+    };
+    if before.server.listen != config.server.listen {
+        refuse("server.listen");
+    }
+    if before.ops.as_ref().map(|ops| ops.listen) != config.ops.as_ref().map(|ops| ops.listen) {
+        refuse("ops.listen");
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Refused { problems })
+    }
+}
+
+impl Applied {
+    fn new(before: &[Arc<str>], changes: &Changes, warnings: Vec<String>) -> Self {
+        let these = |wanted: Change| -> Vec<Arc<str>> {
+            let these = changes.iter().filter(|(_, change)| *change == wanted);
+            these.map(|(name, _)| Arc::clone(name)).collect()
+        };
+        let stays = |name: &Arc<str>| changes.iter().any(|(now, _)| now == name);
+        Self {
+            kept: these(Change::Kept),
+            rebuilt: these(Change::Rebuilt),
+            new: these(Change::New),
+            removed: before.iter().filter(|name| !stays(name)).cloned().collect(),
+            warnings,
+        }
+    }
+}
+
+fn tell_applied(applied: &Applied) {
+    for warning in &applied.warnings {
+        tracing::warn!("Configuration: {warning}");
+    }
+    let (kept, removed) = (applied.kept.len(), applied.removed.len());
+    let (rebuilt, new) = (applied.rebuilt.len(), applied.new.len());
+    tracing::info!(kept, rebuilt, new, removed, "Applied the configuration");
+}

@@ -1,0 +1,93 @@
+//! What one configuration makes of the gateway, and how the next one is put in its place: a whole that is swapped at once.
+
+use std::sync::Arc;
+
+use crate::backend::build::{self, Built, Change};
+use crate::backend::instance::Instance;
+use crate::config::Config;
+use crate::face::Routes;
+use crate::face::ews::EwsFace;
+use crate::server::settings::{OpsSettings, ServerSettings};
+use crate::service::{Availability, Successor};
+
+/// All that follows from one configuration.
+pub(super) struct World {
+    pub(super) server: ServerSettings,
+    pub(super) ops: Option<OpsSettings>,
+    pub(super) availability: Arc<Availability>,
+    endpoints: Vec<Built>,
+}
+
+/// What became of each endpoint, in the order of the configuration.
+pub(super) type Changes = Vec<(Arc<str>, Change)>;
+
+impl World {
+    /// The first one.
+    pub(super) fn new(config: Config, instance: &Instance) -> Result<Self, build::BuildError> {
+        let built = config.endpoints.into_iter();
+        let endpoints: Vec<_> = built
+            .map(|settings| Built::new(settings, instance))
+            .collect::<Result<_, _>>()?;
+        let shared = endpoints.iter().map(|built| Arc::clone(&built.endpoint));
+        let availability = Availability::new(shared.collect(), &config.service, instance);
+        Ok(Self {
+            server: config.server,
+            ops: config.ops,
+            availability: Arc::new(availability),
+            endpoints,
+        })
+    }
+
+    /// The one after `self`: endpoints whose settings did not change are the same ones. Every endpoint that cannot be
+    /// built is told.
+    pub(super) fn next(
+        &self,
+        config: Config,
+        instance: &Instance,
+    ) -> Result<(Self, Changes), Vec<build::BuildError>> {
+        let (mut endpoints, mut changes, mut errors) = (Vec::new(), Vec::new(), Vec::new());
+        let mut successors = Vec::new();
+        for settings in config.endpoints {
+            match Built::again(settings, &self.endpoints, instance) {
+                Ok((built, change)) => {
+                    changes.push((Arc::clone(built.endpoint.name()), change));
+                    successors.push(Successor {
+                        endpoint: Arc::clone(&built.endpoint),
+                        keeps_cache: change != Change::New,
+                    });
+                    endpoints.push(built);
+                }
+                Err(error) => errors.push(error),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let availability = &self.availability;
+        let availability = availability.succeeded_by(successors, &config.service, instance);
+        let next = Self {
+            server: config.server,
+            ops: config.ops,
+            availability: Arc::new(availability),
+            endpoints,
+        };
+        Ok((next, changes))
+    }
+
+    /// Which face answers where.
+    pub(super) fn routes(&self) -> Routes {
+        let accounts = self.server.access.role_accounts.iter();
+        let ews = EwsFace::new(
+            Arc::clone(&self.availability),
+            accounts.map(|account| account.address.clone()),
+        );
+        Routes::default().with(EwsFace::PATH, Arc::new(ews))
+    }
+
+    pub(super) fn endpoint_names(&self) -> Vec<Arc<str>> {
+        let endpoints = self.endpoints.iter();
+        endpoints
+            .map(|built| Arc::clone(built.endpoint.name()))
+            .collect()
+    }
+}

@@ -1,0 +1,135 @@
+//! What one configuration gives to the server, and how another takes its place while the server runs.
+//!
+//! A request sees one [`Front`] from its head to its answer, a new connection the one of the moment. What is counted over
+//! all requests (places, room for bodies, verdicts of logins) goes on where its settings did not change. Sockets are not
+//! touched.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use aws_lc_rs::digest::{self, SHA256};
+use tokio::sync::Semaphore;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use super::address::Access;
+use super::conn::Shared;
+use super::pipeline::Pipeline;
+use super::settings::{ServerLimits, ServerSettings};
+use super::{StartError, tls};
+use crate::face::Routes;
+use crate::metrics::Metrics;
+
+/// Everything that the configuration decides. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Front {
+    pub(super) tls: TlsAcceptor,
+    pub(super) access: Arc<Access>,
+    pub(super) limits: ServerLimits,
+    /// Connections that may still be taken.
+    pub(super) connections: Arc<Semaphore>,
+    pub(super) pipeline: Arc<Pipeline>,
+}
+
+impl Front {
+    /// Loads certificate, key and password hashes.
+    pub(super) async fn build(
+        settings: &ServerSettings,
+        routes: Routes,
+        metrics: Arc<Metrics>,
+        stop: CancellationToken,
+    ) -> Result<Self, StartError> {
+        let tls = load_tls(settings).await?;
+        let access = Arc::new(Access::new(&settings.access, &routes));
+        let pipeline = Pipeline::new(settings, routes, Arc::clone(&access), metrics, stop)?;
+        let limits = settings.limits.clone();
+        let most = limits.max_connections.min(Semaphore::MAX_PERMITS);
+        Ok(Self {
+            tls,
+            access,
+            limits,
+            connections: Arc::new(Semaphore::new(most)),
+            pipeline: Arc::new(pipeline),
+        })
+    }
+
+    /// Goes on with what `before` has counted. Where a bound changed, the new one begins at zero: for a while, what the
+    /// old one let in comes on top.
+    fn succeeding(mut self, before: &Self) -> Self {
+        if self.limits.max_connections == before.limits.max_connections {
+            self.connections = Arc::clone(&before.connections);
+        }
+        if let Some(pipeline) = Arc::get_mut(&mut self.pipeline) {
+            pipeline.succeed(&before.pipeline);
+        }
+        self
+    }
+}
+
+/// Changes what a running server answers with. Changes are made by one task at a time.
+#[derive(Clone)]
+pub struct ServerControl(pub(super) Arc<Shared>);
+
+/// What will be answered with, complete and checked.
+pub struct Prepared(Front);
+
+impl ServerControl {
+    /// Everything but `settings.listen`, which a running server keeps.
+    pub async fn prepare(
+        &self,
+        settings: &ServerSettings,
+        routes: Routes,
+    ) -> Result<Prepared, StartError> {
+        let before = self.0.front.load_full();
+        let (metrics, stop) = (Arc::clone(before.pipeline.metrics()), self.0.stop.clone());
+        let front = Front::build(settings, routes, metrics, stop).await?;
+        Ok(Prepared(front.succeeding(&before)))
+    }
+
+    /// The present answers with another certificate and key.
+    pub async fn prepare_tls(&self, settings: &ServerSettings) -> Result<Prepared, StartError> {
+        let tls = load_tls(settings).await?;
+        let before = self.0.front.load_full();
+        Ok(Prepared(Front {
+            tls,
+            ..(*before).clone()
+        }))
+    }
+
+    /// From now on, new connections and requests see this; those under way keep what they began with.
+    pub fn put(&self, prepared: Prepared) {
+        self.0.front.store(Arc::new(prepared.0));
+    }
+}
+
+/// The contents of the certificate's files, as far as they can be told from others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateMark(Vec<Option<Vec<u8>>>);
+
+impl CertificateMark {
+    /// Reads the files.
+    pub fn of(settings: &ServerSettings) -> Self {
+        let digest = |file: &PathBuf| {
+            let bytes = std::fs::read(file).ok()?;
+            Some(digest::digest(&SHA256, &bytes).as_ref().to_vec())
+        };
+        Self(
+            [&settings.certificate, &settings.private_key]
+                .map(digest)
+                .into(),
+        )
+    }
+}
+
+/// Where the present [`Front`] is found.
+pub(super) type Fronts = ArcSwap<Front>;
+
+/// Reads files, and so not on an async thread.
+async fn load_tls(settings: &ServerSettings) -> Result<TlsAcceptor, StartError> {
+    let (certificate, key) = (settings.certificate.clone(), settings.private_key.clone());
+    tokio::task::spawn_blocking(move || tls::load(&certificate, &key))
+        .await
+        .unwrap_or_else(|cause| Err(rustls::Error::General(cause.to_string()).into()))
+        .map(TlsAcceptor::from)
+}
