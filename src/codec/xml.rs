@@ -8,7 +8,7 @@ mod sequence;
 mod writer;
 
 pub use cursor::{Cursor, Element, Foreign};
-pub use moment::Moment;
+pub use moment::{LocalText, Moment};
 pub use sequence::{Sequence, parse_boolean};
 pub use writer::{XmlWriter, push_escaped};
 

@@ -45,25 +45,43 @@ pub fn slots<'a>(
     window: &TimeWindow,
     interval: SignedDuration,
 ) -> Vec<BusyStatus> {
+    let mut slots = vec![BusyStatus::Free; slot_count(window, interval)];
+    fill(&mut slots, events, (window, interval), |status| status);
+    slots
+}
+
+/// How many slots of `interval` cover a window.
+pub fn slot_count(window: &TimeWindow, interval: SignedDuration) -> usize {
     let width = interval.as_secs().max(1);
     let (origin, end) = window.seconds();
-    let count = (end - origin + width - 1) / width;
-    let mut slots = vec![BusyStatus::Free; count as usize];
+    ((end - origin + width - 1) / width) as usize
+}
+
+/// The same as [`slots`] into slots that are there and free, each status as `shown`, which keeps the order of strength.
+pub fn fill<'a, T: Copy + Ord>(
+    slots: &mut [T],
+    events: impl Iterator<Item = Event<'a>>,
+    (window, interval): (&TimeWindow, SignedDuration),
+    shown: impl Fn(BusyStatus) -> T,
+) {
+    let width = interval.as_secs().max(1) as u64;
+    let (origin, end) = window.seconds();
     for event in events {
-        if event.start >= event.end || event.status == BusyStatus::Free {
+        let (start, stop) = (event.start.max(origin), event.end.min(end));
+        // What has no length inside of the window may have one outside; neither fills a slot.
+        if start >= stop || event.status == BusyStatus::Free {
             continue;
         }
-        let first = (event.start - origin).div_euclid(width).clamp(0, count);
-        let last = (event.end - origin + width - 1)
-            .div_euclid(width)
-            .clamp(0, count);
-        if let Some(filled) = slots.get_mut(first as usize..last as usize) {
-            for slot in filled {
-                *slot = (*slot).max(event.status);
-            }
+        let first = (start - origin) as u64 / width;
+        let last = ((stop - origin) as u64).div_ceil(width);
+        let shown = shown(event.status);
+        for slot in slots
+            .get_mut(first as usize..last as usize)
+            .unwrap_or_default()
+        {
+            *slot = (*slot).max(shown);
         }
     }
-    slots
 }
 
 #[cfg(test)]

@@ -201,13 +201,21 @@ impl FreeBusy {
         &'a self,
         window: &TimeWindow,
     ) -> impl Iterator<Item = Event<'a>> + use<'a> {
-        let (start, end) = window.seconds();
-        let belongs = move |event: &Event<'_>| {
-            event.end > start || (event.start == event.end && event.start == start)
-        };
         self.events
-            .iter_before(end, self.detail == Detail::Subjects)
-            .filter(belongs)
+            .touching(window, self.detail == Detail::Subjects)
+    }
+
+    /// The same events, without what goes beyond their times.
+    pub fn times_in<'a>(
+        &'a self,
+        window: &TimeWindow,
+    ) -> impl Iterator<Item = Event<'a>> + use<'a> {
+        self.events.touching(window, false)
+    }
+
+    /// About how many events belong to `window`, and about how many characters of text and identifiers they have.
+    pub fn size_in(&self, window: &TimeWindow) -> (usize, usize) {
+        self.events.size_in(window)
     }
 
     /// The same, with no more than `detail` of it. Costs nothing: what may not be told is not looked at.

@@ -2,51 +2,65 @@
 //! would refuse; lenient, it goes by local names and steps over what it does not know.
 
 mod attributes;
+mod scan;
 
 use std::borrow::Cow;
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesRef, BytesStart, Event};
-use quick_xml::name::{NamespaceResolver, ResolveResult};
+use quick_xml::errors::IllFormedError;
+use quick_xml::events::attributes::Attributes;
+use quick_xml::events::{BytesRef, Event};
+use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
 
 pub use attributes::Foreign;
+use scan::{Piece, Tag};
 
 use super::{Caps, DecodeError, Ns, forbidden_character, is_allowed};
 
 pub struct Cursor<'a> {
     text: &'a str,
-    reader: Reader<&'a [u8]>,
-    /// Present when the cursor is strict.
+    /// Present when the cursor is strict. Knows the elements that declare a namespace, and no others.
     resolver: Option<NamespaceResolver>,
+    /// What prefixes, with their colons, mean as long as no element declares or ends a namespace.
+    prefixes: Vec<(&'a str, Ns)>,
     caps: Caps,
-    open: Vec<Name>,
-    /// Where the event that was read last begins.
+    open: Vec<Name<'a>>,
+    /// The element that was opened last has no content, and its end is due.
+    ends_at_once: bool,
+    /// Where the piece that was read last begins, and where the next one does.
     at: usize,
+    next: usize,
 }
 
-/// An element's name, as namespace and place in the document.
+/// The name of an element that is open.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Name {
+pub(super) struct Name<'a> {
     pub(super) ns: Ns,
-    start: usize,
-    end: usize,
+    whole: &'a str,
+    pub(super) local: &'a str,
+    /// It declares namespaces.
+    declares: bool,
 }
 
 /// A start tag; its content follows in the cursor.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct Element<'a> {
     pub ns: Ns,
-    start: BytesStart<'a>,
+    tag: Tag<'a>,
+    local: &'a str,
     pub(super) at: usize,
 }
 
-impl Element<'_> {
-    pub fn local(&self) -> &str {
-        self.start.local_name().into_inner()
+impl<'a> Element<'a> {
+    pub fn local(&self) -> &'a str {
+        self.local
     }
 
     pub fn is(&self, ns: Ns, local: &str) -> bool {
-        self.ns == ns && self.local() == local
+        self.ns == ns && self.local == local
+    }
+
+    fn attributes(&self) -> Attributes<'a> {
+        Attributes::new(self.tag.content, self.tag.name)
     }
 }
 
@@ -65,24 +79,20 @@ impl<'a> Cursor<'a> {
             return Err(cursor.error_at(offset, invalid_character(code)));
         }
         cursor.resolver = Some(NamespaceResolver::default());
-        cursor.reader.config_mut().check_comments = true;
         Ok(cursor)
     }
 
     /// For documents of upstreams: local names only.
     pub fn lenient(text: &'a str, caps: Caps) -> Self {
-        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-        let mut reader = Reader::from_str(text);
-        let config = reader.config_mut();
-        config.expand_empty_elements = true;
-        config.check_end_names = true;
         Self {
-            text,
-            reader,
+            text: text.strip_prefix('\u{FEFF}').unwrap_or(text),
             resolver: None,
+            prefixes: Vec::new(),
             caps,
             open: Vec::with_capacity(16),
+            ends_at_once: false,
             at: 0,
+            next: 0,
         }
     }
 
@@ -163,12 +173,8 @@ impl<'a> Cursor<'a> {
         Ok(())
     }
 
-    pub(super) fn current(&self) -> Option<Name> {
+    pub(super) fn current(&self) -> Option<Name<'a>> {
         self.open.last().copied()
-    }
-
-    pub(super) fn name_text(&self, name: Name) -> &'a str {
-        self.text.get(name.start..name.end).unwrap_or_default()
     }
 
     /// An error at the place that was read last.
@@ -185,110 +191,154 @@ impl<'a> Cursor<'a> {
     }
 
     fn token(&mut self) -> Result<Token<'a>, DecodeError> {
+        self.at = self.next;
+        if self.ends_at_once {
+            self.ends_at_once = false;
+            return Ok(self.end());
+        }
         loop {
-            self.at = self.reader.buffer_position() as usize;
-            let event = self.reader.read_event().map_err(|error| {
-                DecodeError::at(
-                    self.text,
-                    self.reader.error_position() as usize,
-                    error.to_string(),
-                )
-            })?;
-            match event {
-                Event::Start(start) => return self.start(start).map(Token::Start),
-                Event::End(_) => return self.end(),
-                Event::Text(text) => return Ok(Token::Text(text.xml10_content())),
-                Event::CData(text) => return Ok(Token::Text(text.xml10_content())),
-                Event::GeneralRef(reference) => return self.reference(&reference).map(Token::Text),
-                Event::Eof if self.open.is_empty() => return Ok(Token::Eof),
-                Event::Eof => return Err(self.truncated()),
-                Event::DocType(_) => {
-                    return Err(
-                        self.error("For security reasons DTD is prohibited in this XML document.")
-                    );
+            self.at = self.next;
+            let expected = self.open.last().map_or("", |name| name.whole);
+            let piece = scan::piece(self.text, self.at, expected, self.is_strict());
+            let (piece, next) =
+                piece.map_err(|broken| self.error_at(broken.at, broken.error.to_string()))?;
+            self.next = next;
+            match piece {
+                Piece::Start(tag) => return self.start(tag).map(Token::Start),
+                Piece::End(name) => {
+                    self.check_end(name)?;
+                    return Ok(self.end());
                 }
-                Event::Decl(declaration) => {
-                    if let Some(Ok(encoding)) = declaration.encoding() {
-                        self.check_encoding(&encoding)?;
+                Piece::Text(text) => return Ok(Token::Text(text)),
+                Piece::Eof if self.open.is_empty() => return Ok(Token::Eof),
+                Piece::Eof => return Err(self.truncated()),
+                Piece::Other(event) => {
+                    if let Some(text) = self.rarity(event)? {
+                        return Ok(Token::Text(text));
                     }
                 }
-                Event::Comment(_) | Event::PI(_) => {}
-                Event::Empty(_) => return Err(self.error("An empty element was not expanded.")),
             }
         }
     }
 
-    fn start(&mut self, start: BytesStart<'a>) -> Result<Element<'a>, DecodeError> {
+    /// What is neither a tag nor plain text: text, something that says nothing, or something that must not be.
+    fn rarity(&self, event: Event<'a>) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        match event {
+            Event::Text(text) => Ok(Some(text.xml10_content())),
+            Event::CData(text) => Ok(Some(text.xml10_content())),
+            Event::GeneralRef(reference) => self.reference(&reference).map(Some),
+            Event::DocType(_) => {
+                Err(self.error("For security reasons DTD is prohibited in this XML document."))
+            }
+            Event::Decl(declaration) => {
+                if let Some(Ok(encoding)) = declaration.encoding() {
+                    self.check_encoding(&encoding)?;
+                }
+                Ok(None)
+            }
+            Event::Comment(_) | Event::PI(_) => Ok(None),
+            Event::Start(_) | Event::Empty(_) | Event::End(_) | Event::Eof => {
+                Err(self.error("A tag is not well formed."))
+            }
+        }
+    }
+
+    fn start(&mut self, tag: Tag<'a>) -> Result<Element<'a>, DecodeError> {
         if self.open.len() >= self.caps.depth {
             return Err(self.error(format!(
                 "Elements are nested more than {} levels deep.",
                 self.caps.depth
             )));
         }
-        if start.len() > self.caps.tag {
+        if tag.content.len() > self.caps.tag {
             return Err(self.error(format!(
                 "A start tag is longer than {} bytes.",
                 self.caps.tag
             )));
         }
-        let ns = if self.is_strict() {
-            self.open_strictly(&start)?
-        } else {
-            Ns::None
-        };
-        let qname_start = self.at + 1;
-        let local = start.local_name().into_inner().len();
-        let end = qname_start + start.name().0.len();
+        let whole = tag.name();
+        let (prefix, local) = whole.split_at(whole.find(':').map_or(0, |colon| colon + 1));
+        let (mut ns, mut declares) = (Ns::None, false);
+        if self.is_strict() {
+            declares = tag.has_attributes() && self.declare(&tag)?;
+            ns = self.namespace(prefix, whole)?;
+        }
         self.open.push(Name {
             ns,
-            start: end - local,
-            end,
+            whole,
+            local,
+            declares,
         });
+        self.ends_at_once = tag.is_empty;
         Ok(Element {
             ns,
-            start,
+            tag,
+            local,
             at: self.at,
         })
     }
 
-    /// Declares the element's namespaces, checks its attributes, and says which namespace it is of.
-    fn open_strictly(&mut self, start: &BytesStart<'a>) -> Result<Ns, DecodeError> {
-        if !start.attributes_raw().is_empty() {
-            let mut count = 0;
-            for attribute in start.attributes() {
-                attribute.map_err(|error| self.error(error.to_string()))?;
-                count += 1;
-                if count > self.caps.attributes {
-                    return Err(self.error(format!(
-                        "An element has more than {} attributes.",
-                        self.caps.attributes
-                    )));
-                }
+    /// Checks an element's attributes and declares its namespaces; whether it may have any.
+    fn declare(&mut self, tag: &Tag<'a>) -> Result<bool, DecodeError> {
+        let mut declares = false;
+        for (before, attribute) in Attributes::new(tag.content, tag.name).enumerate() {
+            let attribute = attribute.map_err(|error| self.error(error.to_string()))?;
+            if before >= self.caps.attributes {
+                return Err(self.error(format!(
+                    "An element has more than {} attributes.",
+                    self.caps.attributes
+                )));
             }
+            declares |= attribute.key.as_namespace_binding().is_some();
         }
-        let Some(resolver) = &mut self.resolver else {
-            return Ok(Ns::None);
-        };
-        let resolved = match resolver.push(start) {
-            Ok(()) => match resolver.resolve_element(start.name()).0 {
-                ResolveResult::Unknown(prefix) => {
-                    Err(format!("'{}' is an undeclared prefix.", shortened(&prefix)))
-                }
-                known => Ok(ns_of(&known)),
-            },
-            Err(error) => Err(error.to_string()),
-        };
-        resolved.map_err(|violation| self.error(violation))
+        if let Some(resolver) = self.resolver.as_mut().filter(|_| declares) {
+            self.prefixes.clear();
+            let pushed = resolver.push(&tag.as_event());
+            pushed.map_err(|error| self.error(error.to_string()))?;
+        }
+        Ok(declares)
     }
 
-    fn end(&mut self) -> Result<Token<'a>, DecodeError> {
-        if let Some(resolver) = &mut self.resolver {
+    /// What the prefix of an element means here.
+    fn namespace(&mut self, prefix: &'a str, whole: &'a str) -> Result<Ns, DecodeError> {
+        if let Some((_, ns)) = self.prefixes.iter().find(|(known, _)| *known == prefix) {
+            return Ok(*ns);
+        }
+        let Some(resolver) = &self.resolver else {
+            return Ok(Ns::None);
+        };
+        let ns = match resolver.resolve_element(QName(whole)).0 {
+            ResolveResult::Unknown(prefix) => {
+                let violation = format!("'{}' is an undeclared prefix.", shortened(&prefix));
+                return Err(self.error(violation));
+            }
+            known => ns_of(&known),
+        };
+        self.prefixes.push((prefix, ns));
+        Ok(ns)
+    }
+
+    fn check_end(&self, found: &str) -> Result<(), DecodeError> {
+        let wrong = match self.open.last() {
+            Some(open) if open.whole == found => return Ok(()),
+            Some(open) => IllFormedError::MismatchedEndTag {
+                expected: open.whole.to_owned(),
+                found: found.to_owned(),
+            },
+            None => IllFormedError::UnmatchedEndTag(found.to_owned()),
+        };
+        Err(self.error(quick_xml::Error::IllFormed(wrong).to_string()))
+    }
+
+    /// Closes the element that is open.
+    fn end(&mut self) -> Token<'a> {
+        if let Some(Name { declares: true, .. }) = self.open.pop()
+            && let Some(resolver) = &mut self.resolver
+        {
             resolver.pop();
+            self.prefixes.clear();
         }
-        if self.open.pop().is_none() {
-            return Err(self.error("Unexpected end tag."));
-        }
-        Ok(Token::End)
+        Token::End
     }
 
     fn reference(&self, reference: &BytesRef<'a>) -> Result<Cow<'a, str>, DecodeError> {

@@ -140,26 +140,61 @@ fn offset(zone: &str, hours: i16, minutes: i16) -> Option<Offset> {
 /// Writes seconds since 1970-01-01T00:00:00 of some wall clock as `YYYY-MM-DDTHH:MM:SS`. Years outside of 0 to 9999 do
 /// not occur: they cannot be read either.
 pub fn push_local(out: &mut Vec<u8>, local_seconds: i64) {
-    let (days, second_of_day) = (
-        local_seconds.div_euclid(86_400),
-        local_seconds.rem_euclid(86_400) as u32,
-    );
-    let (year, month, day) = civil_from_days(days);
-    let mut text = *b"0000-00-00T00:00:00";
-    put(&mut text, 0, 4, year);
-    put(&mut text, 5, 2, month);
-    put(&mut text, 8, 2, day);
-    put(&mut text, 11, 2, second_of_day / 3600);
-    put(&mut text, 14, 2, second_of_day / 60 % 60);
-    put(&mut text, 17, 2, second_of_day % 60);
-    out.extend_from_slice(&text);
+    out.extend_from_slice(&LocalText::default().of(local_seconds));
 }
 
-fn put(text: &mut [u8; 19], at: usize, width: usize, mut value: u32) {
-    for digit in text.iter_mut().skip(at).take(width).rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
+/// Writes wall-clock times one after another. Remembers the day of the last one: events that follow one another are
+/// mostly of the same day.
+#[derive(Debug)]
+pub struct LocalText {
+    /// Counted from 1970-01-01.
+    day: i64,
+    text: [u8; 19],
+}
+
+impl Default for LocalText {
+    fn default() -> Self {
+        Self {
+            day: 0,
+            text: *b"1970-01-01T00:00:00",
+        }
     }
+}
+
+impl LocalText {
+    /// See [`push_local`].
+    #[inline]
+    pub fn of(&mut self, local_seconds: i64) -> [u8; 19] {
+        const DAY: i64 = 86_400;
+        let second_of_day = local_seconds - self.day * DAY;
+        let second_of_day = if (0..DAY).contains(&second_of_day) {
+            second_of_day as u32
+        } else {
+            self.turn_to(local_seconds.div_euclid(DAY));
+            local_seconds.rem_euclid(DAY) as u32
+        };
+        let (minute, second) = (second_of_day / 60, second_of_day % 60);
+        let text = &mut self.text;
+        [text[11], text[12]] = two_digits(minute / 60);
+        [text[14], text[15]] = two_digits(minute % 60);
+        [text[17], text[18]] = two_digits(second);
+        self.text
+    }
+
+    fn turn_to(&mut self, day: i64) {
+        self.day = day;
+        let (year, month, day) = civil_from_days(day);
+        let text = &mut self.text;
+        [text[0], text[1]] = two_digits(year / 100);
+        [text[2], text[3]] = two_digits(year % 100);
+        [text[5], text[6]] = two_digits(month);
+        [text[8], text[9]] = two_digits(day);
+    }
+}
+
+/// Of a number below 100.
+fn two_digits(number: u32) -> [u8; 2] {
+    [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
 }
 
 /// The proleptic Gregorian date of a day counted from 1970-01-01, computed in whole numbers by eras of 400 years that

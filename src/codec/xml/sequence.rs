@@ -1,15 +1,17 @@
 //! Reading the children of one element in schema order, with the violations that Exchange's schema validation reports.
 
+use smallvec::SmallVec;
+
 use super::cursor::{Name, shortened};
 use super::{Cursor, DecodeError, Element, Ns};
 
 /// The children of the element whose content a strict cursor is about to read. Every call names the next child that
 /// the schema allows; [`Sequence::end`] refuses what is left.
 pub struct Sequence<'a> {
-    parent: Option<Name>,
+    parent: Option<Name<'a>>,
     held: Held<'a>,
     /// What could have stood where the held child stands.
-    expected: Vec<(Ns, &'static str)>,
+    expected: SmallVec<[(Ns, &'static str); 4]>,
 }
 
 /// What was read of the cursor and not yet taken.
@@ -25,7 +27,7 @@ impl<'a> Sequence<'a> {
         Self {
             parent: cursor.current(),
             held: Held::Nothing,
-            expected: Vec::new(),
+            expected: SmallVec::new(),
         }
     }
 
@@ -81,7 +83,7 @@ impl<'a> Sequence<'a> {
 
     fn violation(&self, cursor: &Cursor<'a>) -> DecodeError {
         let (parent, ns) = match self.parent {
-            Some(name) => (cursor.name_text(name), name.ns.uri()),
+            Some(name) => (name.local, name.ns.uri()),
             None => ("", ""),
         };
         let expected = self.expected_text();

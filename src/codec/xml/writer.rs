@@ -35,6 +35,13 @@ impl XmlWriter {
         self.text(&number.to_string())
     }
 
+    /// Appends bytes that a codec has put together of constants and of digits.
+    #[inline]
+    pub(in crate::codec) fn assembled(&mut self, markup: &[u8]) -> &mut Self {
+        self.out.extend_from_slice(markup);
+        self
+    }
+
     /// `YYYY-MM-DDTHH:MM:SS` of wall-clock seconds since 1970.
     #[inline]
     pub fn local_time(&mut self, local_seconds: i64) -> &mut Self {
@@ -42,22 +49,19 @@ impl XmlWriter {
         self
     }
 
-    /// One digit of a merged free/busy string.
-    #[inline]
-    pub fn digits(&mut self, digits: impl Iterator<Item = u8>) -> &mut Self {
-        self.out.extend(digits);
-        self
+    /// Appends `count` times `byte`, which is a digit, and gives them to be changed.
+    pub fn digits(&mut self, byte: u8, count: usize) -> &mut [u8] {
+        let from = self.out.len();
+        self.out.resize(from + count, byte);
+        self.out.get_mut(from..).unwrap_or_default()
     }
 
     /// Bytes as upper-case hexadecimal digits.
     pub fn hexadecimal(&mut self, bytes: &[u8]) -> &mut Self {
-        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
-        let digit = |value: u8| DIGITS.get(usize::from(value & 15)).copied().unwrap_or(b'0');
-        self.out.extend(
-            bytes
-                .iter()
-                .flat_map(|byte| [digit(byte >> 4), digit(*byte)]),
-        );
+        let (pairs, _) = self.digits(b'0', 2 * bytes.len()).as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(bytes) {
+            *pair = HEXADECIMAL[usize::from(*byte)];
+        }
         self
     }
 
@@ -66,8 +70,59 @@ impl XmlWriter {
     }
 }
 
+/// The two upper-case hexadecimal digits of each byte.
+const HEXADECIMAL: [[u8; 2]; 256] = {
+    let digits = b"0123456789ABCDEF";
+    let mut table = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = [digits[byte >> 4], digits[byte & 15]];
+        byte += 1;
+    }
+    table
+};
+
 /// Escapes `&<>"'` and carriage returns, and drops the characters that XML 1.0 forbids even as references.
+#[inline]
 pub fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    let bytes = text.as_bytes();
+    if is_plain(bytes) {
+        out.extend_from_slice(bytes);
+    } else {
+        push_with_care(out, text);
+    }
+}
+
+/// Whether no byte needs care. Eight bytes are judged at once.
+fn is_plain(bytes: &[u8]) -> bool {
+    let (words, _) = bytes.as_chunks::<8>();
+    let rest_is_plain = match bytes.last_chunk::<8>() {
+        // The last bytes once more, together with some before them.
+        Some(last) => is_plain_word(last),
+        None => !bytes.iter().any(|&byte| NEEDS_CARE[usize::from(byte)]),
+    };
+    rest_is_plain && words.iter().all(is_plain_word)
+}
+
+/// True only where none of the bytes needs care; false also for some that need none.
+#[inline]
+fn is_plain_word(bytes: &[u8; 8]) -> bool {
+    const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+    const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+    let word = u64::from_ne_bytes(*bytes);
+    // The high bit of each byte that is below `limit`, and perhaps of others above such a one.
+    let below = |word: u64, limit: u8| word.wrapping_sub(LOW * u64::from(limit)) & !word;
+    let equal = |word: u64, byte: u8| below(word ^ (LOW * u64::from(byte)), 1);
+    let found = below(word, 0x20)
+        | equal(word, b'"')
+        // `&` and `'`, `<` and `>` differ by one bit.
+        | equal(word | LOW, b'\'')
+        | equal(word | (LOW << 1), b'>')
+        | equal(word, 0xEF);
+    found & HIGH == 0
+}
+
+fn push_with_care(out: &mut Vec<u8>, text: &str) {
     let bytes = text.as_bytes();
     let mut from = 0;
     for (at, &byte) in bytes.iter().enumerate() {
@@ -134,6 +189,25 @@ mod tests {
         );
         check("Grüße 🎉 ﬁ \u{FFFD}\n\t", "Grüße 🎉 ﬁ \u{FFFD}\n\t");
         check("a\rb", "a&#xD;b");
+    }
+
+    #[test]
+    fn each_byte_is_seen_wherever_it_stands() {
+        for length in 1..40 {
+            for place in 0..length {
+                for special in ['&', '<', '>', '"', '\'', '\r', '\u{1}', '\u{FFFE}'] {
+                    let mut text = "=;%#!?~\u{FC}"
+                        .chars()
+                        .cycle()
+                        .take(length)
+                        .collect::<Vec<_>>();
+                    text[place] = special;
+                    let text: String = text.into_iter().collect();
+                    assert!(!is_plain(text.as_bytes()), "{text:?}");
+                }
+            }
+        }
+        assert!(is_plain("Planning of the next quarter, Büro 12".as_bytes()));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use jiff::Timestamp;
 
 use super::{CalendarEvent, EventDetails, EventFlags};
-use crate::domain::BusyStatus;
+use crate::domain::{BusyStatus, TimeWindow};
 
 /// Sorted by start, then end. Whole seconds: fractions are rounded outwards, so that nothing gets shorter.
 #[derive(Debug, Default)]
@@ -14,6 +14,8 @@ pub(super) struct Packed {
     text: Box<str>,
     /// Hexadecimal ids, as bytes.
     ids: Box<[u8]>,
+    /// Seconds from the start to the end of the longest event.
+    longest: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -216,12 +218,17 @@ impl Builder {
             events: Box::default(),
             text: self.text.into(),
             ids: self.ids.into(),
+            longest: 0,
         };
         let mut events = self.events;
         // By start, then end; the rest only so that equal sets of events have one order.
         if !events.is_sorted_by_key(|slot| (slot.start, slot.end)) || has_twins(&events) {
             events.sort_by(|a, b| packed.event(a, true).cmp(&packed.event(b, true)));
         }
+        let lengths = events
+            .iter()
+            .map(|slot| slot.end.saturating_sub(slot.start));
+        packed.longest = lengths.max().unwrap_or(0);
         packed.events = events.into();
         packed
     }
@@ -281,17 +288,36 @@ impl Packed {
             .map(move |slot| self.event(slot, details))
     }
 
-    /// Those that start before `second`.
-    pub(super) fn iter_before(
-        &self,
-        second: i64,
+    /// Those that belong to `window`.
+    pub(super) fn touching<'a>(
+        &'a self,
+        window: &TimeWindow,
         details: bool,
-    ) -> impl Iterator<Item = Event<'_>> {
-        let count = self.events.partition_point(|slot| slot.start < second);
-        self.events
+    ) -> impl Iterator<Item = Event<'a>> + use<'a> {
+        let (start, end) = window.seconds();
+        let belongs =
+            move |slot: &&Slot| slot.end > start || (slot.start == slot.end && slot.start == start);
+        self.near(start, end)
             .iter()
-            .take(count)
+            .filter(belongs)
             .map(move |slot| self.event(slot, details))
+    }
+
+    /// About how many events belong to `window`, and about how many characters of text they have.
+    pub(super) fn size_in(&self, window: &TimeWindow) -> (usize, usize) {
+        let (start, end) = window.seconds();
+        let count = self.near(start, end).len();
+        let all = self.text.len() + 2 * self.ids.len();
+        (count, all * count / self.events.len().max(1))
+    }
+
+    /// Those that start before `end` and not so long before `start` that none of them can reach it.
+    fn near(&self, start: i64, end: i64) -> &[Slot] {
+        let earliest = start.saturating_sub(self.longest);
+        let first = self.events.partition_point(|slot| slot.start < earliest);
+        let rest = self.events.get(first..).unwrap_or_default();
+        let count = rest.partition_point(|slot| slot.start < end);
+        rest.get(..count).unwrap_or_default()
     }
 
     /// Bytes on the heap.

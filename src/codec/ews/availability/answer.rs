@@ -1,15 +1,17 @@
 //! `GetUserAvailabilityResponse` as Exchange writes it: default namespaces, one `FreeBusyResponse` for each entry of the
 //! request, a view even beside an error, naive times in the caller's zone.
 
+use std::sync::LazyLock;
+
 use jiff::SignedDuration;
 
 use super::{SuggestionsPart, View, busy_type};
 use crate::codec::ews::{mailbox_error, working_hours};
-use crate::codec::xml::XmlWriter;
-use crate::domain::busy::slots;
-use crate::domain::freebusy::{Details, Event, EventId};
+use crate::codec::xml::{LocalText, XmlWriter};
+use crate::domain::busy::{fill, slot_count};
+use crate::domain::freebusy::{Details, EventId};
 use crate::domain::zone::LocalView;
-use crate::domain::{BusyStatus, Detail, FreeBusy, Outcome, TimeWindow};
+use crate::domain::{BusyStatus, Detail, EventFlags, FreeBusy, Outcome, TimeWindow};
 
 /// What was asked of free/busy data and what is known.
 pub struct FreeBusyPart<'a> {
@@ -32,10 +34,11 @@ pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: &SuggestionsPart
     w.raw(r#"<GetUserAvailabilityResponse xmlns="http://schemas.microsoft.com/exchange/services/2006/messages">"#);
     if let Some(part) = free_busy {
         w.raw("<FreeBusyResponseArray>");
+        let mut times = LocalText::default();
         for outcome in part.outcomes {
             w.raw("<FreeBusyResponse>");
             match outcome {
-                Ok(known) => part.write_view(&mut w, known),
+                Ok(known) => part.write_view(&mut w, &mut times, known),
                 Err(error) => mailbox_error::write(&mut w, *error),
             }
             w.raw("</FreeBusyResponse>");
@@ -52,37 +55,45 @@ pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: &SuggestionsPart
 const LARGEST_START: usize = 4 << 20;
 
 fn expected_size(part: &FreeBusyPart<'_>) -> usize {
+    let slots = if part.view.is_merged() {
+        slot_count(&part.window, part.interval)
+    } else {
+        0
+    };
     let events: usize = part
         .outcomes
         .iter()
-        .map(|outcome| outcome.as_ref().map_or(0, FreeBusy::len))
+        .flatten()
+        .map(|known| {
+            let (count, text) = known.size_in(&part.window);
+            if part.view.is_detailed() {
+                count * 330 + text
+            } else {
+                count * 130
+            }
+        })
         .sum();
-    let per_event = if part.view.is_detailed() { 420 } else { 150 };
-    // A calendar may hold far more than the window shows, and may be asked for a hundred times.
-    (1024 + part.outcomes.len() * 1200 + events * per_event).min(LARGEST_START)
+    // A calendar may be asked for a hundred times.
+    (1024 + part.outcomes.len() * (700 + slots) + events).min(LARGEST_START)
 }
 
 impl FreeBusyPart<'_> {
-    fn write_view(&self, w: &mut XmlWriter, known: &FreeBusy) {
+    fn write_view(&self, w: &mut XmlWriter, times: &mut LocalText, known: &FreeBusy) {
         let view = match known.detail() {
             Detail::DigitsOnly => View::MergedOnly,
             Detail::BusyOnly => self.view.without_details(),
             Detail::Subjects => self.view,
         };
-        w.raw(r#"<ResponseMessage ResponseClass="Success"><ResponseCode>NoError</ResponseCode></ResponseMessage>"#);
-        w.raw(r#"<FreeBusyView><FreeBusyViewType xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
+        w.raw(concat!(
+            r#"<ResponseMessage ResponseClass="Success"><ResponseCode>NoError</ResponseCode></ResponseMessage>"#,
+            r#"<FreeBusyView><FreeBusyViewType xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#
+        ));
         w.raw(view.as_str()).raw("</FreeBusyViewType>");
         if view.is_merged() {
-            w.raw(r#"<MergedFreeBusy xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
-            w.digits(
-                slots(known.events(), &self.window, self.interval)
-                    .into_iter()
-                    .map(digit),
-            )
-            .raw("</MergedFreeBusy>");
+            self.write_digits(w, known);
         }
         if view != View::MergedOnly {
-            self.write_events(w, known, view);
+            self.write_events(w, times, known, view);
             if let Some(hours) = &known.working_hours {
                 working_hours::write(w, hours);
             }
@@ -90,38 +101,46 @@ impl FreeBusyPart<'_> {
         w.raw("</FreeBusyView>");
     }
 
+    fn write_digits(&self, w: &mut XmlWriter, known: &FreeBusy) {
+        w.raw(
+            r#"<MergedFreeBusy xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#,
+        );
+        let slots = w.digits(
+            digit(BusyStatus::Free),
+            slot_count(&self.window, self.interval),
+        );
+        let times = known.times_in(&self.window);
+        fill(slots, times, (&self.window, self.interval), digit);
+        w.raw("</MergedFreeBusy>");
+    }
+
     /// Exchange leaves the array out where there are no events.
-    fn write_events(&self, w: &mut XmlWriter, known: &FreeBusy, view: View) {
+    fn write_events(&self, w: &mut XmlWriter, times: &mut LocalText, known: &FreeBusy, view: View) {
         let mut any = false;
         for event in known.events_in(&self.window) {
             if !any {
                 w.raw(r#"<CalendarEventArray xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#);
                 any = true;
             }
-            self.write_event(w, &event, view);
+            let start = times.of(self.zone.local_second(event.start));
+            let end = times.of(self.zone.local_second(event.end));
+            w.assembled(&head(start, end));
+            w.raw(busy_type(event.status, self.working_elsewhere));
+            match event.details.filter(|_| view.is_detailed()) {
+                Some(details) => write_details(w, &details),
+                None => {
+                    w.raw("</BusyType></CalendarEvent>");
+                }
+            }
         }
         if any {
             w.raw("</CalendarEventArray>");
         }
     }
-
-    fn write_event(&self, w: &mut XmlWriter, event: &Event<'_>, view: View) {
-        w.raw("<CalendarEvent><StartTime>")
-            .local_time(self.zone.local_second(event.start));
-        w.raw("</StartTime><EndTime>")
-            .local_time(self.zone.local_second(event.end));
-        w.raw("</EndTime><BusyType>")
-            .raw(busy_type(event.status, self.working_elsewhere))
-            .raw("</BusyType>");
-        if let (true, Some(details)) = (view.is_detailed(), &event.details) {
-            write_details(w, details);
-        }
-        w.raw("</CalendarEvent>");
-    }
 }
 
-/// A digit of the merged string. Real servers write 0 for working elsewhere; 4 is kept for "no data", because readers
-/// disagree about it and none takes it for free.
+/// A digit of the merged string, in the order of strength. Real servers write 0 for working elsewhere; 4 is kept for
+/// "no data", because readers disagree about it and none takes it for free.
 fn digit(status: BusyStatus) -> u8 {
     match status {
         BusyStatus::Free | BusyStatus::WorkingElsewhere => b'0',
@@ -132,36 +151,70 @@ fn digit(status: BusyStatus) -> u8 {
     }
 }
 
-fn write_details(w: &mut XmlWriter, details: &Details<'_>) {
-    w.raw("<CalendarEventDetails>");
-    if let Some(id) = &details.id {
-        w.raw("<ID>");
-        match id {
-            EventId::Text(id) => w.text(id),
-            EventId::Hexadecimal(bytes) => w.hexadecimal(bytes),
-        };
-        w.raw("</ID>");
-    }
-    if let Some(subject) = &details.subject {
-        w.raw("<Subject>").text(subject).raw("</Subject>");
-    }
-    if let Some(location) = &details.location {
-        w.raw("<Location>").text(location).raw("</Location>");
-    }
-    let flags = &details.flags;
-    w.raw("<IsMeeting>")
-        .raw(word(flags.meeting))
-        .raw("</IsMeeting><IsRecurring>")
-        .raw(word(flags.recurring));
-    w.raw("</IsRecurring><IsException>")
-        .raw(word(flags.exception))
-        .raw("</IsException><IsReminderSet>");
-    w.raw(word(flags.reminder_set))
-        .raw("</IsReminderSet><IsPrivate>")
-        .raw(word(flags.private));
-    w.raw("</IsPrivate></CalendarEventDetails>");
+/// How an event begins. Put together at once: it is the same for each but for the times.
+fn head(start: [u8; 19], end: [u8; 19]) -> [u8; HEAD.len()] {
+    let mut text = *HEAD;
+    text[26..45].copy_from_slice(&start);
+    text[66..85].copy_from_slice(&end);
+    text
 }
 
-fn word(flag: bool) -> &'static str {
-    if flag { "true" } else { "false" }
+const HEAD: &[u8; 105] = b"<CalendarEvent><StartTime>YYYY-MM-DDTHH:MM:SS</StartTime><EndTime>YYYY-MM-DDTHH:MM:SS</EndTime><BusyType>";
+
+fn write_details(w: &mut XmlWriter, details: &Details<'_>) {
+    w.raw("</BusyType><CalendarEventDetails>");
+    match &details.id {
+        Some(EventId::Text(id)) => {
+            w.raw("<ID>").text(id).raw("</ID>");
+        }
+        Some(EventId::Hexadecimal(bytes)) => {
+            w.raw("<ID>").hexadecimal(bytes).raw("</ID>");
+        }
+        None => {}
+    }
+    match (details.subject, details.location) {
+        (Some(subject), Some(location)) => {
+            w.raw("<Subject>").text(subject);
+            w.raw("</Subject><Location>").text(location);
+            w.raw("</Location>");
+        }
+        (Some(subject), None) => {
+            w.raw("<Subject>").text(subject).raw("</Subject>");
+        }
+        (None, Some(location)) => {
+            w.raw("<Location>").text(location).raw("</Location>");
+        }
+        (None, None) => {}
+    }
+    w.raw(tail(details.flags));
+}
+
+/// How an event with these flags ends.
+fn tail(flags: EventFlags) -> &'static str {
+    static TAILS: LazyLock<[String; 32]> = LazyLock::new(|| {
+        std::array::from_fn(|number| {
+            let word = |place: u32| {
+                if number >> place & 1 == 1 {
+                    "true"
+                } else {
+                    "false"
+                }
+            };
+            format!(
+                "<IsMeeting>{}</IsMeeting><IsRecurring>{}</IsRecurring><IsException>{}</IsException>\
+                 <IsReminderSet>{}</IsReminderSet><IsPrivate>{}</IsPrivate></CalendarEventDetails></CalendarEvent>",
+                word(0),
+                word(1),
+                word(2),
+                word(3),
+                word(4)
+            )
+        })
+    });
+    let number = usize::from(flags.meeting)
+        | usize::from(flags.recurring) << 1
+        | usize::from(flags.exception) << 2
+        | usize::from(flags.reminder_set) << 3
+        | usize::from(flags.private) << 4;
+    TAILS.get(number).map_or("", String::as_str)
 }

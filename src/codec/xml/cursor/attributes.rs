@@ -21,7 +21,7 @@ impl<'a> Cursor<'a> {
         foreign: Foreign,
     ) -> Result<Vec<(&'e str, Cow<'e, str>)>, DecodeError> {
         let mut found = Vec::new();
-        for attribute in element.start.attributes() {
+        for attribute in element.attributes() {
             let attribute =
                 attribute.map_err(|error| self.error_at(element.at, error.to_string()))?;
             if attribute.key.as_namespace_binding().is_some() {
@@ -49,7 +49,7 @@ impl<'a> Cursor<'a> {
         element: &'e Element<'a>,
         known: &[&str],
     ) -> Result<Vec<(&'e str, Cow<'e, str>)>, DecodeError> {
-        if element.start.attributes_raw().is_empty() {
+        if !element.tag.has_attributes() {
             return Ok(Vec::new());
         }
         let found = self.attributes(element, Foreign::Refused)?;
@@ -64,7 +64,7 @@ impl<'a> Cursor<'a> {
         let Some(resolver) = &self.resolver else {
             return false;
         };
-        element.start.attributes().flatten().any(|attribute| {
+        element.attributes().flatten().any(|attribute| {
             let (ns, name) = resolver.resolve_attribute(attribute.key);
             ns_of(&ns) == Ns::Soap
                 && name.into_inner() == local
@@ -77,7 +77,7 @@ impl<'a> Cursor<'a> {
         let Some(resolver) = &self.resolver else {
             return false;
         };
-        element.start.attributes().has_nil(resolver)
+        element.attributes().has_nil(resolver)
     }
 
     fn undeclared(&self, element: &Element<'a>, attribute: &str) -> DecodeError {
