@@ -18,7 +18,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc deny interop schema metrics
+.PHONY: help test tools fmt lint unit bench-build doc deny interop schema metrics assets package ops
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -30,6 +30,9 @@ help:
 	echo "make deny         banned crates, licences and sources"
 	echo "make interop      real clients against calbridge demo"
 	echo "make schema       validate the answers that the tests have collected"
+	echo "make assets       write the manual and the completions that packages install, to target/assets"
+	echo "make package      the Debian package, to target/debian"
+	echo "make ops          what lies in ops/: a real Prometheus, linters, the Debian package"
 	echo "make metrics      let promtool check the metrics that the tests have collected"
 
 # One after the other whatever -j says: all of them want the same target folder.
@@ -109,3 +112,23 @@ metrics:
 	    exit 1
 	fi
 	echo "promtool has nothing to say about the metrics"
+
+assets:
+	@cargo build --locked --bin calbridge
+	mkdir -p target/assets
+	program=target/debug/calbridge
+	$$program manual > target/assets/calbridge.1
+	$$program completions bash > target/assets/calbridge.bash
+	$$program completions zsh > target/assets/_calbridge
+	$$program completions fish > target/assets/calbridge.fish
+
+package: assets
+	@cargo deb --locked --no-dbgsym
+
+.venv/.ops-installed: tests/ops/requirements.txt
+	@[ -x $(PYTHON) ] || python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
+	touch $@
+
+ops: assets .venv/.ops-installed
+	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/ops
