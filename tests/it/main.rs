@@ -26,6 +26,7 @@ mod ops;
 mod ops_gateway;
 mod process;
 mod program;
+mod reload;
 mod samples;
 mod server_admission;
 mod server_bodies;

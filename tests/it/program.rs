@@ -58,6 +58,19 @@ impl Program {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        let id = self.id().to_string();
+        let kill = Command::new("sh")
+            .args(["-c", "kill -HUP \"$0\"", &id])
+            .status();
+        assert!(kill.unwrap().success());
+    }
+
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         self.trigger().pull();
         self.stopped()
