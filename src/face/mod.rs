@@ -1,6 +1,7 @@
 //! North-bound: from an HTTP request to a question, from the answer to a response. A face knows no sockets.
 
 pub mod admission;
+pub mod connector;
 pub mod ews;
 pub mod routes;
 

@@ -1,0 +1,194 @@
+//! `ExchangeQuerier.aspx`: a message in a form field, answered with a page that posts on. Whatever is wrong is told inside
+//! the page, with status 200, because its readers look nowhere else.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderValue, Method, Response, StatusCode};
+
+use super::blocks::Telling;
+use super::lookup::{Found, Refused, window};
+use super::{Directory, METHODS, NAME, come_back, content_type, respond};
+use crate::codec::connector::answer::{self, Answer, User};
+use crate::codec::connector::request::Request;
+use crate::codec::connector::{ErrorId, form, page};
+use crate::domain::zone::Zone;
+use crate::domain::{Detail, MailboxError};
+use crate::face::{Admission, Call, Face, OperationName};
+
+const HTML: &str = "text/html; charset=utf-8";
+
+pub(super) struct QuerierFace(pub(super) Arc<Directory>);
+
+/// What is told in place of an answer.
+struct Trouble<'a> {
+    /// Of the message, once it was read.
+    id: Option<&'a str>,
+    error: ErrorId,
+    text: String,
+}
+
+impl QuerierFace {
+    pub(super) const PAGE: &'static str = "ExchangeQuerier.aspx";
+
+    /// The payload of the answer.
+    async fn tell(&self, message: &str, call: &Call) -> String {
+        let told = match Request::read(message) {
+            Ok(request) => self.tell_request(&request, call).await,
+            Err(error) => Err(Trouble {
+                id: None,
+                error: error.id,
+                text: error.text.to_owned(),
+            }),
+        };
+        told.unwrap_or_else(|trouble| {
+            tracing::debug!(error = trouble.error.number(), "The message was answered with an error");
+            let form = self.0.settings.form;
+            answer::write_error(trouble.id, trouble.error, &trouble.text, form)
+        })
+    }
+
+    async fn tell_request<'a>(
+        &self,
+        request: &Request<'a>,
+        call: &Call,
+    ) -> Result<String, Trouble<'a>> {
+        // A defect of ours costs this question its answer, and its reader learns which question it was.
+        AssertUnwindSafe(self.look_up(request, call))
+            .catch_unwind()
+            .await
+            .unwrap_or_else(|_| {
+                Err(Trouble {
+                    id: Some(request.id),
+                    error: ErrorId::Generic,
+                    text: "the request could not be answered".to_owned(),
+                })
+            })
+    }
+
+    async fn look_up<'a>(
+        &self,
+        request: &Request<'a>,
+        call: &Call,
+    ) -> Result<String, Trouble<'a>> {
+        let trouble = |error, text: String| Trouble {
+            id: Some(request.id),
+            error,
+            text,
+        };
+        let refused = |refused: Refused| {
+            let of = match refused {
+                Refused::Reversed | Refused::TooLong => "the end of the range ",
+                Refused::TooManyAddresses => "the list of addresses has ",
+            };
+            trouble(ErrorId::Malformed, format!("{of}{}", refused.text()))
+        };
+        let window = window(request.start_utc, request.end_utc).map_err(refused)?;
+        let detail = if self.0.settings.event_details {
+            Detail::Subjects
+        } else {
+            Detail::BusyOnly
+        };
+        let users = request.users.iter().copied();
+        let lookup = self.0.lookup.find(users, window, detail, call);
+        let found = lookup.await.map_err(refused)?;
+        if let Some(reason) = all_failed(&found) {
+            let text = format!("no calendar could be asked: {reason}");
+            return Err(trouble(ErrorId::Unreachable, text));
+        }
+        let clock = Zone::iana(request.zone.clone()).local_view(&window);
+        let telling = Telling {
+            window: &window,
+            clock: &clock,
+        };
+        let users = found.iter().map(|one| User {
+            name: one.display_name(),
+            address: one.address.as_str(),
+            entries: one
+                .outcome
+                .as_ref()
+                .ok()
+                .map(|known| telling.entries(known, one.common_name())),
+        });
+        let answer = Answer {
+            id: request.id,
+            start: request.start.date(),
+            end: request.end.date(),
+            since: request.since,
+            users: users.collect(),
+        };
+        Ok(answer::write(&answer, self.0.settings.form))
+    }
+
+    fn page(&self, payload: &str) -> Response<Bytes> {
+        let document = page::write(&self.0.settings.submit_url, payload);
+        let mut response = respond(StatusCode::OK, HTML, document);
+        let headers = response.headers_mut();
+        headers.insert(
+            CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
+        );
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
+}
+
+#[async_trait]
+impl Face for QuerierFace {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn methods(&self) -> &'static [Method] {
+        METHODS
+    }
+
+    fn admission(&self) -> Admission {
+        self.0.admission()
+    }
+
+    async fn answer(&self, call: Call) -> Response<Bytes> {
+        // The query is not looked at: the original did not.
+        let fields = form::body(content_type(&call), &call.body);
+        let message = form::joined(&fields, "text").unwrap_or_default();
+        let payload = self.tell(&message, &call).await;
+        let mut response = self.page(&payload);
+        let operation = OperationName("ExchangeQuerier");
+        response.extensions_mut().insert(operation);
+        response
+    }
+
+    fn busy(&self) -> Response<Bytes> {
+        let text = "too many requests, to be asked again";
+        let payload = answer::write_error(None, ErrorId::Generic, text, self.0.settings.form);
+        come_back(self.page(&payload))
+    }
+}
+
+/// Why nothing is known, where that holds of every mailbox. One without data is not a failure: there was an answer.
+fn all_failed(found: &[Found]) -> Option<MailboxError> {
+    let reason = found.first()?.outcome.as_ref().err().copied();
+    let failed = |one: &Found| one.outcome.as_ref().is_err_and(|error| is_failure(*error));
+    found.iter().all(failed).then_some(reason).flatten()
+}
+
+fn is_failure(error: MailboxError) -> bool {
+    match error {
+        MailboxError::Timeout
+        | MailboxError::Throttled
+        | MailboxError::EndpointFailed
+        | MailboxError::MailboxUnavailable
+        | MailboxError::GenerationFailed
+        | MailboxError::TooManyEvents
+        | MailboxError::Loop => true,
+        MailboxError::InvalidAddress
+        | MailboxError::NotFound
+        | MailboxError::NoAccess
+        | MailboxError::NoCalendar
+        | MailboxError::ListTooLong => false,
+    }
+}
