@@ -10,6 +10,7 @@ mod document;
 mod endpoint;
 mod ews;
 mod findings;
+mod freebusy_url;
 mod networks;
 mod ops;
 pub mod password;
@@ -29,6 +30,7 @@ use std::path::Path;
 use url::Url;
 
 use crate::backend::settings::EndpointSettings;
+use crate::face::connector::ConnectorSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::settings::ServiceSettings;
 
@@ -48,6 +50,7 @@ pub struct Config {
     pub service: ServiceSettings,
     /// At least one.
     pub endpoints: Vec<EndpointSettings>,
+    pub connectors: Vec<ConnectorSettings>,
     /// What is odd and yet works.
     pub warnings: Vec<Problem>,
 }

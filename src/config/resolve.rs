@@ -8,8 +8,9 @@ use super::findings::Findings;
 use super::problems::{self, Place, Problem};
 use super::server::{self, Server};
 use super::surroundings::Surroundings;
-use super::{Config, access, cache, ops, routing, sharing};
+use super::{Config, access, cache, freebusy_url, ops, routing, sharing};
 use crate::backend::settings::EndpointSettings;
+use crate::face::connector::ConnectorSettings;
 use crate::server::settings::{AccessSettings, OpsSettings, ServerSettings};
 use crate::service::settings::{EndpointService, RoutingSettings, ServiceSettings};
 
@@ -55,6 +56,7 @@ struct Sections {
     ops: Option<OpsSettings>,
     service: ServiceSettings,
     endpoints: Vec<EndpointSettings>,
+    connectors: Vec<ConnectorSettings>,
 }
 
 fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
@@ -72,6 +74,8 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
     let (sharing, permit) = sharing.unwrap_or_default();
     let cache = root.within("cache", cache::read).unwrap_or_default();
     let (endpoints, services, routing) = endpoints(root, around, &cache);
+    let everybody = access.as_ref().map_or(&[][..], |access| &access.allow);
+    let connectors = freebusy_url::read_all(root, around, everybody);
     let server = server?;
     warn_of_late_timeouts(root, &server, &endpoints);
     Some(Sections {
@@ -86,6 +90,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
             endpoints: services,
         },
         endpoints,
+        connectors,
     })
 }
 
@@ -148,6 +153,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
         ops: sections.ops,
         service: sections.service,
         endpoints: sections.endpoints,
+        connectors: sections.connectors,
         warnings,
     }
 }

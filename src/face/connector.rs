@@ -17,7 +17,7 @@ use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
 use super::{Admission, Call, OwnAdmission, OwnLogin, Routes};
-use crate::codec::connector::answer::Form;
+pub use crate::codec::connector::answer::Form;
 use crate::domain::{Caller, CallerId, Detail, DomainPattern, MailDomain};
 use crate::service::Availability;
 use as_ical::AsIcalFace;
@@ -120,7 +120,11 @@ fn content_type(call: &Call) -> Option<&str> {
 }
 
 /// An answer that nobody may keep.
-fn respond(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Bytes> {
+fn respond(
+    status: StatusCode,
+    content_type: &'static str,
+    body: impl Into<Bytes>,
+) -> Response<Bytes> {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -6,6 +6,7 @@ use crate::backend::build::{self, Built, Change};
 use crate::backend::instance::Instance;
 use crate::config::Config;
 use crate::face::Routes;
+use crate::face::connector::{self, ConnectorSettings};
 use crate::face::ews::EwsFace;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::{Availability, Successor};
@@ -16,6 +17,7 @@ pub(super) struct World {
     pub(super) ops: Option<OpsSettings>,
     pub(super) availability: Arc<Availability>,
     endpoints: Vec<Built>,
+    connectors: Vec<ConnectorSettings>,
 }
 
 /// What became of each endpoint, in the order of the configuration.
@@ -35,6 +37,7 @@ impl World {
             ops: config.ops,
             availability: Arc::new(availability),
             endpoints,
+            connectors: config.connectors,
         })
     }
 
@@ -70,6 +73,7 @@ impl World {
             ops: config.ops,
             availability: Arc::new(availability),
             endpoints,
+            connectors: config.connectors,
         };
         Ok((next, changes))
     }
@@ -81,7 +85,11 @@ impl World {
             Arc::clone(&self.availability),
             accounts.map(|account| account.address.clone()),
         );
-        Routes::default().with(EwsFace::PATH, Arc::new(ews))
+        let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
+        let directories = self.connectors.iter().cloned();
+        directories.fold(routes, |routes, directory| {
+            connector::with_directory(routes, directory, &self.availability)
+        })
     }
 
     pub(super) fn endpoint_names(&self) -> Vec<Arc<str>> {

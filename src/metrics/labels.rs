@@ -14,6 +14,10 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("ews", "GetServerTimeZones"),
     ("ews", "ResolveNames"),
     ("ews", NONE),
+    ("connector", "ExchangeQuerier"),
+    ("connector", "ExchangeQuerierAsIcal"),
+    ("connector", "Diagnostics"),
+    ("connector", NONE),
     (NONE, NONE),
 ];
 

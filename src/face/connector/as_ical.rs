@@ -51,8 +51,7 @@ impl AsIcalFace {
             let text = "no such mailbox can be asked for here".to_owned();
             return Err((StatusCode::NOT_FOUND, text));
         }
-        write(&found, &window, self.0.lookup.now())
-            .map_err(|text| (StatusCode::BAD_GATEWAY, text))
+        write(&found, &window, self.0.lookup.now()).map_err(|text| (StatusCode::BAD_GATEWAY, text))
     }
 
     fn read(&self, call: &Call) -> Result<Asked, String> {
@@ -63,7 +62,11 @@ impl AsIcalFace {
         if let Some(message) = form::joined(&fields, "text") {
             let request = Request::read(&message).map_err(|error| format!("text: {error}"))?;
             return Ok(Asked {
-                users: request.users.iter().map(|user| (*user).to_owned()).collect(),
+                users: request
+                    .users
+                    .iter()
+                    .map(|user| (*user).to_owned())
+                    .collect(),
                 start: request.start_utc,
                 end: request.end_utc,
             });

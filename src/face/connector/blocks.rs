@@ -80,10 +80,9 @@ fn takes_time(event: &Event<'_>) -> bool {
 pub(super) fn is_busy(status: BusyStatus) -> bool {
     match status {
         BusyStatus::Free | BusyStatus::WorkingElsewhere => false,
-        BusyStatus::Tentative
-        | BusyStatus::Busy
-        | BusyStatus::OutOfOffice
-        | BusyStatus::NoData => true,
+        BusyStatus::Tentative | BusyStatus::Busy | BusyStatus::OutOfOffice | BusyStatus::NoData => {
+            true
+        }
     }
 }
 
@@ -151,9 +150,16 @@ mod tests {
         let texts: Vec<String> = entries
             .iter()
             .map(|entry| {
-                let status = if entry.status == Status::Accepted { 1 } else { 3 };
+                let status = if entry.status == Status::Accepted {
+                    1
+                } else {
+                    3
+                };
                 let (start, end) = (entry.start / 60, entry.end / 60);
-                format!("{start}-{end}{}:{}={status}", entry.subject, entry.organizer)
+                format!(
+                    "{start}-{end}{}:{}={status}",
+                    entry.subject, entry.organizer
+                )
             })
             .collect();
         texts.join(" ")
@@ -166,7 +172,10 @@ mod tests {
 
     #[test]
     fn blocks_are_merged_and_cut() {
-        check("60-120 b;120-150 o;140-200 t;300-400 ?", "60-200:Own=1 300-400:Own=1");
+        check(
+            "60-120 b;120-150 o;140-200 t;300-400 ?",
+            "60-200:Own=1 300-400:Own=1",
+        );
         check("-60-30 b;590-700 t", "0-30:Own=1 590-600:Own=1");
         check("-60-0 b;600-700 b;100-200 .;200-300 w;50-50 b", "");
     }
@@ -175,7 +184,10 @@ mod tests {
     fn appointments_are_told_whole_and_once() {
         check("-60-30 b A;590-700 t B", "-60-30A:Org=1 590-700B:Org=3");
         // It touches two blocks, and covers the window in the second case.
-        check("0-60 b;60-120 b A;120-180 b", "0-60:Own=1 60-120A:Org=1 120-180:Own=1");
+        check(
+            "0-60 b;60-120 b A;120-180 b",
+            "0-60:Own=1 60-120A:Org=1 120-180:Own=1",
+        );
         check("-100-900 b Trip", "-100-900Trip:Org=1");
         check("10-20 t !;30-40 . A;50-60 w B", "10-20:Own=3");
     }

@@ -80,7 +80,10 @@ impl Lookup {
             names: Names::new(Arc::clone(&availability)),
             availability,
             domains,
-            inward: pairs.clone().map(|m| pair(&m.external, &m.internal)).collect(),
+            inward: pairs
+                .clone()
+                .map(|m| pair(&m.external, &m.internal))
+                .collect(),
             outward: pairs.map(|m| pair(&m.internal, &m.external)).collect(),
         }
     }
@@ -123,7 +126,8 @@ impl Lookup {
                 outcome,
             })
             .collect();
-        self.fill_names(&mut found, &call.caller, call.deadline).await;
+        self.fill_names(&mut found, &call.caller, call.deadline)
+            .await;
         for one in &mut found {
             one.address = map(&self.outward, one.address.clone());
         }
@@ -169,7 +173,11 @@ impl Lookup {
 impl Found {
     /// The name to be shown.
     pub(super) fn display_name(&self) -> &str {
-        let owner = self.outcome.as_ref().ok().and_then(|known| known.owner.as_ref());
+        let owner = self
+            .outcome
+            .as_ref()
+            .ok()
+            .and_then(|known| known.owner.as_ref());
         owner
             .and_then(|owner| owner.display_name.as_deref())
             .or(self.name.as_deref())
@@ -178,7 +186,11 @@ impl Found {
 
     /// Whoever stands for an organizer that is not known.
     pub(super) fn common_name(&self) -> &str {
-        let owner = self.outcome.as_ref().ok().and_then(|known| known.owner.as_ref());
+        let owner = self
+            .outcome
+            .as_ref()
+            .ok()
+            .and_then(|known| known.owner.as_ref());
         owner
             .and_then(|owner| owner.common_name.as_deref())
             .unwrap_or_default()
@@ -222,8 +234,14 @@ mod tests {
     fn windows_have_bounds() {
         let start = at("2026-09-01T00:00:00Z");
         assert_eq!(window(start, start), Err(Refused::Reversed));
-        assert_eq!(window(start, at("2026-08-01T00:00:00Z")), Err(Refused::Reversed));
+        assert_eq!(
+            window(start, at("2026-08-01T00:00:00Z")),
+            Err(Refused::Reversed)
+        );
         assert!(window(start, at("2026-12-02T01:00:00Z")).is_ok());
-        assert_eq!(window(start, at("2026-12-02T01:00:01Z")), Err(Refused::TooLong));
+        assert_eq!(
+            window(start, at("2026-12-02T01:00:01Z")),
+            Err(Refused::TooLong)
+        );
     }
 }

@@ -46,7 +46,10 @@ impl QuerierFace {
             }),
         };
         told.unwrap_or_else(|trouble| {
-            tracing::debug!(error = trouble.error.number(), "The message was answered with an error");
+            tracing::debug!(
+                error = trouble.error.number(),
+                "The message was answered with an error"
+            );
             let form = self.0.settings.form;
             answer::write_error(trouble.id, trouble.error, &trouble.text, form)
         })
@@ -70,11 +73,7 @@ impl QuerierFace {
             })
     }
 
-    async fn look_up<'a>(
-        &self,
-        request: &Request<'a>,
-        call: &Call,
-    ) -> Result<String, Trouble<'a>> {
+    async fn look_up<'a>(&self, request: &Request<'a>, call: &Call) -> Result<String, Trouble<'a>> {
         let trouble = |error, text: String| Trouble {
             id: Some(request.id),
             error,
