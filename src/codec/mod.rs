@@ -4,4 +4,6 @@ pub mod address_lists;
 pub mod connector;
 pub mod ews;
 pub mod ical;
+pub mod json;
+pub mod query;
 pub mod xml;
