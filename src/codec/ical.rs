@@ -3,6 +3,7 @@
 //! calcard reads the components; what it would guess or drop is refused before (`lines`), because an event that is
 //! lost on the way would be shown as free time. This file holds no file IO and no clock.
 
+pub mod availability;
 pub mod content;
 mod entry;
 mod event;

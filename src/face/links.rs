@@ -1,0 +1,302 @@
+//! Free/busy links: `/freebusy/<key>/<address>.ifb`, for calendar programs that read a URL. Whoever has a key may read
+//! what its entry allows; everybody else is told what an unknown path is told.
+
+mod cached;
+mod document;
+mod window;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, StatusCode, header};
+use ipnet::IpNet;
+
+use super::{Admission, Call, Face, OperationName, OwnAdmission, no_such_path};
+use crate::codec::query::Query;
+use crate::domain::caller::CallerId;
+use crate::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, MailboxError, MailboxPattern,
+    Origin, SmtpAddress,
+};
+use crate::service::Availability;
+
+/// When a caller should come back who was one too many, or whose calendar did not answer; in seconds.
+const COME_BACK: u64 = 5;
+
+/// What one key opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkSettings {
+    /// Of the key's text. The key itself is not known here.
+    pub key_sha256: [u8; 32],
+    /// Who may be asked for with it.
+    pub mailboxes: Vec<MailboxPattern>,
+    /// Whether subjects and locations may be told.
+    pub event_details: bool,
+    /// From where; everywhere where None.
+    pub allow: Option<Vec<IpNet>>,
+}
+
+/// `GET /freebusy/{key}/{file}`.
+pub struct LinksFace {
+    availability: Arc<Availability>,
+    links: Vec<Link>,
+}
+
+struct Link {
+    settings: LinkSettings,
+    caller: Arc<Caller>,
+}
+
+impl LinksFace {
+    pub const PATH: &'static str = "/freebusy/{key}/{file}";
+
+    pub fn new(availability: Arc<Availability>, links: Vec<LinkSettings>) -> Self {
+        let links = links.into_iter().enumerate().map(|(place, settings)| {
+            let detail = if settings.event_details {
+                Detail::Subjects
+            } else {
+                Detail::BusyOnly
+            };
+            let name = format!("freebusy_link[{place}]");
+            let caller = Caller::new(CallerId::Face(name.into()), detail);
+            Link {
+                settings,
+                caller: Arc::new(caller),
+            }
+        });
+        Self {
+            availability,
+            links: links.collect(),
+        }
+    }
+
+    /// The link of a key. Every entry is compared, whole, whichever it is.
+    fn link(&self, key: &str, client: IpAddr) -> Option<&Link> {
+        let hash = digest(&SHA256, key.as_bytes());
+        let mut found = None;
+        for link in &self.links {
+            if verify_slices_are_equal(hash.as_ref(), &link.settings.key_sha256).is_ok() {
+                found = Some(link);
+            }
+        }
+        found.filter(|link| link.lets_in(client))
+    }
+
+    /// What the key, the address of the caller and the name of the file open.
+    fn open(&self, call: &Call) -> Option<(&Link, SmtpAddress)> {
+        let link = self.link(call.parameters.get("key")?, call.client)?;
+        let mailbox = mailbox(call.parameters.get("file")?)?;
+        link.means(&mailbox).then_some((link, mailbox))
+    }
+
+    async fn publish(&self, link: &Link, mailbox: SmtpAddress, call: &Call) -> Response<Bytes> {
+        let Ok(query) = Query::read(call.query.as_deref().unwrap_or_default()) else {
+            return text(StatusCode::BAD_REQUEST, "The query cannot be read");
+        };
+        let asked = match window::read(&query, self.availability.now()) {
+            Ok(asked) => asked,
+            Err(wrong) => return text(StatusCode::BAD_REQUEST, &wrong.to_string()),
+        };
+        let question = AvailabilityQuery {
+            caller: Arc::clone(&link.caller),
+            attendees: vec![Attendee {
+                mailbox: Ok(mailbox.clone()),
+                role: AttendeeRole::default(),
+                exclude_conflicts: false,
+            }],
+            window: asked.window,
+            detail: link.caller.detail,
+            origin: Origin::default(),
+        };
+        let mut dated = self
+            .availability
+            .answer_dated(&question, call.deadline)
+            .await;
+        let Some(dated) = dated.pop() else {
+            return failed(MailboxError::EndpointFailed);
+        };
+        match &dated.outcome {
+            Ok(known) => {
+                let body = document::write(&mailbox, known, &asked, dated.as_of);
+                cached::respond(body, &dated, &call.headers)
+            }
+            Err(error) => failed(*error),
+        }
+    }
+}
+
+impl Link {
+    fn lets_in(&self, client: IpAddr) -> bool {
+        let allow = self.settings.allow.as_ref();
+        allow.is_none_or(|allow| allow.iter().any(|network| network.contains(&client)))
+    }
+
+    fn means(&self, mailbox: &SmtpAddress) -> bool {
+        self.settings.mailboxes.iter().any(|pattern| match pattern {
+            MailboxPattern::Mailbox(own) => own == mailbox,
+            MailboxPattern::Domain(domain) => domain.matches(mailbox.domain_str()),
+        })
+    }
+}
+
+#[async_trait]
+impl Face for LinksFace {
+    fn name(&self) -> &'static str {
+        "freebusy_link"
+    }
+
+    /// All of them: a refused method would tell those without a key that there is something here.
+    fn methods(&self) -> &'static [Method] {
+        &[
+            Method::GET,
+            Method::POST,
+            Method::PUT,
+            Method::DELETE,
+            Method::PATCH,
+            Method::OPTIONS,
+            Method::TRACE,
+            Method::CONNECT,
+        ]
+    }
+
+    fn admission(&self) -> Admission {
+        let everywhere = self.links.iter().any(|link| link.settings.allow.is_none());
+        let own = self
+            .links
+            .iter()
+            .filter_map(|link| link.settings.allow.as_ref());
+        let allow = if everywhere {
+            every_network()
+        } else {
+            own.flatten().copied().collect()
+        };
+        Admission::Own(OwnAdmission {
+            allow,
+            login: None,
+            caller: Arc::new(Caller::nobody()),
+        })
+    }
+
+    async fn answer(&self, call: Call) -> Response<Bytes> {
+        let mut response = match self.open(&call) {
+            None => return no_such_path(),
+            Some(_) if call.method != Method::GET => {
+                let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD");
+                refused
+                    .headers_mut()
+                    .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+                refused
+            }
+            Some((link, mailbox)) => self.publish(link, mailbox, &call).await,
+        };
+        response.extensions_mut().insert(OperationName("publish"));
+        response
+    }
+
+    fn busy(&self) -> Response<Bytes> {
+        come_back(text(StatusCode::SERVICE_UNAVAILABLE, "Too many requests"))
+    }
+}
+
+fn every_network() -> Vec<IpNet> {
+    ["0.0.0.0/0", "::/0"]
+        .iter()
+        .filter_map(|text| text.parse().ok())
+        .collect()
+}
+
+/// `anna@example.com.ifb`: what stands before one of the three endings.
+fn mailbox(file: &str) -> Option<SmtpAddress> {
+    let (address, ending) = file.rsplit_once('.')?;
+    let known = ["ifb", "vfb", "ics"];
+    let is_known = known.iter().any(|known| ending.eq_ignore_ascii_case(known));
+    // A prefix such as `smtp:` makes an address of a text that is none by itself.
+    let address = SmtpAddress::parse(address)
+        .ok()
+        .filter(|parsed| parsed.as_str().len() == address.len());
+    address.filter(|_| is_known)
+}
+
+/// A mailbox that is not there, or not to be asked for, is nothing; of any other it is not said that it is free.
+fn failed(error: MailboxError) -> Response<Bytes> {
+    match error {
+        MailboxError::InvalidAddress | MailboxError::NotFound | MailboxError::NoAccess => {
+            no_such_path()
+        }
+        MailboxError::Timeout
+        | MailboxError::Throttled
+        | MailboxError::EndpointFailed
+        | MailboxError::MailboxUnavailable
+        | MailboxError::NoCalendar
+        | MailboxError::GenerationFailed
+        | MailboxError::TooManyEvents
+        | MailboxError::ListTooLong
+        | MailboxError::Loop => {
+            let response = text(StatusCode::BAD_GATEWAY, &error.to_string());
+            if error.is_transient() {
+                come_back(response)
+            } else {
+                response
+            }
+        }
+    }
+}
+
+fn come_back(mut response: Response<Bytes>) -> Response<Bytes> {
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(COME_BACK));
+    response
+}
+
+fn text(status: StatusCode, line: &str) -> Response<Bytes> {
+    let mut response = Response::new(format!("{line}.\n").into());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("text/plain; charset=utf-8"),
+    );
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(file: &str, expect: Option<&str>) {
+        let got = mailbox(file);
+        assert_eq!(got.as_ref().map(SmtpAddress::as_str), expect, "{file:?}");
+    }
+
+    #[test]
+    fn a_file_is_a_mailbox_with_an_ending() {
+        for ending in ["ifb", "vfb", "ics", "IFB", "Vfb"] {
+            check(
+                &format!("Anna@Example.com.{ending}"),
+                Some("anna@example.com"),
+            );
+        }
+        for file in [
+            "anna@example.com",
+            "anna@example.com.txt",
+            "*.ifb",
+            "*@example.com.ifb/",
+            "anna.ifb",
+            ".ifb",
+            "",
+            "smtp:anna@example.com.ifb",
+            " anna@example.com.ifb",
+            "anna@example.com.ifb.",
+            "../anna@example.com.ifb",
+        ] {
+            check(file, None);
+        }
+    }
+}

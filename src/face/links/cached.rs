@@ -1,0 +1,140 @@
+//! The answer as HTTP caches want it (RFC 9110 section 8.8 and 13, RFC 9111): validators, how long it may be kept, and
+//! 304 where the reader has it already.
+
+use aws_lc_rs::digest::{Context, SHA256};
+use bytes::Bytes;
+use http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
+    REFERRER_POLICY,
+};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use jiff::Timestamp;
+use jiff::fmt::rfc2822;
+
+use crate::service::dated::Dated;
+
+const CALENDAR: HeaderValue =
+    HeaderValue::from_static("text/calendar; charset=utf-8; component=VFREEBUSY; method=PUBLISH");
+
+/// The document, or that it has not changed.
+pub(super) fn respond(document: Vec<u8>, dated: &Dated, asked: &HeaderMap) -> Response<Bytes> {
+    let tag = tag(&document);
+    let unchanged = is_known(asked, &tag, dated.as_of);
+    let mut response = Response::new(if unchanged {
+        Bytes::new()
+    } else {
+        document.into()
+    });
+    if unchanged {
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+    }
+    let headers = response.headers_mut();
+    if !unchanged {
+        headers.insert(CONTENT_TYPE, CALENDAR);
+    }
+    // The key is part of the address.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    let lifetime = format!("private, max-age={}", dated.fresh_for.as_secs());
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&dated.as_of);
+    let values = [
+        (ETAG, tag),
+        (CACHE_CONTROL, lifetime),
+        (LAST_MODIFIED, date.unwrap_or_default()),
+    ];
+    for (name, value) in values {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+    response
+}
+
+/// Weak, because two documents that differ only in when they were made say the same.
+fn tag(document: &[u8]) -> String {
+    let stamp = b"DTSTAMP:";
+    let mut hash = Context::new(&SHA256);
+    let mut rest = document;
+    while let Some(at) = rest.windows(stamp.len()).position(|text| text == stamp) {
+        let (before, after) = rest.split_at(at + stamp.len());
+        hash.update(before);
+        // A time in UTC has sixteen characters.
+        rest = after.get(16..).unwrap_or_default();
+    }
+    hash.update(rest);
+    let hash = hash.finish();
+    let digits = hash.as_ref().iter().take(16);
+    let digits: String = digits.map(|byte| format!("{byte:02x}")).collect();
+    format!("W/\"{digits}\"")
+}
+
+/// RFC 9110 section 13.2.2: a tag counts, and only without one the time.
+fn is_known(asked: &HeaderMap, tag: &str, as_of: Timestamp) -> bool {
+    if asked.contains_key(IF_NONE_MATCH) {
+        let opaque = tag.trim_start_matches("W/");
+        return asked
+            .get_all(IF_NONE_MATCH)
+            .iter()
+            .filter_map(|line| line.to_str().ok())
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .any(|known| known == "*" || known.trim_start_matches("W/") == opaque);
+    }
+    let since = asked
+        .get(IF_MODIFIED_SINCE)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| rfc2822::DateTimeParser::new().parse_timestamp(value).ok());
+    since.is_some_and(|since| as_of.as_second() <= since.as_second())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::domain::MailboxError;
+
+    const DOCUMENT: &[u8] = b"UID:1\r\nDTSTAMP:20260901T000000Z\r\nFREEBUSY:x\r\n";
+
+    /// The status of a document that was known at 2026-09-01T00:00:00Z, for a reader that has `name: value`.
+    #[track_caller]
+    fn check(name: &'static str, value: &str, expect: u16) {
+        let mut asked = HeaderMap::new();
+        asked.insert(name, HeaderValue::try_from(value).unwrap());
+        let dated = Dated {
+            outcome: Err(MailboxError::NotFound),
+            as_of: "2026-09-01T00:00:00Z".parse().unwrap(),
+            fresh_for: Duration::from_secs(30),
+        };
+        let response = respond(DOCUMENT.to_vec(), &dated, &asked);
+        assert_eq!(response.status(), expect, "{name}: {value}");
+        assert_eq!(response.body().is_empty(), expect == 304);
+        let header = |name| response.headers().get(name).unwrap().to_str().unwrap();
+        assert_eq!(header(CACHE_CONTROL), "private, max-age=30");
+        assert_eq!(header(LAST_MODIFIED), "Tue, 01 Sep 2026 00:00:00 GMT");
+        assert_eq!(header(ETAG), tag(DOCUMENT));
+    }
+
+    #[test]
+    fn a_reader_that_has_it_gets_304() {
+        let own = tag(DOCUMENT);
+        check("if-none-match", &own, 304);
+        check("if-none-match", own.trim_start_matches("W/"), 304);
+        check("if-none-match", &format!("\"x\", {own}"), 304);
+        check("if-none-match", "*", 304);
+        check("if-none-match", "\"x\"", 200);
+        check("if-none-match", "", 200);
+        check("if-modified-since", "Tue, 01 Sep 2026 00:00:00 GMT", 304);
+        check("if-modified-since", "Mon, 31 Aug 2026 23:59:59 GMT", 200);
+        check("if-modified-since", "yesterday", 200);
+        check("accept", "*/*", 200);
+    }
+
+    #[test]
+    fn a_tag_knows_all_but_the_stamp() {
+        let text = std::str::from_utf8(DOCUMENT).unwrap();
+        let later = text.replace("0901T", "0902T");
+        assert_eq!(tag(later.as_bytes()), tag(DOCUMENT));
+        let other = text.replace("FREEBUSY:x", "FREEBUSY:y");
+        assert_ne!(tag(other.as_bytes()), tag(DOCUMENT));
+    }
+}

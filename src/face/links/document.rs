@@ -1,0 +1,55 @@
+//! What a link publishes: the busy time of one mailbox, cut at the window's bounds, and on request its working hours.
+
+use jiff::Timestamp;
+
+use super::window::Asked;
+use crate::codec::ical::availability;
+use crate::codec::ical::content::Writer;
+use crate::codec::ical::freebusy::{self, BusyPeriod, BusyType, FreeBusyHead};
+use crate::domain::freebusy::Event;
+use crate::domain::{BusyStatus, FreeBusy, SmtpAddress};
+
+pub(super) fn write(
+    mailbox: &SmtpAddress,
+    known: &FreeBusy,
+    asked: &Asked,
+    as_of: Timestamp,
+) -> Vec<u8> {
+    let head = FreeBusyHead {
+        mailbox: mailbox.as_str(),
+        window: asked.window,
+        stamp: as_of,
+        url: None,
+    };
+    let (first, last) = asked.window.seconds();
+    let periods = known
+        .events_in(&asked.window)
+        .filter_map(move |event| period(&event, first, last));
+    let mut writer = Writer::with_capacity(512 + known.len() * 64);
+    freebusy::open_calendar(&mut writer);
+    freebusy::write_component(&mut writer, &head, periods);
+    if let Some(hours) = known.working_hours.as_ref().filter(|_| asked.availability) {
+        availability::write_component(&mut writer, &head, hours);
+    }
+    writer.end("VCALENDAR");
+    writer.finish()
+}
+
+/// None for what takes no time.
+fn period<'a>(event: &Event<'a>, first: i64, last: i64) -> Option<BusyPeriod<'a>> {
+    let busy = match event.status {
+        BusyStatus::Free | BusyStatus::WorkingElsewhere => return None,
+        BusyStatus::Tentative => BusyType::Tentative,
+        BusyStatus::Busy => BusyType::Busy,
+        // Nobody can be booked while nothing is known.
+        BusyStatus::OutOfOffice | BusyStatus::NoData => BusyType::Unavailable,
+    };
+    let (start, end) = (event.start.max(first), event.end.min(last));
+    (start < end).then_some(BusyPeriod {
+        start,
+        end,
+        busy,
+        summary: event.details.and_then(|details| details.subject),
+        location: event.details.and_then(|details| details.location),
+    })
+}
