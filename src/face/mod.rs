@@ -3,6 +3,7 @@
 pub mod admission;
 pub mod connector;
 pub mod ews;
+pub mod json;
 pub mod links;
 pub mod routes;
 
