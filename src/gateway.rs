@@ -2,6 +2,7 @@
 //! layers together and decides nothing itself.
 
 pub mod reload;
+mod routes;
 mod target;
 mod world;
 

@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod hash_password;
 mod lookup;
+mod new_key;
 mod ops;
 mod output;
 mod reload;
@@ -52,6 +53,8 @@ enum Command {
     Reload(ConfigFile),
     /// Read a password from standard input (one line) and print its Argon2id hash
     HashPassword,
+    /// Print a new key for a free/busy link, its SHA-256, and the entry of the configuration to paste
+    NewKey,
     /// Print a script that completes commands and options in a shell
     Completions(shell::Completions),
     /// Print the manual page: calbridge manual | man -l -
@@ -118,6 +121,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::Reload(file) => reload::run(&file).await,
         Command::HashPassword => hash_password::run(),
+        Command::NewKey => new_key::run(),
         Command::Completions(asked) => shell::completions(&asked),
         Command::Manual => shell::manual(),
     };

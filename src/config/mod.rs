@@ -10,6 +10,7 @@ mod document;
 mod endpoint;
 mod ews;
 mod findings;
+mod freebusy_link;
 mod freebusy_url;
 mod networks;
 mod ops;
@@ -31,6 +32,7 @@ use url::Url;
 
 use crate::backend::settings::EndpointSettings;
 use crate::face::connector::ConnectorSettings;
+use crate::face::links::LinkSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::settings::ServiceSettings;
 
@@ -51,6 +53,7 @@ pub struct Config {
     /// At least one.
     pub endpoints: Vec<EndpointSettings>,
     pub connectors: Vec<ConnectorSettings>,
+    pub links: Vec<LinkSettings>,
     /// What is odd and yet works.
     pub warnings: Vec<Problem>,
 }

@@ -8,9 +8,10 @@ use super::findings::Findings;
 use super::problems::{self, Place, Problem};
 use super::server::{self, Server};
 use super::surroundings::Surroundings;
-use super::{Config, access, cache, freebusy_url, ops, routing, sharing};
+use super::{Config, access, cache, freebusy_link, freebusy_url, ops, routing, sharing};
 use crate::backend::settings::EndpointSettings;
 use crate::face::connector::ConnectorSettings;
+use crate::face::links::LinkSettings;
 use crate::server::settings::{AccessSettings, OpsSettings, ServerSettings};
 use crate::service::settings::{EndpointService, RoutingSettings, ServiceSettings};
 
@@ -57,6 +58,7 @@ struct Sections {
     service: ServiceSettings,
     endpoints: Vec<EndpointSettings>,
     connectors: Vec<ConnectorSettings>,
+    links: Vec<LinkSettings>,
 }
 
 fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
@@ -76,6 +78,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
     let (endpoints, services, routing) = endpoints(root, around, &cache);
     let everybody = access.as_ref().map_or(&[][..], |access| &access.allow);
     let connectors = freebusy_url::read_all(root, around, everybody);
+    let links = freebusy_link::read_all(root);
     let server = server?;
     warn_of_late_timeouts(root, &server, &endpoints);
     Some(Sections {
@@ -91,6 +94,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
         },
         endpoints,
         connectors,
+        links,
     })
 }
 
@@ -154,6 +158,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
         service: sections.service,
         endpoints: sections.endpoints,
         connectors: sections.connectors,
+        links: sections.links,
         warnings,
     }
 }

@@ -74,6 +74,12 @@ pub trait Face: Send + Sync + 'static {
     /// Never fails: whatever is wrong with the call is told in the face's own form.
     async fn answer(&self, call: Call) -> Response<Bytes>;
 
+    /// What the server refused by itself (a login, a method, a body), in the face's own form. Its status and what its
+    /// headers say stay.
+    fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {
+        refused
+    }
+
     /// The face's own way of saying "too many requests in flight, try again".
     fn busy(&self) -> Response<Bytes>;
 }

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use super::routes::with_json_and_links;
 use crate::backend::build::{self, Built, Change};
 use crate::backend::instance::Instance;
 use crate::config::Config;
 use crate::face::Routes;
 use crate::face::connector::{self, ConnectorSettings};
 use crate::face::ews::EwsFace;
+use crate::face::links::LinkSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::{Availability, Successor};
 
@@ -15,6 +17,7 @@ use crate::service::{Availability, Successor};
 pub(super) struct World {
     pub(super) server: ServerSettings,
     pub(super) ops: Option<OpsSettings>,
+    links: Vec<LinkSettings>,
     pub(super) availability: Arc<Availability>,
     endpoints: Vec<Built>,
     connectors: Vec<ConnectorSettings>,
@@ -35,6 +38,7 @@ impl World {
         Ok(Self {
             server: config.server,
             ops: config.ops,
+            links: config.links,
             availability: Arc::new(availability),
             endpoints,
             connectors: config.connectors,
@@ -71,6 +75,7 @@ impl World {
         let next = Self {
             server: config.server,
             ops: config.ops,
+            links: config.links,
             availability: Arc::new(availability),
             endpoints,
             connectors: config.connectors,
@@ -87,9 +92,10 @@ impl World {
         );
         let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
         let directories = self.connectors.iter().cloned();
-        directories.fold(routes, |routes, directory| {
+        let routes = directories.fold(routes, |routes, directory| {
             connector::with_directory(routes, directory, &self.availability)
-        })
+        });
+        with_json_and_links(routes, &self.availability, self.links.clone())
     }
 
     pub(super) fn endpoint_names(&self) -> Vec<Arc<str>> {

@@ -18,6 +18,12 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("connector", "ExchangeQuerierAsIcal"),
     ("connector", "Diagnostics"),
     ("connector", NONE),
+    ("freebusy_link", "publish"),
+    ("freebusy_link", NONE),
+    ("json", "freeBusy.query"),
+    ("json", "availability"),
+    ("json", "openapi"),
+    ("json", NONE),
     (NONE, NONE),
 ];
 

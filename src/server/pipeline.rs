@@ -184,7 +184,13 @@ impl Pipeline {
                     .await
             }
         };
+        let response = if outgoing.refused {
+            route.face.reword(outgoing.response)
+        } else {
+            outgoing.response
+        };
         Outgoing {
+            response,
             route: Some(Arc::clone(&route.template)),
             ..outgoing
         }

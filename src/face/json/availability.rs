@@ -124,6 +124,10 @@ impl Face for AvailabilityFace {
         response
     }
 
+    fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {
+        super::reword(refused)
+    }
+
     fn busy(&self) -> Response<Bytes> {
         super::busy()
     }

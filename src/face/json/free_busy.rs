@@ -88,6 +88,10 @@ impl Face for FreeBusyFace {
         response
     }
 
+    fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {
+        super::reword(refused)
+    }
+
     fn busy(&self) -> Response<Bytes> {
         super::busy()
     }

@@ -74,6 +74,10 @@ impl Face for OpenApiFace {
         response
     }
 
+    fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {
+        super::reword(refused)
+    }
+
     fn busy(&self) -> Response<Bytes> {
         super::busy()
     }
