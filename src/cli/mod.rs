@@ -4,6 +4,7 @@ mod cache;
 mod check;
 mod demo;
 mod hash_password;
+mod health;
 mod lookup;
 mod new_key;
 mod ops;
@@ -51,6 +52,8 @@ enum Command {
     Cache(cache::Cache),
     /// Let a running gateway read its configuration again, over its ops listener
     Reload(ConfigFile),
+    /// Say whether a running gateway is alive (or ready), by the exit status: for container health checks
+    Health(health::Health),
     /// Read a password from standard input (one line) and print its Argon2id hash
     HashPassword,
     /// Print a new key for a free/busy link, its SHA-256, and the entry of the configuration to paste
@@ -120,6 +123,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Cache(cache) => cache::run(&cache).await,
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::Reload(file) => reload::run(&file).await,
+        Command::Health(health) => health::run(&health).await,
         Command::HashPassword => hash_password::run(),
         Command::NewKey => new_key::run(),
         Command::Completions(asked) => shell::completions(&asked),
