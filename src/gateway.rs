@@ -1,6 +1,7 @@
 //! The gateway as a whole: from a configuration to a server that holds its addresses and is ready to run. Ties the
 //! layers together and decides nothing itself.
 
+mod discovery;
 pub mod reload;
 mod routes;
 mod target;

@@ -1,6 +1,7 @@
 //! Bytes to values and back; pure. Wire words and digits live here and nowhere else.
 
 pub mod address_lists;
+pub mod autodiscover;
 pub mod connector;
 pub mod ews;
 pub mod ical;

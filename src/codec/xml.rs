@@ -21,6 +21,13 @@ pub enum Ns {
     Errors,
     /// `xsi`, whose attributes may stand anywhere.
     SchemaInstance,
+    /// Of Autodiscover's SOAP service.
+    Autodiscover,
+    /// Requests of Outlook and of ActiveSync in Autodiscover's plain XML.
+    OutlookAutodiscover,
+    MobileAutodiscover,
+    /// WS-Addressing.
+    Addressing,
     Other,
     None,
 }
@@ -32,6 +39,12 @@ impl Ns {
     pub const TYPES: &'static str = "http://schemas.microsoft.com/exchange/services/2006/types";
     pub const ERRORS: &'static str = "http://schemas.microsoft.com/exchange/services/2006/errors";
     const SCHEMA_INSTANCE: &'static str = "http://www.w3.org/2001/XMLSchema-instance";
+    const AUTODISCOVER: &'static str = "http://schemas.microsoft.com/exchange/2010/Autodiscover";
+    const OUTLOOK: &'static str =
+        "http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006";
+    const MOBILE: &'static str =
+        "http://schemas.microsoft.com/exchange/autodiscover/mobilesync/requestschema/2006";
+    const ADDRESSING: &'static str = "http://www.w3.org/2005/08/addressing";
 
     fn of(uri: &str) -> Self {
         match uri {
@@ -41,6 +54,10 @@ impl Ns {
             Self::ERRORS => Self::Errors,
             Self::SCHEMA_INSTANCE => Self::SchemaInstance,
             "" => Self::None,
+            Self::AUTODISCOVER => Self::Autodiscover,
+            Self::OUTLOOK => Self::OutlookAutodiscover,
+            Self::MOBILE => Self::MobileAutodiscover,
+            Self::ADDRESSING => Self::Addressing,
             _ => Self::Other,
         }
     }
@@ -53,6 +70,10 @@ impl Ns {
             Self::Types => Self::TYPES,
             Self::Errors => Self::ERRORS,
             Self::SchemaInstance => Self::SCHEMA_INSTANCE,
+            Self::Autodiscover => Self::AUTODISCOVER,
+            Self::OutlookAutodiscover => Self::OUTLOOK,
+            Self::MobileAutodiscover => Self::MOBILE,
+            Self::Addressing => Self::ADDRESSING,
             Self::Other => "(another namespace)",
             Self::None => "",
         }

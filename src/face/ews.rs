@@ -3,6 +3,7 @@
 
 mod availability;
 mod content_type;
+mod startup;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
+use self::startup::Owner;
 use super::{Call, Face, OperationName};
 use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
 use crate::codec::ews::{
-    Fault, Header, Impersonation, Operation, Request, convert_id, envelope, server_time_zones,
+    Fault, Header, Impersonation, Operation, Request, envelope, item_change, server_time_zones,
 };
 use crate::domain::SmtpAddress;
 use crate::service::Availability;
@@ -49,11 +51,15 @@ impl EwsFace {
 
     async fn answer_soap(&self, request: Request, call: &Call) -> Result<Vec<u8>, Fault> {
         self.check_impersonation(&request.header)?;
+        let owner = Owner::of(&call.caller, &request.header);
         match request.operation {
             Operation::GetUserAvailability(asked) => {
                 availability::answer(&self.availability, asked, request.header, call).await
             }
-            Operation::ConvertId(asked) => Ok(convert_id::write_answer(&asked)),
+            Operation::ConvertId(asked) => Ok(owner.ids(&asked)),
+            Operation::GetFolder(asked) => Ok(owner.folders(&asked)),
+            Operation::GetUserOofSettings(asked) => Ok(owner.oof_settings(&asked)),
+            Operation::ChangeItems(asked) => Ok(item_change::write_refusal(&asked)),
             Operation::GetServerTimeZones(asked) => Ok(server_time_zones::write_answer(&asked)),
             Operation::ResolveNames(asked) => Ok(self.resolve(&asked, call).await),
         }

@@ -1,7 +1,9 @@
 //! North-bound: from an HTTP request to a question, from the answer to a response. A face knows no sockets.
 
 pub mod admission;
+pub mod autodiscover;
 pub mod connector;
+pub mod description;
 pub mod ews;
 pub mod json;
 pub mod links;

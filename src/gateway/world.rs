@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::discovery::Discovery;
 use super::routes::with_json_and_links;
 use crate::backend::build::{self, Built, Change};
 use crate::backend::instance::Instance;
@@ -21,6 +22,7 @@ pub(super) struct World {
     pub(super) availability: Arc<Availability>,
     endpoints: Vec<Built>,
     connectors: Vec<ConnectorSettings>,
+    discovery: Discovery,
 }
 
 /// What became of each endpoint, in the order of the configuration.
@@ -29,6 +31,7 @@ pub(super) type Changes = Vec<(Arc<str>, Change)>;
 impl World {
     /// The first one.
     pub(super) fn new(config: Config, instance: &Instance) -> Result<Self, build::BuildError> {
+        let discovery = Discovery::new(&config.public_url, instance);
         let built = config.endpoints.into_iter();
         let endpoints: Vec<_> = built
             .map(|settings| Built::new(settings, instance))
@@ -42,6 +45,7 @@ impl World {
             availability: Arc::new(availability),
             endpoints,
             connectors: config.connectors,
+            discovery,
         })
     }
 
@@ -52,6 +56,7 @@ impl World {
         config: Config,
         instance: &Instance,
     ) -> Result<(Self, Changes), Vec<build::BuildError>> {
+        let discovery = Discovery::new(&config.public_url, instance);
         let (mut endpoints, mut changes, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         let mut successors = Vec::new();
         for settings in config.endpoints {
@@ -79,6 +84,7 @@ impl World {
             availability: Arc::new(availability),
             endpoints,
             connectors: config.connectors,
+            discovery,
         };
         Ok((next, changes))
     }
@@ -91,6 +97,7 @@ impl World {
             accounts.map(|account| account.address.clone()),
         );
         let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
+        let routes = self.discovery.put(routes, &self.availability);
         let directories = self.connectors.iter().cloned();
         let routes = directories.fold(routes, |routes, directory| {
             connector::with_directory(routes, directory, &self.availability)

@@ -13,6 +13,12 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("ews", "ConvertId"),
     ("ews", "GetServerTimeZones"),
     ("ews", "ResolveNames"),
+    ("ews", "GetFolder"),
+    ("ews", "GetUserOofSettings"),
+    ("ews", "CreateItem"),
+    ("ews", "UpdateItem"),
+    ("ews", "DeleteItem"),
+    ("ews", "Description"),
     ("ews", NONE),
     ("connector", "ExchangeQuerier"),
     ("connector", "ExchangeQuerierAsIcal"),
@@ -24,6 +30,10 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("json", "availability"),
     ("json", "openapi"),
     ("json", NONE),
+    ("autodiscover", "Pox"),
+    ("autodiscover", "GetUserSettings"),
+    ("autodiscover", "Json"),
+    ("autodiscover", NONE),
     (NONE, NONE),
 ];
 

@@ -221,6 +221,17 @@ impl Availability {
         None
     }
 
+    /// Whether `caller` may ask for a mailbox, and an endpoint would be asked. Whether the mailbox exists is another question.
+    pub fn serves(&self, caller: &Caller, asked: &SmtpAddress) -> bool {
+        let mailbox = self.aliases.internal(asked);
+        self.permit.check(caller, asked, &mailbox).is_ok() && self.routes.find(&mailbox).is_some()
+    }
+
+    /// Whether an endpoint has the mail domain of this address, whoever asks and whoever is meant.
+    pub fn serves_domain(&self, address: &SmtpAddress) -> bool {
+        self.routes.has_domain(address.domain_str())
+    }
+
     /// Where one mailbox is asked for, or why it is not.
     fn plan<'a>(
         &'a self,

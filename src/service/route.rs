@@ -93,6 +93,11 @@ impl Routes {
         })
     }
 
+    /// Whether mailboxes of a domain, in lower case, are asked for anywhere.
+    pub fn has_domain(&self, domain: &str) -> bool {
+        self.default.is_some() || self.of_domain(domain).is_some()
+    }
+
     /// The endpoints that are asked after this one, in order, as long as a mailbox is not found.
     pub fn fallbacks(&self, endpoint: usize) -> &[usize] {
         self.fallbacks.get(endpoint).map_or(&[], Vec::as_slice)
@@ -105,6 +110,11 @@ impl Routes {
         {
             return Some((RouteKind::Override, place));
         }
+        self.of_domain(domain)
+            .or_else(|| self.default.map(|place| (RouteKind::Default, place)))
+    }
+
+    fn of_domain(&self, domain: &str) -> Option<(RouteKind, usize)> {
         if let Some(&place) = self.domains.get(domain) {
             return Some((RouteKind::Domain, place));
         }
@@ -113,7 +123,7 @@ impl Routes {
         {
             return Some((RouteKind::Wildcard, place));
         }
-        self.default.map(|place| (RouteKind::Default, place))
+        None
     }
 }
 

@@ -167,7 +167,7 @@ fn put_anna_as(backend: &MemoryBackend, address: &str) {
 }
 
 /// A POST with the right credential and content type.
-pub(super) fn post(body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn post(body: impl AsRef<[u8]>) -> Vec<u8> {
     post_with("Content-Type: text/xml; charset=utf-8\r\n", body)
 }
 

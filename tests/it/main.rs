@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails there; the helpers beside the tests are tests as well"
 )]
 
+mod autodiscover;
 mod cache_command;
 mod command_line;
 mod concurrency;
@@ -12,6 +13,7 @@ mod corpus;
 mod corpus_north;
 mod decoders;
 mod demo;
+mod description;
 mod documents;
 mod drain;
 mod edge_cases;
@@ -41,6 +43,7 @@ mod server_slow;
 mod server_start;
 mod server_stop;
 mod server_tls;
+mod startup;
 mod systemd;
 mod upstream;
 mod world;

@@ -3,10 +3,13 @@
 use super::availability::AvailabilityRequest;
 use super::convert_id::ConvertIdRequest;
 use super::fault::Fault;
+use super::get_folder::GetFolderRequest;
 use super::header::Header;
+use super::item_change::{ItemChange, ItemChangeRequest};
+use super::oof_settings::OofSettingsRequest;
 use super::resolve_names::ResolveNamesRequest;
 use super::server_time_zones::TimeZonesRequest;
-use crate::codec::xml::{Caps, Cursor, Ns, Sequence};
+use crate::codec::xml::{Caps, Cursor, Element, Ns, Sequence};
 
 /// A request, read.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +24,10 @@ pub enum Operation {
     ConvertId(ConvertIdRequest),
     GetServerTimeZones(TimeZonesRequest),
     ResolveNames(ResolveNamesRequest),
+    GetFolder(GetFolderRequest),
+    GetUserOofSettings(OofSettingsRequest),
+    /// CreateItem, UpdateItem or DeleteItem.
+    ChangeItems(ItemChangeRequest),
 }
 
 impl Operation {
@@ -31,6 +38,9 @@ impl Operation {
             Self::ConvertId(_) => "ConvertId",
             Self::GetServerTimeZones(_) => "GetServerTimeZones",
             Self::ResolveNames(_) => "ResolveNames",
+            Self::GetFolder(_) => "GetFolder",
+            Self::GetUserOofSettings(_) => "GetUserOofSettings",
+            Self::ChangeItems(request) => request.kind.name(),
         }
     }
 }
@@ -95,6 +105,15 @@ fn read_body(cursor: &mut Cursor<'_>) -> Result<Operation, Fault> {
         (Ns::Messages, "ResolveNames") => {
             ResolveNamesRequest::read(cursor, &element).map(Operation::ResolveNames)
         }
+        (Ns::Messages, "GetFolder") => {
+            GetFolderRequest::read(cursor, &element).map(Operation::GetFolder)
+        }
+        (Ns::Messages, "GetUserOofSettingsRequest") => {
+            OofSettingsRequest::read(cursor, &element).map(Operation::GetUserOofSettings)
+        }
+        (Ns::Messages, "CreateItem") => change(cursor, &element, ItemChange::Create),
+        (Ns::Messages, "UpdateItem") => change(cursor, &element, ItemChange::Update),
+        (Ns::Messages, "DeleteItem") => change(cursor, &element, ItemChange::Delete),
         (_, other) => {
             let name = other.chars().take(100).collect();
             cursor.skip()?;
@@ -105,4 +124,12 @@ fn read_body(cursor: &mut Cursor<'_>) -> Result<Operation, Fault> {
         Sequence::of(cursor).end(cursor)?;
     }
     operation
+}
+
+fn change<'a>(
+    cursor: &mut Cursor<'a>,
+    element: &Element<'a>,
+    kind: ItemChange,
+) -> Result<Operation, Fault> {
+    ItemChangeRequest::read(kind, cursor, element).map(Operation::ChangeItems)
 }
