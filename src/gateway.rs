@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::backend::build;
 use crate::backend::instance::Instance;
+use crate::backend::quarantine::{Quarantine, StateError};
 use crate::backend::settings::EndpointSettings;
 use crate::config::Config;
 use crate::domain::Clock;
@@ -42,6 +43,8 @@ pub enum BuildError {
     #[error(transparent)]
     Endpoint(#[from] build::BuildError),
     #[error(transparent)]
+    State(#[from] StateError),
+    #[error(transparent)]
     Start(#[from] StartError),
 }
 
@@ -52,7 +55,7 @@ impl BuildError {
             Self::Start(
                 StartError::Listen { address, .. } | StartError::ListenOps { address, .. },
             ) => Some(*address),
-            Self::Start(_) | Self::Endpoint(_) => None,
+            Self::Start(_) | Self::Endpoint(_) | Self::State(_) => None,
         }
     }
 }
@@ -79,7 +82,10 @@ impl Gateway {
     ) -> Result<Self, BuildError> {
         let names: Vec<_> = config.endpoints.iter().map(|each| &each.name).collect();
         let metrics = Arc::new(Metrics::new(&names));
-        let instance = Instance::new(clock).counting(Arc::clone(&metrics));
+        let mut instance = Instance::new(clock).counting(Arc::clone(&metrics));
+        if let Some(directory) = &config.state_directory {
+            instance = instance.remembering(Quarantine::open(directory)?);
+        }
         let world = World::new(config, &instance)?;
         let (settings, routes) = (world.server.clone(), world.routes());
         let ops = world.ops;

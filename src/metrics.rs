@@ -216,8 +216,8 @@ impl Metrics {
     }
 
     /// See [`EndpointMetrics::role_accounts`].
-    pub fn role_accounts(&self, endpoint: &str, ready: usize, resting: usize, quarantined: usize) {
-        self.of(endpoint).role_accounts(ready, resting, quarantined);
+    pub fn role_accounts(&self, endpoint: &str, state: &'static str, count: usize) {
+        self.of(endpoint).role_accounts(state, count);
     }
 
     /// Everything in Prometheus' text format, [`TEXT_FORMAT`].

@@ -36,6 +36,12 @@ pub enum BuildProblem {
     NoRoleAccount,
     #[error("role_account {0}: the user name must not contain a colon")]
     UserName(SmtpAddress),
+    #[error("role_account {0}: has no password")]
+    NoPassword(SmtpAddress),
+    #[error("auth.token_url: not an https URL with a host")]
+    TokenUrl,
+    #[error("auth.client_key: {0}")]
+    ClientKey(String),
     #[error("no HTTPS client: {0}")]
     Client(String),
 }
@@ -115,7 +121,7 @@ fn digest(file: &Path) -> Option<Digest> {
 /// The endpoint that `settings` describe.
 pub fn endpoint(settings: EndpointSettings, instance: &Instance) -> Result<Endpoint, BuildError> {
     let guard = Guard::from(&settings);
-    let backend = backend(settings.kind, instance).map_err(|problem| BuildError {
+    let backend = backend(&settings.name, settings.kind, instance).map_err(|problem| BuildError {
         endpoint: settings.name.clone(),
         problem,
     })?;
@@ -128,9 +134,13 @@ pub fn endpoint(settings: EndpointSettings, instance: &Instance) -> Result<Endpo
     ))
 }
 
-fn backend(kind: BackendSettings, instance: &Instance) -> Result<Arc<dyn Backend>, BuildProblem> {
+fn backend(
+    name: &str,
+    kind: BackendSettings,
+    instance: &Instance,
+) -> Result<Arc<dyn Backend>, BuildProblem> {
     Ok(match kind {
-        BackendSettings::Ews(settings) => Arc::new(Ews::new(settings, instance)?),
+        BackendSettings::Ews(settings) => Arc::new(Ews::new(name, settings, instance)?),
         BackendSettings::CalendarFiles(settings) => {
             Arc::new(CalendarFiles::new(settings, Arc::clone(&instance.clock)))
         }

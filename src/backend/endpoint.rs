@@ -28,6 +28,8 @@ use self::bisect::{Fruitless, failed};
 use self::calls::Calls;
 use self::retry::Part;
 pub use self::state::{EndpointState, LastError};
+use super::examine::AccountFinding;
+use super::expiry::Expiry;
 use super::instance::Instance;
 use super::settings::EndpointSettings;
 use super::{Ask, Backend, EndpointError, Limits, Trail};
@@ -153,6 +155,22 @@ impl Endpoint {
     pub fn tell_metrics(&self) {
         self.calls.tell_breaker();
         self.calls.tell_accounts();
+    }
+
+    /// What it logs in with that expires, as far as that is known.
+    pub fn expiries(&self) -> &[Expiry] {
+        self.calls.backend.expiries()
+    }
+
+    /// Makes one call by each role account that is not quarantined, about `mailbox` or else the account's own; whatever
+    /// the breaker says. Refusals are remembered as those of any call.
+    pub async fn examine(
+        &self,
+        mailbox: Option<&SmtpAddress>,
+        deadline: Instant,
+    ) -> Vec<AccountFinding> {
+        let examined = self.calls.backend.examine(mailbox, deadline);
+        examined.instrument(self.span()).await
     }
 
     /// What is known of each mailbox; there is an outcome for every one asked. A mailbox that failed in one part of the

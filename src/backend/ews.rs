@@ -3,29 +3,33 @@
 //! One call is one question put by one role account; another account takes over where one is refused or throttled, an
 //! older schema where the server does not know ours. No cache, no splitting, no retries.
 
+mod accounts;
 mod asking;
 mod call;
+mod login;
 mod refusal;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::SignedDuration;
 use tokio::time::{Instant, timeout_at};
-use tracing::{info, warn};
+use tracing::info;
 
 use super::build::BuildProblem;
+use super::expiry::Expiry;
 use super::http::Reach;
 use super::instance::Instance;
-use super::role_account::{Account, Lease, RoleAccounts};
+use super::role_account::RoleAccounts;
 use super::settings::EwsSettings;
+use super::examine::AccountFinding;
 use super::{AccountState, Ask, Backend, EndpointError, Limits};
 use crate::codec::ews::upstream::{MailboxAnswer, SchemaLevel};
 use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
 use asking::{Asking, FreeBusyAsking};
-use call::{Failure, Login, Server, Setback};
+use call::{Server, Setback};
+use login::Login;
 
 /// What any server grants; an endpoint's own limits may be lower.
 const LIMITS: Limits = Limits {
@@ -39,10 +43,16 @@ pub struct Ews {
     accounts: RoleAccounts<Login>,
     /// The newest level that the server has answered, or the newest of all.
     level: Mutex<SchemaLevel>,
+    expiries: Vec<Expiry>,
 }
 
 impl Ews {
-    pub fn new(settings: EwsSettings, instance: &Instance) -> Result<Self, BuildProblem> {
+    /// `name`: the endpoint's.
+    pub fn new(
+        name: &str,
+        settings: EwsSettings,
+        instance: &Instance,
+    ) -> Result<Self, BuildProblem> {
         let server = Server::new(&settings.url, instance)?;
         let reach = Reach::new(
             settings.ca_certificate.as_deref(),
@@ -51,21 +61,13 @@ impl Ews {
         if settings.role_accounts.is_empty() {
             return Err(BuildProblem::NoRoleAccount);
         }
-        let accounts = settings
-            .role_accounts
-            .into_iter()
-            .map(|account| {
-                Ok(Account {
-                    address: account.address.clone(),
-                    max_concurrency: account.max_concurrency,
-                    login: Login::new(account, &reach)?,
-                })
-            })
-            .collect::<Result<_, BuildProblem>>()?;
+        let expiries = Expiry::of(&settings.auth);
+        let accounts = login::accounts(name, settings, &reach, instance)?;
         Ok(Self {
             server,
-            accounts: RoleAccounts::new(accounts),
+            accounts: RoleAccounts::new(accounts, instance),
             level: Mutex::new(SchemaLevel::Exchange2013Sp1),
+            expiries,
         })
     }
 
@@ -82,7 +84,7 @@ impl Ews {
         deadline: Instant,
     ) -> Result<A::Answer, EndpointError> {
         let started = Instant::now();
-        timeout_at(deadline, self.ask_by_level(asking, ask))
+        timeout_at(deadline, self.ask_by_level(asking, ask, deadline))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())))
     }
@@ -92,11 +94,12 @@ impl Ews {
         &self,
         asking: &A,
         ask: &Ask,
+        deadline: Instant,
     ) -> Result<A::Answer, EndpointError> {
         let known = *self.level.lock().unwrap_or_else(PoisonError::into_inner);
         let mut level = known;
         loop {
-            match self.ask_by_account(asking, ask, level).await {
+            match self.ask_by_account(asking, ask, (level, deadline)).await {
                 Ok(answers) => {
                     if level != known {
                         info!(?level, "The server is asked by an older schema from now on");
@@ -106,54 +109,6 @@ impl Ews {
                 }
                 Err(Setback::Level(error)) => level = level.lower().ok_or(error)?,
                 Err(Setback::Final(error)) => return Err(error),
-            }
-        }
-    }
-
-    /// Asks as one account, and as each other one while accounts are refused or throttled.
-    async fn ask_by_account<A: Asking>(
-        &self,
-        asking: &A,
-        ask: &Ask,
-        level: SchemaLevel,
-    ) -> Result<A::Answer, Setback> {
-        let mut tried = self.accounts.without(&ask.avoid);
-        let mut last = None;
-        loop {
-            let lease = match self.accounts.lease(&mut tried).await {
-                Ok(lease) => lease,
-                // The shortest wait of all accounts, rather than the last one's.
-                Err(out @ EndpointError::Throttled { .. }) => return Err(Setback::Final(out)),
-                Err(out) => return Err(Setback::Final(last.unwrap_or(out))),
-            };
-            ask.trail.called(Some(lease.address()));
-            let call = self.server.call(lease.login(), (asking, level), &ask.via);
-            match call.await {
-                Ok(answer) => {
-                    settle(&lease, asking.throttled(&answer));
-                    return Ok(answer);
-                }
-                Err(Failure::Refused(hint)) => {
-                    let pause = lease.refused(&hint);
-                    let account = lease.address().clone();
-                    warn!(%account, minutes = pause.as_secs() / 60, "Role account refused (401), not used for a while: {hint}");
-                    last = Some(EndpointError::Unauthorized { account, hint });
-                }
-                Err(Failure::Throttled(back_off)) => {
-                    let rest = lease.throttled(back_off);
-                    last = Some(EndpointError::Throttled {
-                        back_off: Some(rest),
-                    });
-                }
-                Err(Failure::Any(setback)) => {
-                    if matches!(
-                        setback,
-                        Setback::Level(_) | Setback::Final(EndpointError::Fault { .. })
-                    ) {
-                        lease.accepted();
-                    }
-                    return Err(setback);
-                }
             }
         }
     }
@@ -231,6 +186,18 @@ impl Backend for Ews {
     fn accounts(&self) -> Vec<AccountState> {
         self.accounts.states()
     }
+
+    fn expiries(&self) -> &[Expiry] {
+        &self.expiries
+    }
+
+    async fn examine(
+        &self,
+        mailbox: Option<&SmtpAddress>,
+        deadline: Instant,
+    ) -> Vec<AccountFinding> {
+        self.examine_accounts(mailbox, deadline).await
+    }
 }
 
 impl Ews {
@@ -241,16 +208,5 @@ impl Ews {
             .ok()
             .and_then(|end| TimeWindow::new(now, end).ok())
             .ok_or_else(|| EndpointError::Source("the clock stands at the end of time".into()))
-    }
-}
-
-/// `throttled`: the account's budget is used up although the call went through.
-fn settle(lease: &Lease<'_, Login>, throttled: Option<Option<Duration>>) {
-    match throttled {
-        Some(back_off) => {
-            lease.accepted();
-            lease.throttled(back_off);
-        }
-        None => lease.served(),
     }
 }

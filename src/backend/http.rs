@@ -71,16 +71,25 @@ pub(super) async fn send(request: RequestBuilder) -> Result<Response, EndpointEr
 }
 
 /// Reads the whole body, decompressed, up to [`MAX_ANSWER`].
-pub(super) async fn body(mut answer: Response) -> Result<Bytes, EndpointError> {
+pub(super) async fn body(answer: Response) -> Result<Bytes, EndpointError> {
+    body_within(answer, MAX_ANSWER).await
+}
+
+/// Reads the whole body, decompressed, up to `most` bytes, which is at least a KiB.
+pub(super) async fn body_within(mut answer: Response, most: usize) -> Result<Bytes, EndpointError> {
     let mut body = BytesMut::new();
     while let Some(piece) = answer
         .chunk()
         .await
         .map_err(|error| failure::name(&error))?
     {
-        if body.len() + piece.len() > MAX_ANSWER {
+        if body.len() + piece.len() > most {
+            let bound = match most >> 20 {
+                0 => format!("{} KiB", most >> 10),
+                mebibytes => format!("{mebibytes} MiB"),
+            };
             return Err(EndpointError::BadAnswer(
-                format!("it is longer than {} MiB", MAX_ANSWER >> 20).into(),
+                format!("it is longer than {bound}").into(),
             ));
         }
         body.extend_from_slice(&piece);

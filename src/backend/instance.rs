@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::quarantine::Quarantine;
 use crate::domain::{Clock, InstanceId};
 use crate::metrics::{EndpointMetrics, Metrics};
 
@@ -11,6 +12,8 @@ pub struct Instance {
     pub clock: Arc<dyn Clock>,
     /// What our calls are known by, should one come back to us.
     pub id: InstanceId,
+    /// What is known of logins at servers; outlives the endpoints.
+    pub quarantine: Quarantine,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -20,8 +23,15 @@ impl Instance {
         Self {
             clock,
             id: InstanceId::random(),
+            quarantine: Quarantine::in_memory(),
             metrics: None,
         }
+    }
+
+    /// The same instance, which keeps there what it knows of logins.
+    #[must_use]
+    pub fn remembering(self, quarantine: Quarantine) -> Self {
+        Self { quarantine, ..self }
     }
 
     /// The same instance, which counts here what its endpoints do; else nobody is told.

@@ -4,11 +4,15 @@ pub mod build;
 pub mod calendar_files;
 pub mod endpoint;
 pub mod ews;
+pub mod examine;
+pub mod expiry;
 mod failure;
 mod http;
 pub mod instance;
+pub mod quarantine;
 mod role_account;
 pub mod settings;
+pub mod token;
 mod trail;
 
 use std::collections::BTreeMap;
@@ -18,6 +22,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
+use self::examine::AccountFinding;
+use self::expiry::Expiry;
 use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
 pub use trail::Trail;
 
@@ -49,6 +55,20 @@ pub trait Backend: Send + Sync + 'static {
     fn accounts(&self) -> Vec<AccountState> {
         Vec::new()
     }
+
+    /// What it logs in with that expires, as far as that is known.
+    fn expiries(&self) -> &[Expiry] {
+        &[]
+    }
+
+    /// Makes one call by each role account that is not quarantined, about `mailbox` or else the account's own.
+    async fn examine(
+        &self,
+        _mailbox: Option<&SmtpAddress>,
+        _deadline: Instant,
+    ) -> Vec<AccountFinding> {
+        Vec::new()
+    }
 }
 
 /// A role account as it stands.
@@ -67,16 +87,26 @@ pub enum AccountCondition {
     Ready,
     /// The server asked it to wait.
     Resting,
+    /// The server forbids it what it was asked for.
+    Forbidden,
     /// The server refused its login.
     Quarantined,
 }
 
 impl AccountCondition {
+    pub const ALL: [Self; 4] = [
+        Self::Ready,
+        Self::Resting,
+        Self::Forbidden,
+        Self::Quarantined,
+    ];
+
     /// A short word for the status page and metric labels.
     pub fn label(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Resting => "resting",
+            Self::Forbidden => "forbidden",
             Self::Quarantined => "quarantined",
         }
     }
@@ -144,8 +174,15 @@ pub enum EndpointError {
     },
     #[error("no role account can be used now: {0}")]
     NoAccount(Arc<str>),
-    #[error("forbidden (403): {0}")]
+    #[error("forbidden: {0}")]
     Forbidden(Arc<str>),
+    /// There is no token for the server; `reason` is a word for logs and metric labels.
+    #[error("no token: {text}")]
+    Token {
+        reason: &'static str,
+        text: Arc<str>,
+        transient: bool,
+    },
     /// `back_off` is what the server asked for, or what remains of it.
     #[error("throttled{}", .back_off.map(|wait| format!(", to be asked again in {:.1} s", wait.as_secs_f32())).unwrap_or_default())]
     Throttled { back_off: Option<Duration> },
@@ -180,6 +217,7 @@ impl EndpointError {
             Self::Unauthorized { .. } => "unauthorized",
             Self::NoAccount(_) => "no_account",
             Self::Forbidden(_) => "forbidden",
+            Self::Token { .. } => "token",
             Self::Throttled { .. } => "throttled",
             Self::Status(_) => "status",
             Self::Redirect { .. } => "redirect",
@@ -201,7 +239,7 @@ impl EndpointError {
             | Self::Source(_)
             | Self::BreakerOpen(_) => true,
             Self::Status(status) => *status >= 500 || *status == 429,
-            Self::Fault { transient, .. } => *transient,
+            Self::Fault { transient, .. } | Self::Token { transient, .. } => *transient,
             Self::Tls(_)
             | Self::Unauthorized { .. }
             | Self::NoAccount(_)
@@ -222,6 +260,7 @@ impl From<&EndpointError> for MailboxError {
             | EndpointError::Unauthorized { .. }
             | EndpointError::NoAccount(_)
             | EndpointError::Forbidden(_)
+            | EndpointError::Token { .. }
             | EndpointError::Status(_)
             | EndpointError::Redirect { .. }
             | EndpointError::Fault { .. }

@@ -1,7 +1,10 @@
 //! The role accounts of one endpoint: which of them makes the next call, and which are left alone for a while.
 //!
-//! A wrong password must never hammer an account into its lock-out: an account that was refused is not used for half an
-//! hour (sooner for a few times where its password has worked before), and one that has not been accepted yet makes one call at a time. Knows no protocol and makes no calls.
+//! A wrong password must never hammer an account into its lock-out: an account that was refused is left alone at the
+//! first refusal, and one that has not been accepted yet makes one call at a time. What is known of a login is shared
+//! through [`Quarantine`] with other processes, and with later lives of this one. Knows no protocol and makes no calls.
+
+mod state;
 
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,24 +13,15 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use super::{AccountCondition, AccountState, EndpointError};
+use self::state::{State, Why};
+pub(super) use self::state::Stakes;
+use super::instance::Instance;
+use super::quarantine::Mark;
+use super::{AccountState, EndpointError};
 use crate::domain::SmtpAddress;
 
-/// How long a refused account is left alone the first time; doubled each time it is refused again.
-const QUARANTINE: Duration = Duration::from_mins(30);
-const LONGEST_QUARANTINE: Duration = Duration::from_hours(8);
-/// A login that has worked is tried again sooner, these few times: a server refuses good passwords while it cannot
-/// reach its directory, and an old password does not count towards a lock-out in Active Directory.
-const SECOND_CHANCES: [Duration; 3] = [
-    Duration::from_secs(5),
-    Duration::from_mins(1),
-    Duration::from_mins(5),
-];
-/// How long a throttled account rests when the server does not say; doubled each time.
-const REST: Duration = Duration::from_secs(5);
-const LONGEST_REST: Duration = Duration::from_mins(1);
-/// The most that a server may ask for: a misconfigured proxy must not silence an endpoint for a year.
-const LONGEST_ASKED_REST: Duration = Duration::from_hours(1);
+/// How often the notes of other processes are looked at, while there is an account that is not known to work.
+const RECALL: Duration = Duration::from_secs(1);
 
 /// The accounts, each with what a call needs to log in as it.
 pub(super) struct RoleAccounts<L> {
@@ -35,6 +29,7 @@ pub(super) struct RoleAccounts<L> {
     states: Mutex<States>,
     /// Wakes those who wait for an account.
     changed: Notify,
+    instance: Instance,
 }
 
 /// An account of the pool: its address, what a call needs to log in, and the calls in flight that it is good for.
@@ -42,39 +37,28 @@ pub(super) struct Account<L> {
     pub(super) address: SmtpAddress,
     pub(super) login: L,
     pub(super) max_concurrency: usize,
+    /// What its refusals are remembered under, and what they may cause.
+    pub(super) mark: Mark,
+    pub(super) stakes: Stakes,
 }
 
 struct States {
     each: Vec<State>,
     /// Where the search for the least used account starts next: round robin on ties.
     next: usize,
-}
-
-#[derive(Default)]
-struct State {
-    in_flight: usize,
-    /// The server has accepted its login since the last refusal.
-    accepted: bool,
-    /// The server has accepted its login at some time: the password was right.
-    proven: bool,
-    closed: Option<Closed>,
-    refusals: u32,
-    throttles: u32,
-}
-
-struct Closed {
-    until: Instant,
-    why: Why,
-}
-
-enum Why {
-    Refused(Arc<str>),
-    Throttled,
+    recalled: Option<Instant>,
 }
 
 /// The accounts that one call has used already; it uses none twice.
 #[derive(Default)]
 pub(super) struct Tried(Vec<usize>);
+
+impl Tried {
+    /// The call may go by the account that it went by last once more.
+    pub(super) fn forget_last(&mut self) {
+        self.0.pop();
+    }
+}
 
 /// One call's use of an account. Dropping it gives the account back.
 pub(super) struct Lease<'a, L> {
@@ -91,12 +75,17 @@ enum Pick {
 }
 
 impl<L> RoleAccounts<L> {
-    pub(super) fn new(accounts: Vec<Account<L>>) -> Self {
-        let each = accounts.iter().map(|_| State::default()).collect();
+    pub(super) fn new(accounts: Vec<Account<L>>, instance: &Instance) -> Self {
+        let each = accounts.iter().map(|_| State::new()).collect();
         Self {
             accounts,
-            states: Mutex::new(States { each, next: 0 }),
+            states: Mutex::new(States {
+                each,
+                next: 0,
+                recalled: None,
+            }),
             changed: Notify::new(),
+            instance: instance.clone(),
         }
     }
 
@@ -104,6 +93,7 @@ impl<L> RoleAccounts<L> {
     /// only usable ones are being tried for the first time or make all the calls that they may. An error where all are
     /// out; it names their state.
     pub(super) async fn lease(&self, tried: &mut Tried) -> Result<Lease<'_, L>, EndpointError> {
+        self.recall().await;
         loop {
             // Taken before the look, so that a change between the look and the wait is not missed.
             let changed = self.changed.notified();
@@ -129,6 +119,10 @@ impl<L> RoleAccounts<L> {
         self.accounts.first().map(|account| &account.address)
     }
 
+    pub(super) fn addresses(&self) -> impl Iterator<Item = &SmtpAddress> {
+        self.accounts.iter().map(|account| &account.address)
+    }
+
     /// As if these accounts had been used already.
     pub(super) fn without(&self, avoid: &[SmtpAddress]) -> Tried {
         let places = self.accounts.iter().enumerate();
@@ -146,6 +140,35 @@ impl<L> RoleAccounts<L> {
             .collect()
     }
 
+    /// Learns what is noted of the accounts that are about to be tried. Accounts that are known to work need no look.
+    pub(super) async fn recall(&self) {
+        for index in self.to_be_recalled() {
+            let Some(account) = self.accounts.get(index) else {
+                continue;
+            };
+            if let Some(known) = self.instance.quarantine.recall(&account.mark).await {
+                let clock = self.instance.clock.now();
+                self.change(index, |state| state.learn(&known, Instant::now(), clock));
+            }
+        }
+    }
+
+    fn to_be_recalled(&self) -> Vec<usize> {
+        let now = Instant::now();
+        let mut states = self.lock();
+        if states.recalled.is_some_and(|at| now < at + RECALL) {
+            return Vec::new();
+        }
+        let each = states.each.iter_mut().enumerate();
+        let untried: Vec<usize> = each
+            .filter_map(|(index, state)| (!state.accepted && state.is_open(now)).then_some(index))
+            .collect();
+        if !untried.is_empty() {
+            states.recalled = Some(now);
+        }
+        untried
+    }
+
     fn pick(&self, tried: &Tried) -> Pick {
         let now = Instant::now();
         let mut states = self.lock();
@@ -160,11 +183,8 @@ impl<L> RoleAccounts<L> {
             if tried.0.contains(&index) || !state.is_open(now) {
                 continue;
             }
-            let most = match self.accounts.get(index) {
-                Some(account) if state.accepted => account.max_concurrency.max(1),
-                Some(_) | None => 1,
-            };
-            if state.in_flight >= most {
+            let most = self.accounts.get(index).map_or(1, |a| a.max_concurrency);
+            if state.in_flight >= state.may(most, now) {
                 wait = true;
             } else if best.is_none_or(|(_, least)| state.in_flight < least) {
                 best = Some((index, state.in_flight));
@@ -187,6 +207,8 @@ impl<L> RoleAccounts<L> {
     fn out(&self, states: &States, now: Instant) -> EndpointError {
         let mut text = String::new();
         let mut rest: Option<Duration> = None;
+        let mut forbidden = None;
+        let mut refused = false;
         for (account, state) in self.accounts.iter().zip(&states.each) {
             let Some(closed) = &state.closed else {
                 continue;
@@ -194,8 +216,10 @@ impl<L> RoleAccounts<L> {
             let left = closed.until.saturating_duration_since(now);
             match &closed.why {
                 Why::Throttled => rest = Some(rest.map_or(left, |rest| rest.min(left))),
+                Why::Forbidden(hint) => forbidden = Some(Arc::clone(hint)),
                 Why::Refused(hint) => {
-                    let separator = if text.is_empty() { "" } else { "; " };
+                    let separator = if refused { "; " } else { "" };
+                    refused = true;
                     // Writing to a String cannot fail.
                     let _ = write!(
                         text,
@@ -206,11 +230,12 @@ impl<L> RoleAccounts<L> {
                 }
             }
         }
-        match rest {
-            Some(left) => EndpointError::Throttled {
+        match (rest, forbidden) {
+            (Some(left), _) => EndpointError::Throttled {
                 back_off: Some(left),
             },
-            None => EndpointError::NoAccount(text.into()),
+            (None, Some(hint)) if !refused => EndpointError::Forbidden(hint),
+            (None, _) => EndpointError::NoAccount(text.into()),
         }
     }
 
@@ -219,58 +244,10 @@ impl<L> RoleAccounts<L> {
         self.states.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, index: usize, change: impl FnOnce(&mut State)) {
-        if let Some(state) = self.lock().each.get_mut(index) {
-            change(state);
-        }
+    fn change<R>(&self, index: usize, change: impl FnOnce(&mut State) -> R) -> Option<R> {
+        let changed = self.lock().each.get_mut(index).map(change);
         self.changed.notify_waiters();
-    }
-}
-
-impl State {
-    fn is_open(&mut self, now: Instant) -> bool {
-        if self.closed.as_ref().is_some_and(|c| c.until <= now) {
-            self.closed = None;
-        }
-        self.closed.is_none()
-    }
-
-    fn tell(&self, address: SmtpAddress, now: Instant) -> AccountState {
-        let closed = self.closed.as_ref().filter(|closed| closed.until > now);
-        AccountState {
-            address,
-            condition: match closed.map(|closed| &closed.why) {
-                None => AccountCondition::Ready,
-                Some(Why::Throttled) => AccountCondition::Resting,
-                Some(Why::Refused(_)) => AccountCondition::Quarantined,
-            },
-            left: closed.map(|closed| closed.until.saturating_duration_since(now)),
-            in_flight: self.in_flight,
-        }
-    }
-
-    /// How long the account is left alone after its last refusal.
-    fn quarantine(&self) -> Duration {
-        let times = self.refusals as usize;
-        let soon = SECOND_CHANCES.get(times.saturating_sub(1));
-        match soon {
-            Some(pause) if self.proven => *pause,
-            _ => {
-                let spent = if self.proven { SECOND_CHANCES.len() } else { 0 };
-                let times = u32::try_from(times - spent.min(times)).unwrap_or(u32::MAX);
-                doubled(QUARANTINE, times, LONGEST_QUARANTINE)
-            }
-        }
-    }
-
-    fn is_refused(&self) -> bool {
-        matches!(
-            &self.closed,
-            Some(Closed {
-                why: Why::Refused(_),
-                ..
-            })
-        )
+        changed
     }
 }
 
@@ -284,65 +261,54 @@ impl<L> Lease<'_, L> {
     }
 
     /// The server took the login and served the call.
-    pub(super) fn served(&self) {
-        self.pool.change(self.index, |state| {
-            state.accepted = true;
-            state.proven = true;
-            state.refusals = 0;
-            state.throttles = 0;
-        });
+    pub(super) async fn served(&self) {
+        self.took(true).await;
     }
 
     /// The server took the login, whatever it then said.
-    pub(super) fn accepted(&self) {
-        self.pool.change(self.index, |state| {
-            state.accepted = true;
-            state.proven = true;
-        });
+    pub(super) async fn accepted(&self) {
+        self.took(false).await;
     }
 
-    /// The server refused the login; says for how long the account is left alone from now. Calls that were in flight
-    /// together count as one refusal.
-    pub(super) fn refused(&self, hint: &Arc<str>) -> Duration {
-        let mut pause = QUARANTINE;
-        self.pool.change(self.index, |state| {
-            state.accepted = false;
-            if !state.is_refused() {
-                state.refusals = state.refusals.saturating_add(1);
-            }
-            pause = state.quarantine();
-            state.closed = Some(Closed {
-                until: Instant::now() + pause,
-                why: Why::Refused(Arc::clone(hint)),
-            });
-        });
+    async fn took(&self, served: bool) {
+        let now = Instant::now();
+        let is_news = self.pool.change(self.index, |state| state.accepted(served, now));
+        if is_news == Some(true) {
+            self.note().await;
+        }
+    }
+
+    /// The server refused the login; says for how long the account is left alone from now.
+    pub(super) async fn refused(&self, hint: &Arc<str>) -> Duration {
+        let stakes = self.account.stakes;
+        let refuse = |state: &mut State| state.refused(hint, stakes, Instant::now());
+        let pause = self.pool.change(self.index, refuse).unwrap_or_default();
+        self.note().await;
         pause
     }
 
+    /// The server forbids the account what it was asked for; says for how long it is left alone from now.
+    pub(super) fn forbidden(&self, hint: &Arc<str>) -> Duration {
+        let forbid = |state: &mut State| state.forbidden(hint, Instant::now());
+        self.pool.change(self.index, forbid).unwrap_or_default()
+    }
+
     /// The server asked this account to wait, for `back_off` where it said how long; says for how long the account
-    /// rests from now. A quarantine is not shortened.
+    /// rests from now: not at all where it only makes fewer calls at once.
     pub(super) fn throttled(&self, back_off: Option<Duration>) -> Duration {
-        let mut left = Duration::ZERO;
-        self.pool.change(self.index, |state| {
-            let now = Instant::now();
-            if let Some(closed) = state.closed.as_ref().filter(|_| state.is_refused()) {
-                left = closed.until.saturating_duration_since(now);
-                return;
-            }
-            state.throttles = state.throttles.saturating_add(1);
-            let rest = back_off.map_or_else(
-                || doubled(REST, state.throttles, LONGEST_REST),
-                |asked| asked.min(LONGEST_ASKED_REST),
-            );
-            let until = now + rest;
-            let until = state.closed.as_ref().map_or(until, |c| c.until.max(until));
-            left = until.saturating_duration_since(now);
-            state.closed = Some(Closed {
-                until,
-                why: Why::Throttled,
-            });
-        });
-        left
+        let throttle = |state: &mut State| state.throttled(back_off, Instant::now());
+        self.pool.change(self.index, throttle).unwrap_or_default()
+    }
+
+    /// Lets other processes know.
+    async fn note(&self) {
+        let instance = &self.pool.instance;
+        let clock = instance.clock.now();
+        let note = |state: &mut State| state.note(Instant::now(), clock);
+        if let Some(known) = self.pool.change(self.index, note) {
+            let mark = self.account.mark.clone();
+            instance.quarantine.note(mark, known).await;
+        }
     }
 }
 
@@ -352,12 +318,6 @@ impl<L> Drop for Lease<'_, L> {
             state.in_flight = state.in_flight.saturating_sub(1);
         });
     }
-}
-
-/// `base` the first time, twice as long each further time, never more than `longest`.
-fn doubled(base: Duration, times: u32, longest: Duration) -> Duration {
-    let factor = 1_u32 << times.saturating_sub(1).min(16);
-    base.saturating_mul(factor).min(longest)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Limits;
@@ -59,7 +60,14 @@ impl EndpointSettings {
     /// The files that are read when the endpoint is built: other contents are as good as other settings.
     pub fn files(&self) -> Vec<PathBuf> {
         match &self.kind {
-            BackendSettings::Ews(ews) => ews.ca_certificate.iter().cloned().collect(),
+            BackendSettings::Ews(ews) => {
+                let token = match &ews.auth {
+                    AuthSettings::Basic => None,
+                    AuthSettings::OAuth2(oauth2) => oauth2.token_ca_certificate.as_ref(),
+                };
+                let own = ews.ca_certificate.iter();
+                own.chain(token).cloned().collect()
+            }
             BackendSettings::CalendarFiles(_) => Vec::new(),
         }
     }
@@ -74,8 +82,90 @@ pub struct EwsSettings {
     pub ca_certificate: Option<PathBuf>,
     /// `http://` or `https://` proxy for this endpoint; proxies from the environment are ignored.
     pub proxy: Option<String>,
+    pub auth: AuthSettings,
     /// At least one.
     pub role_accounts: Vec<RoleAccountSettings>,
+}
+
+/// How role accounts log in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuthSettings {
+    /// HTTP Basic; each role account has a password.
+    Basic,
+    /// A token for all of them, which are named in each call (`ExchangeImpersonation`).
+    OAuth2(Box<OAuth2Settings>),
+}
+
+/// OAuth 2.0 client credentials (RFC 6749 section 4.4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OAuth2Settings {
+    /// `https` only.
+    pub token_url: String,
+    /// PEM file of certificates to trust at the token endpoint instead of the machine's.
+    pub token_ca_certificate: Option<PathBuf>,
+    pub client_id: String,
+    pub credential: ClientCredential,
+    pub scope: String,
+}
+
+impl OAuth2Settings {
+    /// Exchange Online, worldwide.
+    pub const DEFAULT_SCOPE: &str = "https://outlook.office365.com/.default";
+}
+
+/// What an application proves itself with.
+#[derive(Debug, Clone)]
+pub enum ClientCredential {
+    Secret {
+        secret: SecretString,
+        /// When it expires, as the administrator has written it down.
+        expires: Option<Timestamp>,
+    },
+    Certificate(ClientCertificate),
+}
+
+impl PartialEq for ClientCredential {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (
+                Self::Secret { secret, expires },
+                Self::Secret {
+                    secret: other,
+                    expires: until,
+                },
+            ) => expires == until && same(Some(secret), Some(other)),
+            (Self::Certificate(one), Self::Certificate(other)) => {
+                one.der == other.der
+                    && one.algorithm == other.algorithm
+                    && same(Some(&one.key), Some(&other.key))
+            }
+            (Self::Secret { .. }, Self::Certificate(_))
+            | (Self::Certificate(_), Self::Secret { .. }) => false,
+        }
+    }
+}
+
+impl Eq for ClientCredential {}
+
+fn same(one: Option<&SecretString>, other: Option<&SecretString>) -> bool {
+    one.map(ExposeSecret::expose_secret) == other.map(ExposeSecret::expose_secret)
+}
+
+/// A certificate whose key signs assertions (RFC 7523 section 2.2).
+#[derive(Debug, Clone)]
+pub struct ClientCertificate {
+    /// The certificate in DER form.
+    pub der: Vec<u8>,
+    pub expires: Timestamp,
+    /// PEM of an RSA key.
+    pub key: SecretString,
+    pub algorithm: AssertionAlgorithm,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AssertionAlgorithm {
+    Rs256,
+    Ps256,
 }
 
 /// An account that calbridge logs in with at an endpoint.
@@ -84,7 +174,8 @@ pub struct RoleAccountSettings {
     pub address: SmtpAddress,
     /// The user name of the login where it is not the address (`DOMAIN\user`).
     pub username: Option<String>,
-    pub password: SecretString,
+    /// None where the endpoint uses OAuth 2.0.
+    pub password: Option<SecretString>,
     /// Calls in flight at once by this account, at least one.
     pub max_concurrency: usize,
 }
@@ -95,7 +186,7 @@ impl PartialEq for RoleAccountSettings {
         self.address == other.address
             && self.username == other.username
             && self.max_concurrency == other.max_concurrency
-            && self.password.expose_secret() == other.password.expose_secret()
+            && same(self.password.as_ref(), other.password.as_ref())
     }
 }
 

@@ -7,4 +7,5 @@ pub mod ews;
 pub mod ical;
 pub mod json;
 pub mod query;
+pub mod token_refusal;
 pub mod xml;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::aws_lc_rs;
@@ -64,7 +65,7 @@ pub(super) fn chain(
     }
 }
 
-fn private_key(
+pub(super) fn private_key(
     path: &Located<'_, &str>,
     around: &Surroundings<'_>,
 ) -> Option<PrivateKeyDer<'static>> {
@@ -76,7 +77,7 @@ fn private_key(
     })
 }
 
-fn check_pair(
+pub(super) fn check_pair(
     key_path: &Located<'_, &str>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
@@ -89,6 +90,12 @@ fn check_pair(
         }
         Err(error) => Err(format!("the certificate and key cannot be used: {error}")),
     })
+}
+
+/// The end of its validity.
+pub(super) fn expires(leaf: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, leaf) = x509_parser::parse_x509_certificate(leaf).ok()?;
+    Timestamp::from_second(leaf.validity().not_after.timestamp()).ok()
 }
 
 fn warn_of_another_name(path: &Located<'_, &str>, leaf: &CertificateDer<'_>, host: &str) {

@@ -8,6 +8,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
+use jiff::Timestamp;
 use toml::de::{DeTable, DeValue};
 
 use super::findings::{Findings, Located};
@@ -104,6 +105,28 @@ impl<'a> Section<'a> {
                 None
             }
         }
+    }
+
+    /// A date without a time: the moment at which it begins, in UTC.
+    pub(super) fn date(&self, key: &'static str) -> Option<Timestamp> {
+        let (place, value) = self.find(key)?;
+        let expect = "a date, as 2027-03-01";
+        let date = self.typed(&place, value, expect, DeValue::as_datetime)?;
+        let date = match (date.date, date.time) {
+            (Some(date), None) => date,
+            (Some(_) | None, _) => {
+                self.findings.problem(&place, format!("must be {expect}"));
+                return None;
+            }
+        };
+        let day = jiff::civil::Date::new(
+            i16::try_from(date.year).ok()?,
+            i8::try_from(date.month).ok()?,
+            i8::try_from(date.day).ok()?,
+        );
+        day.and_then(|day| day.in_tz("UTC"))
+            .ok()
+            .map(|moment| moment.timestamp())
     }
 
     /// A whole number or a string, as text: for amounts that may have a unit.

@@ -6,10 +6,11 @@ use url::Url;
 
 use super::certificate;
 use super::document::Section;
+use super::endpoint_auth::{self, Auth};
 use super::secret;
 use super::surroundings::Surroundings;
 use super::values::{address, has_login, https_url};
-use crate::backend::settings::{EwsSettings, RoleAccountSettings};
+use crate::backend::settings::{AuthSettings, EwsSettings, RoleAccountSettings};
 use crate::domain::SmtpAddress;
 
 /// Calls in flight at once by one account; Exchange allows 27.
@@ -23,15 +24,20 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<E
         let _ = certificate::chain(&path, around)?;
         Some(around.path(path.value))
     });
+    let auth = match section.within("auth", |auth| endpoint_auth::read(auth, around)) {
+        Some(auth) => auth,
+        None => Some(Auth::default()),
+    };
     section.require("role_account");
     let mut seen = BTreeSet::new();
     let accounts = section.each("role_account", |account| {
-        role_account(account, around, &mut seen)
+        role_account(account, around, auth.as_ref(), &mut seen)
     });
     Some(EwsSettings {
         url: url?.into(),
         ca_certificate,
         proxy,
+        auth: auth?.settings,
         role_accounts: accounts.into_iter().flatten().collect(),
     })
 }
@@ -51,19 +57,38 @@ fn proxy(section: &Section<'_>) -> Option<String> {
     }
 }
 
+/// `auth` is None where a problem with it has been noted.
 fn role_account(
     account: &Section<'_>,
     around: &Surroundings<'_>,
+    auth: Option<&Auth>,
     seen: &mut BTreeSet<SmtpAddress>,
 ) -> Option<RoleAccountSettings> {
     let address = address(account, seen);
     let username = username(account);
-    let password = secret::password(account, around);
+    let has_password = secret::PASSWORD.any(account);
+    let password = match auth {
+        Some(Auth {
+            settings: AuthSettings::OAuth2(_),
+            ..
+        }) => {
+            if has_password || username.is_some() {
+                account.problem("needs no user name and no password: auth.kind is \"oauth2\"");
+            }
+            None
+        }
+        Some(Auth {
+            shared: Some(shared),
+            ..
+        }) if !has_password => Some(shared.clone()),
+        None if !has_password => None,
+        Some(_) | None => Some(secret::secret(account, &secret::PASSWORD, around)?),
+    };
     let max_concurrency = account.count("max_concurrency", MOST_CONCURRENCY);
     Some(RoleAccountSettings {
         address: address?,
         username,
-        password: password?,
+        password,
         max_concurrency: max_concurrency.unwrap_or(RoleAccountSettings::DEFAULT_CONCURRENCY),
     })
 }

@@ -8,6 +8,7 @@ mod calendar_files;
 mod certificate;
 mod document;
 mod endpoint;
+mod endpoint_auth;
 mod ews;
 mod findings;
 mod freebusy_link;
@@ -26,7 +27,7 @@ mod surroundings;
 mod tests;
 mod values;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::Url;
 
@@ -54,6 +55,8 @@ pub struct Config {
     pub endpoints: Vec<EndpointSettings>,
     pub connectors: Vec<ConnectorSettings>,
     pub links: Vec<LinkSettings>,
+    /// Where what is known of refused role accounts is kept; None keeps it in memory.
+    pub state_directory: Option<PathBuf>,
     /// What is odd and yet works.
     pub warnings: Vec<Problem>,
 }

@@ -159,6 +159,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
         endpoints: sections.endpoints,
         connectors: sections.connectors,
         links: sections.links,
+        state_directory: server.state_directory,
         warnings,
     }
 }

@@ -1,4 +1,4 @@
-//! Passwords of role accounts: from a file, from the environment, or (for callers) as a hash in the configuration.
+//! Secrets: from a file, from the environment, from systemd, or (for callers) as a hash in the configuration.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -7,33 +7,71 @@ use super::findings::Located;
 use super::password;
 use super::surroundings::Surroundings;
 
-/// The password that `password_file` or `password_env` gives; exactly one of them must be there.
-pub(super) fn password(account: &Section<'_>, around: &Surroundings<'_>) -> Option<SecretString> {
-    let (file, variable) = (account.text("password_file"), account.text("password_env"));
-    if !exactly_one(account, &["password_file", "password_env"]) {
-        return None;
-    }
-    match (file, variable) {
-        (Some(file), _) => from_file(&file, around),
-        (None, Some(variable)) => from_environment(&variable, around),
-        (None, None) => None,
+/// The keys of one secret: exactly one of them names where it is.
+pub(super) struct SecretKeys([&'static str; 3]);
+
+/// A role account's password.
+pub(super) const PASSWORD: SecretKeys =
+    SecretKeys(["password_file", "password_env", "password_credential"]);
+/// An application's secret.
+pub(super) const CLIENT_SECRET: SecretKeys = SecretKeys([
+    "client_secret_file",
+    "client_secret_env",
+    "client_secret_credential",
+]);
+
+impl SecretKeys {
+    /// Whether any of them stands in the section.
+    pub(super) fn any(&self, section: &Section<'_>) -> bool {
+        // All of them are asked for, so that each is known.
+        self.0.iter().filter(|key| section.has(key)).count() > 0
     }
 }
 
-/// The Argon2id PHC string that `password_hash` gives, or the hash of what `password_file` or `password_env` holds:
-/// a plain password, or such a PHC string. Exactly one of the three must be there.
-pub(super) fn password_hash(account: &Section<'_>, around: &Surroundings<'_>) -> Option<String> {
-    let hash = account.text("password_hash");
-    let (file, variable) = (account.text("password_file"), account.text("password_env"));
-    if !exactly_one(account, &["password_hash", "password_file", "password_env"]) {
+/// The secret that exactly one of the keys gives: a file, an environment variable, or a credential of systemd.
+pub(super) fn secret(
+    section: &Section<'_>,
+    keys: &SecretKeys,
+    around: &Surroundings<'_>,
+) -> Option<SecretString> {
+    if !exactly_one(section, &keys.0) {
         return None;
     }
-    match (hash, file, variable) {
-        (Some(hash), ..) => hash.parse(|text| password::check(text).map(|()| (*text).to_owned())),
-        (None, Some(file), _) => hashed(&file, &from_file(&file, around)?),
-        (None, None, Some(variable)) => hashed(&variable, &from_environment(&variable, around)?),
-        (None, None, None) => None,
+    let (_, secret) = found(section, keys, around)?;
+    Some(secret)
+}
+
+/// The Argon2id PHC string that `password_hash` gives, or the hash of what `password_file`, `password_env` or
+/// `password_credential` holds: a plain password, or such a PHC string. Exactly one of the four must be there.
+pub(super) fn password_hash(account: &Section<'_>, around: &Surroundings<'_>) -> Option<String> {
+    let hash = account.text("password_hash");
+    let [file, variable, credential] = PASSWORD.0;
+    if !exactly_one(account, &["password_hash", file, variable, credential]) {
+        return None;
     }
+    if let Some(hash) = hash {
+        return hash.parse(|text| password::check(text).map(|()| (*text).to_owned()));
+    }
+    let (source, secret) = found(account, &PASSWORD, around)?;
+    hashed(&source, &secret)
+}
+
+fn found<'a>(
+    section: &Section<'a>,
+    SecretKeys([file, variable, credential]): &SecretKeys,
+    around: &Surroundings<'_>,
+) -> Option<(Located<'a, &'a str>, SecretString)> {
+    if let Some(path) = section.text(file) {
+        let secret = from_bytes(&path, path.parse(|path| around.file(path))?)?;
+        return Some((path, secret));
+    }
+    if let Some(name) = section.text(variable) {
+        let secret = usable(&name, &name.parse(|name| around.variable(name))?)?;
+        return Some((name, secret));
+    }
+    let name = section.text(credential)?;
+    let secret = from_bytes(&name, name.parse(|name| around.credential(name))?)?;
+    Some((name, secret))
 }
 
 fn exactly_one(account: &Section<'_>, keys: &[&'static str]) -> bool {
@@ -55,18 +93,12 @@ fn hashed(source: &Located<'_, &str>, secret: &SecretString) -> Option<String> {
     }
 }
 
-fn from_file(path: &Located<'_, &str>, around: &Surroundings<'_>) -> Option<SecretString> {
-    let bytes = path.parse(|path| around.file(path))?;
+fn from_bytes(source: &Located<'_, &str>, bytes: Vec<u8>) -> Option<SecretString> {
     let Ok(text) = String::from_utf8(bytes) else {
-        path.problem("the file is not valid UTF-8");
+        source.problem("the file is not valid UTF-8");
         return None;
     };
-    usable(path, &text)
-}
-
-fn from_environment(name: &Located<'_, &str>, around: &Surroundings<'_>) -> Option<SecretString> {
-    let text = name.parse(|name| around.variable(name))?;
-    usable(name, &text)
+    usable(source, &text)
 }
 
 /// Drops one trailing line end, as editors and `echo` leave it, and refuses what cannot be a password.

@@ -21,6 +21,7 @@ pub(super) struct Server {
     pub(super) private_key: PathBuf,
     pub(super) watch: Duration,
     pub(super) limits: ServerLimits,
+    pub(super) state_directory: Option<PathBuf>,
 }
 
 const MOST_CONNECTIONS: u64 = 1_000_000;
@@ -42,6 +43,7 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
         certificate::read(tls, host, around)
     });
     let limits = limits(section);
+    let state_directory = state_directory(section, around);
     let (certificate, private_key) = tls.flatten()?;
     Some(Server {
         listen,
@@ -50,7 +52,26 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
         private_key,
         watch: watch.unwrap_or(WATCH),
         limits,
+        state_directory,
     })
+}
+
+/// As written, or what systemd gives.
+fn state_directory(section: &Section<'_>, around: &Surroundings<'_>) -> Option<PathBuf> {
+    let Some(text) = section.text("state_directory") else {
+        return around.state_directory();
+    };
+    let path = text.parse(|text| {
+        if text.is_empty() {
+            Err("must not be empty")
+        } else {
+            Ok(around.path(text))
+        }
+    })?;
+    if path.exists() && !path.is_dir() {
+        text.problem(format!("{} is not a directory", path.display()));
+    }
+    Some(path)
 }
 
 fn listen(section: &Section<'_>) -> Vec<SocketAddr> {

@@ -45,6 +45,26 @@ impl<'a> Surroundings<'a> {
             .map_err(|_| format!("{} is not in UTF-8", self.path(text).display()))
     }
 
+    /// A credential that systemd gives the service (`LoadCredential=`); the error is a sentence.
+    pub(super) fn credential(&self, name: &str) -> Result<Vec<u8>, String> {
+        if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
+            return Err("must be the name of a credential, not a path".to_owned());
+        }
+        let folder = self
+            .variable("CREDENTIALS_DIRECTORY")
+            .map_err(|error| format!("{error}: systemd sets it for a service with LoadCredential="))?;
+        let path = Path::new(&folder).join(name);
+        read_bounded(&path, LONGEST_FILE)
+            .map_err(|error| format!("{} cannot be read: {error}", path.display()))
+    }
+
+    /// The state directory that systemd gives the service (`StateDirectory=`); the first of several.
+    pub(super) fn state_directory(&self) -> Option<PathBuf> {
+        let value = (self.environment)("STATE_DIRECTORY")?;
+        let first = std::env::split_paths(&value).next()?;
+        (!first.as_os_str().is_empty()).then_some(first)
+    }
+
     fn read(&self, text: &str, longest: u64) -> Result<Vec<u8>, String> {
         let path = self.path(text);
         read_bounded(&path, longest)

@@ -1,12 +1,15 @@
 //! What is counted for one endpoint: mailboxes looked up, the cache in front of it, the calls to it, its state.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
 
 use super::family::{self, Families};
-use super::labels::{BreakerState, CacheResult, MAILBOX_RESULTS, NONE, UPSTREAM_OUTCOMES, Words};
+use super::labels::{
+    ACCOUNT_STATES, BreakerState, CacheResult, EXPIRING_CREDENTIALS, MAILBOX_RESULTS, NONE, OTHER,
+    TOKEN_OUTCOMES, UPSTREAM_OUTCOMES, Words,
+};
 
 /// Seconds. From a server next door to the longest deadline.
 const SECONDS: &[f64] = &[
@@ -29,9 +32,23 @@ struct Counters {
     retries: IntCounter,
     hedges: IntCounter,
     breaker: [(BreakerState, IntGauge); 3],
-    ready: IntGauge,
-    resting: IntGauge,
-    quarantined: IntGauge,
+    accounts: Words<IntGauge>,
+    tokens: Tokens,
+    expiries: Expiries,
+}
+
+/// Counters of those endpoints only that use tokens: most do not.
+struct Tokens {
+    endpoint: Box<str>,
+    family: IntCounterVec,
+    counters: OnceLock<Words<IntCounter>>,
+}
+
+/// Gauges that stand only where there is something to tell.
+struct Expiries {
+    endpoint: Box<str>,
+    token: IntGaugeVec,
+    credential: IntGaugeVec,
 }
 
 impl EndpointMetrics {
@@ -40,7 +57,6 @@ impl EndpointMetrics {
             Words::new(words, |word| family.with_label_values(&[name, word]))
         };
         let cache = CacheResult::ALL.map(CacheResult::label);
-        let accounts = |state| families.accounts.with_label_values(&[name, state]);
         let made = Self(Arc::new(Counters {
             mailboxes: word(&families.mailboxes, MAILBOX_RESULTS),
             cache: word(&families.cache, &cache),
@@ -54,9 +70,19 @@ impl EndpointMetrics {
                 let gauge = families.breaker.with_label_values(&[name, state.label()]);
                 (state, gauge)
             }),
-            ready: accounts("ready"),
-            resting: accounts("resting"),
-            quarantined: accounts("quarantined"),
+            accounts: Words::new(ACCOUNT_STATES, |state| {
+                families.accounts.with_label_values(&[name, state])
+            }),
+            tokens: Tokens {
+                endpoint: name.into(),
+                family: families.tokens.clone(),
+                counters: OnceLock::new(),
+            },
+            expiries: Expiries {
+                endpoint: name.into(),
+                token: families.token_expiry.clone(),
+                credential: families.credential_expiry.clone(),
+            },
         }));
         made.breaker(BreakerState::Closed);
         made
@@ -122,11 +148,44 @@ impl EndpointMetrics {
         }
     }
 
-    /// How many role accounts can be used, rest because the server throttled them, or were refused.
-    pub fn role_accounts(&self, ready: usize, resting: usize, quarantined: usize) {
-        self.0.ready.set(ready as i64);
-        self.0.resting.set(resting as i64);
-        self.0.quarantined.set(quarantined as i64);
+    /// How many role accounts are in this state, one of [`super::labels::ACCOUNT_STATES`].
+    pub fn role_accounts(&self, state: &'static str, count: usize) {
+        self.0.accounts.get(state).set(count as i64);
+    }
+
+    /// A token was asked for; `outcome` is one of [`super::labels::TOKEN_OUTCOMES`].
+    pub fn token_request(&self, outcome: &'static str) {
+        self.token_counters().get(outcome).inc();
+    }
+
+    /// Lets the counters of token requests stand at zero from now on.
+    pub fn uses_tokens(&self) {
+        self.token_counters();
+    }
+
+    fn token_counters(&self) -> &Words<IntCounter> {
+        let tokens = &self.0.tokens;
+        tokens.counters.get_or_init(|| {
+            Words::new(TOKEN_OUTCOMES, |word| {
+                tokens.family.with_label_values(&[&*tokens.endpoint, word])
+            })
+        })
+    }
+
+    /// When the token expires, in seconds since 1970.
+    pub fn token_expiry(&self, at: i64) {
+        let expiries = &self.0.expiries;
+        let token = expiries.token.with_label_values(&[&*expiries.endpoint]);
+        token.set(at);
+    }
+
+    /// When a credential expires, in seconds since 1970; `credential` is one of
+    /// [`super::labels::EXPIRING_CREDENTIALS`].
+    pub fn credential_expiry(&self, credential: &'static str, at: i64) {
+        let known = EXPIRING_CREDENTIALS.iter().find(|word| **word == credential);
+        let expiries = &self.0.expiries;
+        let labels = [&*expiries.endpoint, known.unwrap_or(&OTHER)];
+        expiries.credential.with_label_values(&labels).set(at);
     }
 }
 
@@ -142,6 +201,9 @@ pub(super) struct EndpointFamilies {
     hedges: IntCounterVec,
     breaker: IntGaugeVec,
     accounts: IntGaugeVec,
+    tokens: IntCounterVec,
+    token_expiry: IntGaugeVec,
+    credential_expiry: IntGaugeVec,
 }
 
 impl EndpointFamilies {
@@ -199,6 +261,21 @@ impl EndpointFamilies {
                 "role_accounts",
                 "Role accounts of the endpoint, by whether they can be used.",
                 &["endpoint", "state"],
+            ),
+            tokens: counters(
+                "token_requests_total",
+                "Tokens that the endpoint's token endpoint was asked for, by what came of it.",
+                &["endpoint", "outcome"],
+            ),
+            token_expiry: families.gauges(
+                "token_expiry_timestamp_seconds",
+                "When the endpoint's token expires; it is replaced before.",
+                &["endpoint"],
+            ),
+            credential_expiry: families.gauges(
+                "credential_expiry_timestamp_seconds",
+                "When what calbridge proves itself with at a token endpoint expires, where that is known.",
+                &["endpoint", "credential"],
             ),
         }
     }

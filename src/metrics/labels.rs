@@ -85,6 +85,7 @@ pub const UPSTREAM_OUTCOMES: &[&str] = &[
     "unauthorized",
     "no_account",
     "forbidden",
+    "token",
     "throttled",
     "status",
     "redirect",
@@ -96,6 +97,46 @@ pub const UPSTREAM_OUTCOMES: &[&str] = &[
 
 /// What became of a configuration that was read while the gateway ran.
 pub const RELOAD_RESULTS: &[&str] = &["applied", "refused"];
+
+/// Whether a role account can be used.
+pub const ACCOUNT_STATES: &[&str] = &["ready", "resting", "forbidden", "quarantined"];
+
+/// What came of asking for a token: `ok`, or why there is none.
+pub const TOKEN_OUTCOMES: &[&str] = &[
+    "ok",
+    // What the token endpoint said.
+    "secret_expired",
+    "wrong_secret",
+    "no_secret",
+    "unknown_application",
+    "application_disabled",
+    "unknown_tenant",
+    "no_consent",
+    "conditional_access",
+    "bad_scope",
+    "unknown_resource",
+    "bad_assertion",
+    "assertion_time",
+    "public_client",
+    "account",
+    "old_tls",
+    "bad_request",
+    "grant_refused",
+    "busy",
+    "refused",
+    // What it did not say.
+    "assertion",
+    "bad_answer",
+    "not_a_token_endpoint",
+    "redirect",
+    "status",
+    "timeout",
+    "connect",
+    "tls",
+];
+
+/// What an endpoint proves itself with, where it expires.
+pub const EXPIRING_CREDENTIALS: &[&str] = &["client_secret", "client_certificate"];
 
 /// What the cache had for one mailbox.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -196,7 +196,9 @@ fn an_endpoint_counts_what_it_does_about_failures_and_its_accounts() {
         r#"calbridge_upstream_hedges_total{endpoint="hq"}"#,
         "1",
     );
-    hq.role_accounts(3, 1, 2);
+    for (state, count) in [("ready", 3), ("resting", 1), ("quarantined", 2)] {
+        hq.role_accounts(state, count);
+    }
     check(
         &metrics,
         r#"calbridge_role_accounts{endpoint="hq",state="ready"}"#,

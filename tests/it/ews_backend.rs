@@ -13,7 +13,7 @@ use calbridge::backend::endpoint::Endpoint;
 use calbridge::backend::ews::Ews;
 use calbridge::backend::instance::Instance;
 use calbridge::backend::settings::{
-    BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
+    AuthSettings, BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };
 use calbridge::backend::{Ask, Backend, EndpointError, Limits, build};
 use calbridge::domain::{
@@ -62,7 +62,7 @@ fn account(name: &str) -> RoleAccountSettings {
     RoleAccountSettings {
         address: mailbox(&format!("{name}@example.com")),
         username: None,
-        password: SecretString::from(PASSWORD),
+        password: Some(SecretString::from(PASSWORD)),
         max_concurrency: RoleAccountSettings::DEFAULT_CONCURRENCY,
     }
 }
@@ -72,6 +72,7 @@ fn ews_settings(upstream: &Upstream) -> EwsSettings {
         url: upstream.url(),
         ca_certificate: Some(upstream.authority.clone()),
         proxy: None,
+        auth: AuthSettings::Basic,
         role_accounts: vec![account("svc")],
     }
 }
@@ -98,7 +99,7 @@ fn instance() -> Instance {
 }
 
 fn backend(settings: EwsSettings) -> Ews {
-    Ews::new(settings, &instance()).unwrap()
+    Ews::new("hq", settings, &instance()).unwrap()
 }
 
 /// One call about Anna.
@@ -189,7 +190,7 @@ async fn the_request_is_what_old_servers_want() {
 async fn the_way_that_a_question_came_goes_along() {
     let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
     let instance = instance();
-    let backend = Ews::new(ews_settings(&upstream), &instance).unwrap();
+    let backend = Ews::new("hq", ews_settings(&upstream), &instance).unwrap();
     let mut ask = Ask::new(vec![mailbox("anna@example.com")], day());
     ask.via = Via::parse("one, two");
     backend.free_busy(&ask, soon()).await.unwrap();

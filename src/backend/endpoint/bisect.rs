@@ -163,6 +163,7 @@ fn may_be_one_mailbox(error: &EndpointError) -> bool {
         | EndpointError::Tls(_)
         | EndpointError::Unauthorized { .. }
         | EndpointError::NoAccount(_)
+        | EndpointError::Token { .. }
         | EndpointError::Forbidden(_)
         | EndpointError::Throttled { .. }
         | EndpointError::Status(_)

@@ -68,6 +68,7 @@ impl Verdict {
                 | EndpointError::Tls(_)
                 | EndpointError::Unauthorized { .. }
                 | EndpointError::NoAccount(_)
+                | EndpointError::Token { .. }
                 | EndpointError::Status(_)
                 | EndpointError::Redirect { .. }
                 | EndpointError::BadAnswer(_)

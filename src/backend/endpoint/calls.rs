@@ -46,13 +46,17 @@ impl Calls {
         instance: &Instance,
     ) -> Self {
         let max_concurrency = guard.max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
+        let metrics = instance.metrics(name);
+        for expiry in backend.expiries() {
+            metrics.credential_expiry(expiry.credential.label(), expiry.at.as_second());
+        }
         Self {
             name: name.into(),
             backend,
             permits: Semaphore::new(max_concurrency),
             breaker: Breaker::new(guard.probe_interval),
             record: Record::new(Arc::clone(&instance.clock)),
-            metrics: instance.metrics(name),
+            metrics,
             max_concurrency,
             timeout: guard.timeout,
             retries: Budget::new(RETRY_PERCENT, FIRST_RETRIES, MOST_RETRIES_IN_A_ROW),
@@ -183,12 +187,10 @@ impl Calls {
 
     pub(super) fn tell_accounts(&self) {
         let accounts = self.backend.accounts();
-        let count = |condition| accounts.iter().filter(|a| a.condition == condition).count();
-        self.metrics.role_accounts(
-            count(AccountCondition::Ready),
-            count(AccountCondition::Resting),
-            count(AccountCondition::Quarantined),
-        );
+        for condition in AccountCondition::ALL {
+            let count = accounts.iter().filter(|a| a.condition == condition).count();
+            self.metrics.role_accounts(condition.label(), count);
+        }
     }
 }
 

@@ -58,6 +58,8 @@ impl Pauses {
             | EndpointError::Unauthorized { .. }
             | EndpointError::NoAccount(_)
             | EndpointError::Forbidden(_)
+            // It has been asked for again already.
+            | EndpointError::Token { .. }
             | EndpointError::Status(_)
             | EndpointError::BadAnswer(_)
             | EndpointError::Source(_)

@@ -8,18 +8,17 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Response, StatusCode, Url};
-use secrecy::{ExposeSecret, SecretString};
 use tokio::task::spawn_blocking;
 use tracing::debug;
 use uuid::Uuid;
 
 use super::asking::Asking;
+use super::login::{Credential, Login};
 use super::refusal;
 use crate::backend::EndpointError;
 use crate::backend::build::BuildProblem;
-use crate::backend::http::{self, Reach};
+use crate::backend::http;
 use crate::backend::instance::Instance;
-use crate::backend::settings::RoleAccountSettings;
 use crate::codec::ews::reaction::{Reaction, reaction};
 use crate::codec::ews::upstream::{ReadError, SchemaLevel};
 use crate::domain::Via;
@@ -36,17 +35,12 @@ pub(super) struct Server {
     instance: Instance,
 }
 
-/// What one role account calls with; the client holds its cookies.
-pub(super) struct Login {
-    client: Client,
-    username: String,
-    password: SecretString,
-}
-
 /// Why one call gave nothing, and what may be tried next.
 pub(super) enum Failure {
     /// The server refused the login.
     Refused(Arc<str>),
+    /// The server took the login, and does not let this account do what it was asked for.
+    Forbidden(Arc<str>),
     /// The account is to wait.
     Throttled(Option<Duration>),
     /// Another account would fare no better.
@@ -64,23 +58,6 @@ pub(super) enum Setback {
 impl From<EndpointError> for Failure {
     fn from(error: EndpointError) -> Self {
         Self::Any(Setback::Final(error))
-    }
-}
-
-impl Login {
-    pub(super) fn new(account: RoleAccountSettings, reach: &Reach) -> Result<Self, BuildProblem> {
-        let username = account
-            .username
-            .unwrap_or_else(|| account.address.as_str().to_owned());
-        // RFC 7617 section 2: the first colon ends the user name.
-        if username.contains(':') {
-            return Err(BuildProblem::UserName(account.address));
-        }
-        Ok(Self {
-            client: reach.client()?,
-            username,
-            password: account.password,
-        })
     }
 }
 
@@ -107,20 +84,39 @@ impl Server {
         (asking, level): (&A, SchemaLevel),
         via: &Via,
     ) -> Result<A::Answer, Failure> {
+        let credential = login.credential().await?;
+        let client = login.client();
+        let result = self.call_as(client, &credential, (asking, level), via).await;
+        match result {
+            // Once: a token that is new is not refused for its age.
+            Err(Failure::Refused(_)) if login.refused(&credential) => {
+                let credential = login.credential().await?;
+                self.call_as(client, &credential, (asking, level), via)
+                    .await
+            }
+            result => result,
+        }
+    }
+
+    async fn call_as<A: Asking>(
+        &self,
+        client: &Client,
+        credential: &Credential<'_>,
+        (asking, level): (&A, SchemaLevel),
+        via: &Via,
+    ) -> Result<A::Answer, Failure> {
         let request_id = Uuid::new_v4();
-        let request = login
-            .client
+        let request = client
             .post(self.url.clone())
-            .basic_auth(&login.username, Some(login.password.expose_secret()))
             .header(CONTENT_TYPE, XML)
             .header(ACCEPT, "text/xml")
             .header("client-request-id", request_id.to_string())
             .header("return-client-request-id", "true")
-            .header(Via::HEADER, via.with(&self.instance.id).to_string())
-            .body(asking.write(level));
-        let answer = http::send(request).await?;
+            .header(Via::HEADER, via.with(&self.instance.id).to_string());
+        let answer = http::send(credential.log_in(request, asking.write(level))).await?;
         trace_answer(request_id, &answer);
-        self.judge(answer, asking, level).await
+        let by_token = credential.is_token();
+        self.judge(answer, asking, level, by_token).await
     }
 
     async fn judge<A: Asking>(
@@ -128,6 +124,7 @@ impl Server {
         answer: Response,
         asking: &A,
         level: SchemaLevel,
+        by_token: bool,
     ) -> Result<A::Answer, Failure> {
         let status = answer.status();
         let headers = answer.headers().clone();
@@ -149,7 +146,13 @@ impl Server {
                     }
                 }
             }
+            StatusCode::UNAUTHORIZED if by_token => {
+                Err(Failure::Refused(refusal::token_refused(&headers)))
+            }
             StatusCode::UNAUTHORIZED => Err(Failure::Refused(refusal::unauthorized(&headers))),
+            StatusCode::FORBIDDEN if by_token || refusal::is_online(&self.url) => {
+                Err(Failure::Forbidden(refusal::FORBIDDEN_ONLINE.into()))
+            }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(
                 Failure::Throttled(refusal::retry_after(&headers, self.instance.clock.now())),
             ),
@@ -189,6 +192,7 @@ fn unreadable(error: ReadError, body: &[u8]) -> Failure {
             match kind {
                 Reaction::Wait => Failure::Throttled(back_off),
                 Reaction::LowerLevel => Failure::Any(Setback::Level(fault)),
+                Reaction::OtherAccount => Failure::Forbidden(fault.to_string().into()),
                 Reaction::TryAgain | Reaction::GiveUp => fault.into(),
             }
         }

@@ -79,7 +79,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 /// The statuses that say nothing about an account's login or budget.
 pub(super) fn other(status: StatusCode, headers: &HeaderMap, url: &Url) -> EndpointError {
     match status {
-        StatusCode::FORBIDDEN => EndpointError::Forbidden(forbidden(url).into()),
+        StatusCode::FORBIDDEN => EndpointError::Forbidden(FORBIDDEN.into()),
         status if status.is_redirection() => EndpointError::Redirect {
             status: status.as_u16(),
             host: redirect_host(headers, url),
@@ -88,15 +88,34 @@ pub(super) fn other(status: StatusCode, headers: &HeaderMap, url: &Url) -> Endpo
     }
 }
 
-fn forbidden(url: &Url) -> &'static str {
+/// What a 403 of Exchange Online means. It does not pass by itself.
+pub(super) const FORBIDDEN_ONLINE: &str = "403: EWS is being retired in Exchange Online: since 1 October 2026 EWSEnabled \
+     must be True and the application ID must stand in EwsAllowedAppIDs (Set-OrganizationConfig); else the application \
+     lacks full_access_as_app, a policy or scope keeps it from the role account's mailbox, or that mailbox has EWS off \
+     or no licence for it";
+
+const FORBIDDEN: &str = "403: EWS is switched off for the role account (Set-CASMailbox -EwsEnabled), or a policy or a \
+     proxy in front of the server forbids the call";
+
+/// Whether the server is that of Microsoft's cloud.
+pub(super) fn is_online(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    if ONLINE.iter().any(|end| host.ends_with(end)) {
-        "EWS is being retired in Exchange Online: EWSEnabled must be True and the application ID must stand in \
-         EwsAllowedAppIDs (Set-OrganizationConfig); else the mailbox has EWS off or no licence for it"
+    ONLINE.iter().any(|end| host.ends_with(end))
+}
+
+/// Why a server refused a token that was valid by its time.
+pub(super) fn token_refused(headers: &HeaderMap) -> Arc<str> {
+    let diagnostics = without_addresses(text_of(headers, "x-ms-diagnostics"));
+    let words = if diagnostics.is_empty() {
+        without_addresses(text_of(headers, WWW_AUTHENTICATE.as_str()))
     } else {
-        "EWS is switched off for the role account (Set-CASMailbox -EwsEnabled), or a policy or a proxy in front of the \
-         server forbids the call"
-    }
+        diagnostics
+    };
+    format!(
+        "the server does not accept the token; is auth.scope the server's, and has the application full_access_as_app? \
+         It says: {words}"
+    )
+    .into()
 }
 
 fn redirect_host(headers: &HeaderMap, url: &Url) -> Arc<str> {
@@ -218,28 +237,26 @@ mod tests {
     }
 
     #[test]
-    fn a_forbidden_call_to_exchange_online_names_the_retirement_first() {
-        let check = |url: &str, expect: &str| {
-            let error = other(
-                StatusCode::FORBIDDEN,
-                &HeaderMap::new(),
-                &Url::parse(url).unwrap(),
-            );
-            let text = error.to_string();
-            assert!(text.contains(expect), "{url}: {text}");
+    fn exchange_online_is_known_by_its_host() {
+        let check = |url: &str, expect: bool| {
+            assert_eq!(is_online(&Url::parse(url).unwrap()), expect, "{url}");
         };
-        check(
-            "https://outlook.office365.com/EWS/Exchange.asmx",
-            "EwsAllowedAppIDs",
-        );
-        check(
-            "https://mail.example.com/EWS/Exchange.asmx",
-            "Set-CASMailbox",
-        );
-        check(
-            "https://notoffice365.com/EWS/Exchange.asmx",
-            "Set-CASMailbox",
-        );
+        check("https://outlook.office365.com/EWS/Exchange.asmx", true);
+        check("https://partner.outlook.cn/EWS/Exchange.asmx", true);
+        check("https://mail.example.com/EWS/Exchange.asmx", false);
+        check("https://notoffice365.com/EWS/Exchange.asmx", false);
+    }
+
+    #[test]
+    fn the_reason_for_a_refused_token_is_told_without_addresses() {
+        let name = HeaderName::from_static("x-ms-diagnostics");
+        let told = "2000008;reason=\"The audience is wrong for a@b.example.\";error_category=\"invalid_resource\"";
+        let text = token_refused(&headers(&[(name, told)]));
+        assert!(text.contains("invalid_resource") || text.contains("The audience is wrong"), "{text}");
+        assert!(!text.contains("a@b"), "{text}");
+        let challenge = "Bearer error=\"invalid_token\"";
+        let text = token_refused(&headers(&[(WWW_AUTHENTICATE, challenge)]));
+        assert!(text.contains("invalid_token"), "{text}");
     }
 
     #[test]

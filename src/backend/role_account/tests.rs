@@ -1,18 +1,37 @@
 //! The pool of role accounts under a clock that the tests move.
 
+use secrecy::SecretString;
+
+use super::state::{LONGEST_ASKED_REST, QUARANTINE, REST, SHORT_QUARANTINE};
 use super::*;
+use crate::backend::AccountCondition;
+use crate::domain::FixedClock;
 use tokio::time::{advance, timeout};
 
+fn instance() -> Instance {
+    Instance::new(Arc::new(FixedClock("2026-09-01T08:00Z".parse().unwrap())))
+}
+
 fn pool(names: &[&str]) -> RoleAccounts<()> {
+    pool_of(names, &instance())
+}
+
+fn pool_of(names: &[&str], instance: &Instance) -> RoleAccounts<()> {
+    let mark = |name: &str| {
+        let secret = SecretString::from("secret of the pool");
+        instance.quarantine.mark("https://mail.x.example/", name, &secret)
+    };
     let accounts = names
         .iter()
         .map(|name| Account {
             address: SmtpAddress::parse(name).unwrap(),
             login: (),
             max_concurrency: 8,
+            mark: mark(name),
+            stakes: Stakes::LockOut,
         })
         .collect();
-    RoleAccounts::new(accounts)
+    RoleAccounts::new(accounts, instance)
 }
 
 async fn lease(pool: &RoleAccounts<()>) -> Result<Lease<'_, ()>, EndpointError> {
@@ -22,7 +41,7 @@ async fn lease(pool: &RoleAccounts<()>) -> Result<Lease<'_, ()>, EndpointError> 
 async fn accept_all(pool: &RoleAccounts<()>, count: usize) {
     let mut tried = Tried::default();
     for _ in 0..count {
-        pool.lease(&mut tried).await.unwrap().served();
+        pool.lease(&mut tried).await.unwrap().served().await;
     }
 }
 
@@ -45,8 +64,8 @@ async fn the_least_used_account_is_next() {
 async fn one_call_uses_no_account_twice() {
     let pool = pool(&["a@x.example", "b@x.example"]);
     let mut tried = Tried::default();
-    pool.lease(&mut tried).await.unwrap().served();
-    pool.lease(&mut tried).await.unwrap().served();
+    pool.lease(&mut tried).await.unwrap().served().await;
+    pool.lease(&mut tried).await.unwrap().served().await;
     assert!(pool.lease(&mut tried).await.is_err());
 }
 
@@ -55,7 +74,7 @@ async fn a_refused_account_is_left_alone_for_half_an_hour_then_for_an_hour() {
     let pool = pool(&["a@x.example"]);
     let hint: Arc<str> = "wrong password".into();
     for minutes in [30, 60, 120] {
-        lease(&pool).await.unwrap().refused(&hint);
+        lease(&pool).await.unwrap().refused(&hint).await;
         let Err(EndpointError::NoAccount(text)) = lease(&pool).await else {
             panic!("expected a quarantine");
         };
@@ -67,18 +86,86 @@ async fn a_refused_account_is_left_alone_for_half_an_hour_then_for_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_password_that_has_worked_gets_some_chances_more() {
+async fn a_password_that_has_worked_within_the_hour_is_tried_sooner() {
     let pool = pool(&["a@x.example"]);
     let hint: Arc<str> = "the directory cannot be reached".into();
     for round in ["first", "after a success that forgets the refusals"] {
-        lease(&pool).await.unwrap().served();
-        for seconds in [5, 60, 300, 1_800, 3_600] {
-            let pause = lease(&pool).await.unwrap().refused(&hint);
+        lease(&pool).await.unwrap().served().await;
+        // After an hour of refusals the success says nothing any more.
+        for seconds in [60, 120, 240, 480, 960, 1_920, 3_840] {
+            let pause = lease(&pool).await.unwrap().refused(&hint).await;
             assert_eq!(pause.as_secs(), seconds, "{round}");
             advance(Duration::from_millis(seconds * 1_000 - 1)).await;
             assert!(lease(&pool).await.is_err(), "{round}: {seconds}");
             advance(Duration::from_millis(1)).await;
         }
+    }
+    lease(&pool).await.unwrap().served().await;
+    advance(Duration::from_hours(1)).await;
+    assert_eq!(lease(&pool).await.unwrap().refused(&hint).await, QUARANTINE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quarantine_outlives_the_pool_and_ends_with_another_secret() {
+    let instance = instance();
+    let hint: Arc<str> = "the password is wrong".into();
+    let names = ["a@x.example"];
+    let pool = pool_of(&names, &instance);
+    lease(&pool).await.unwrap().refused(&hint).await;
+    let rebuilt = pool_of(&names, &instance);
+    let Err(EndpointError::NoAccount(text)) = lease(&rebuilt).await else {
+        panic!("it is known");
+    };
+    assert!(text.contains("401: the password is wrong"), "{text}");
+    advance(QUARANTINE).await;
+    let again = lease(&rebuilt).await.unwrap().refused(&hint).await;
+    assert_eq!(again, QUARANTINE * 2, "the second refusal");
+    let mut changed = pool_of(&names, &instance);
+    let secret = SecretString::from("another secret");
+    changed.accounts[0].mark = instance.quarantine.mark("https://mail.x.example/", names[0], &secret);
+    assert!(lease(&changed).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_is_known_to_the_next_pool() {
+    let instance = instance();
+    let pool = pool_of(&["a@x.example"], &instance);
+    lease(&pool).await.unwrap().served().await;
+    let rebuilt = pool_of(&["a@x.example"], &instance);
+    let pause = lease(&rebuilt).await.unwrap().refused(&"no".into()).await;
+    assert_eq!(pause, SHORT_QUARANTINE);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_bears_fewer_calls_is_asked_fewer_at_once() {
+    let pool = pool(&["a@x.example"]);
+    accept_all(&pool, 1).await;
+    let mut held = Vec::new();
+    for _ in 0..4 {
+        held.push(lease(&pool).await.unwrap());
+    }
+    let rest = held.pop().unwrap().throttled(None);
+    assert_eq!(rest, Duration::ZERO, "three calls of it go on");
+    let waits = timeout(Duration::from_secs(1), lease(&pool)).await;
+    assert!(waits.is_err(), "a fourth is too many");
+    held.pop();
+    held.push(lease(&pool).await.unwrap());
+    advance(Duration::from_mins(1)).await;
+    let _fourth = lease(&pool).await.unwrap();
+    let waits = timeout(Duration::from_secs(1), lease(&pool)).await;
+    assert!(waits.is_err(), "one more each minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_is_shut_out_is_left_alone_for_minutes() {
+    let pool = pool(&["a@x.example"]);
+    let hint: Arc<str> = "403: not on the list".into();
+    for minutes in [5, 10, 20, 40, 60, 60] {
+        let pause = lease(&pool).await.unwrap().forbidden(&hint);
+        assert_eq!(pause, Duration::from_mins(minutes));
+        assert!(matches!(lease(&pool).await, Err(EndpointError::Forbidden(_))));
+        assert_eq!(pool.states()[0].condition, AccountCondition::Forbidden);
+        advance(pause).await;
     }
 }
 
@@ -112,7 +199,7 @@ async fn an_account_to_be_avoided_is_not_used() {
 async fn the_state_of_each_account_is_told() {
     let pool = pool(&["a@x.example", "b@x.example", "c@x.example"]);
     let mut tried = Tried::default();
-    pool.lease(&mut tried).await.unwrap().refused(&"no".into());
+    pool.lease(&mut tried).await.unwrap().refused(&"no".into()).await;
     let rest = pool.lease(&mut tried).await.unwrap().throttled(None);
     assert_eq!(rest, REST);
     let _held = pool.lease(&mut tried).await.unwrap();
@@ -137,8 +224,8 @@ async fn refusals_of_calls_in_flight_together_count_once() {
     accept_all(&pool, 1).await;
     let (first, second) = (lease(&pool).await.unwrap(), lease(&pool).await.unwrap());
     let hint: Arc<str> = "no".into();
-    assert_eq!(first.refused(&hint), SECOND_CHANCES[0]);
-    assert_eq!(second.refused(&hint), SECOND_CHANCES[0]);
+    assert_eq!(first.refused(&hint).await, SHORT_QUARANTINE);
+    assert_eq!(second.refused(&hint).await, SHORT_QUARANTINE);
 }
 
 #[tokio::test(start_paused = true)]
@@ -149,14 +236,14 @@ async fn an_account_not_accepted_yet_makes_one_call_at_a_time() {
         timeout(Duration::from_secs(1), lease(&pool)).await.is_err(),
         "the second waits"
     );
-    first.served();
+    first.served().await;
     let second = lease(&pool).await.unwrap();
     drop((first, second));
 
     let pool = self::pool(&["b@x.example"]);
     let first = lease(&pool).await.unwrap();
     let (second, ()) = tokio::join!(lease(&pool), async {
-        first.refused(&"no".into());
+        first.refused(&"no".into()).await;
     });
     assert!(matches!(second, Err(EndpointError::NoAccount(_))));
 }

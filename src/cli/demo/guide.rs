@@ -17,7 +17,7 @@ use super::super::output::say;
 use crate::backend::Limits;
 use crate::backend::instance::Instance;
 use crate::backend::settings::{
-    BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
+    AuthSettings, BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };
 use crate::codec::ews::upstream::{self, SchemaLevel};
 use crate::domain::{Caller, Clock, Detail, SmtpAddress, TimeWindow};
@@ -117,10 +117,11 @@ impl Guide<'_> {
                 url: self.url(),
                 ca_certificate: Some(self.authority.to_owned()),
                 proxy: None,
+                auth: AuthSettings::Basic,
                 role_accounts: vec![RoleAccountSettings {
                     address: account,
                     username: None,
-                    password: self.password.clone(),
+                    password: Some(self.password.clone()),
                     max_concurrency: 1,
                 }],
             }),

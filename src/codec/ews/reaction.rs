@@ -9,6 +9,8 @@ pub enum Reaction {
     LowerLevel,
     /// The server is in trouble: the same question may be answered later.
     TryAgain,
+    /// The account may not do what it was asked for, or cannot be named in the call; another one may.
+    OtherAccount,
     /// The same question will fail again.
     GiveUp,
 }
@@ -32,6 +34,12 @@ pub fn reaction(code: &str) -> Reaction {
         | "ErrorConnectionFailed"
         | "ErrorTimeoutExpired"
         | "ErrorMailboxStoreUnavailable" => Reaction::TryAgain,
+        "ErrorImpersonateUserDenied"
+        | "ErrorImpersonationDenied"
+        | "ErrorImpersonationFailed"
+        | "ErrorInvalidExchangeImpersonationHeaderData"
+        | "ErrorNonExistentMailbox"
+        | "ErrorNonPrimarySmtpAddress" => Reaction::OtherAccount,
         _ => Reaction::GiveUp,
     }
 }
@@ -48,6 +56,7 @@ mod tests {
             ("ErrorInvalidServerVersion", Reaction::LowerLevel),
             ("ErrorSchemaValidation", Reaction::LowerLevel),
             ("ErrorInternalServerTransientError", Reaction::TryAgain),
+            ("ErrorImpersonateUserDenied", Reaction::OtherAccount),
             ("ErrorAccessDenied", Reaction::GiveUp),
             ("Client", Reaction::GiveUp),
             ("", Reaction::GiveUp),

@@ -119,3 +119,19 @@ pub fn write(question: &Question<'_>) -> Vec<u8> {
     w.raw("</t:FreeBusyViewOptions></m:GetUserAvailabilityRequest></soap:Body></soap:Envelope>");
     w.into_bytes()
 }
+
+/// The same request, made in the name of a mailbox: an application's token says nothing of who asks.
+pub fn impersonating(request: Vec<u8>, mailbox: &SmtpAddress) -> Vec<u8> {
+    const END: &[u8] = b"</soap:Header>";
+    // Our own requests have exactly one, before everything that comes from outside.
+    let Some(at) = request.windows(END.len()).position(|part| part == END) else {
+        return request;
+    };
+    let mut w = XmlWriter::with_capacity(256);
+    w.raw("<t:ExchangeImpersonation><t:ConnectingSID><t:SmtpAddress>")
+        .text(mailbox.as_str());
+    w.raw("</t:SmtpAddress></t:ConnectingSID></t:ExchangeImpersonation>");
+    let mut whole = request;
+    whole.splice(at..at, w.into_bytes());
+    whole
+}

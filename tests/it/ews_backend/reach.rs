@@ -174,6 +174,7 @@ async fn connections_are_kept() {
 
 fn build_error(change: impl FnOnce(&mut EwsSettings)) -> String {
     let mut ews = EwsSettings {
+        auth: AuthSettings::Basic,
         url: "https://mail.example.com/EWS/Exchange.asmx".into(),
         ca_certificate: None,
         proxy: None,

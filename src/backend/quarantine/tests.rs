@@ -1,0 +1,132 @@
+//! What is remembered, by whom, and what becomes of files that cannot be read.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use tempfile::TempDir;
+
+use super::*;
+
+fn at(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn refused() -> Known {
+    Known {
+        refused_until: Some(at("2026-09-01T08:30:00Z")),
+        pause_seconds: 1_800,
+        why: "the password is wrong".into(),
+        last_success: None,
+        noted: at("2026-09-01T08:00:00Z"),
+    }
+}
+
+fn mark(quarantine: &Quarantine, user: &str, secret: &str) -> Mark {
+    quarantine.mark("https://mail.example.com/", user, &SecretString::from(secret))
+}
+
+#[tokio::test]
+async fn another_secret_is_another_login() {
+    let quarantine = Quarantine::in_memory();
+    let old = mark(&quarantine, "svc@example.com", "old");
+    quarantine.note(old.clone(), refused()).await;
+    assert_eq!(quarantine.recall(&old).await, Some(refused()));
+    let new = mark(&quarantine, "svc@example.com", "new");
+    assert_eq!(quarantine.recall(&new).await, None);
+    assert_ne!(mark(&quarantine, "a", "bc"), mark(&quarantine, "ab", "c"));
+}
+
+#[tokio::test]
+async fn another_process_knows_what_was_noted() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("state");
+    let one = Quarantine::open(&directory).unwrap();
+    let two = Quarantine::open(&directory).unwrap();
+    let login = mark(&one, "svc@example.com", "geheim");
+    assert_eq!(login, mark(&two, "svc@example.com", "geheim"), "one key");
+    one.note(login.clone(), refused()).await;
+    let other = mark(&two, "svc2@example.com", "geheim");
+    two.note(other.clone(), refused()).await;
+    for quarantine in [one, two, Quarantine::open(&directory).unwrap()] {
+        assert_eq!(quarantine.recall(&login).await, Some(refused()));
+        assert_eq!(quarantine.recall(&other).await, Some(refused()));
+    }
+}
+
+#[tokio::test]
+async fn files_are_for_the_owner_alone_and_name_nobody() {
+    let folder = TempDir::new().unwrap();
+    let quarantine = Quarantine::open(folder.path()).unwrap();
+    let login = mark(&quarantine, "svc@example.com", "geheim");
+    quarantine.note(login, refused()).await;
+    let mut seen = Vec::new();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        seen.push(entry.file_name().into_string().unwrap());
+        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let bytes = fs::read(entry.path()).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains("svc") && !text.contains("geheim"), "{text}");
+    }
+    seen.sort();
+    let expect = ["role-accounts.json", "role-accounts.key", "role-accounts.lock"];
+    assert_eq!(seen, expect);
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_set_aside() {
+    for broken in [
+        "{",
+        "[]",
+        r#"{"version": 2, "role_accounts": {}}"#,
+        r#"{"version": 1, "role_accounts": {"x": 7}}"#,
+    ] {
+        let folder = TempDir::new().unwrap();
+        let file = folder.path().join("role-accounts.json");
+        fs::write(&file, broken).unwrap();
+        let quarantine = Quarantine::open(folder.path()).unwrap();
+        let login = mark(&quarantine, "svc@example.com", "geheim");
+        quarantine.note(login.clone(), refused()).await;
+        assert_eq!(quarantine.recall(&login).await, Some(refused()), "{broken}");
+        let aside = fs::read_dir(folder.path()).unwrap().find_map(|entry| {
+            let path = entry.unwrap().path();
+            path.to_str().unwrap().contains("set-aside").then_some(path)
+        });
+        assert_eq!(fs::read_to_string(aside.unwrap()).unwrap(), broken);
+    }
+}
+
+#[test]
+fn a_broken_key_is_set_aside_and_a_new_one_made() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("role-accounts.key");
+    fs::write(&file, "short").unwrap();
+    let one = Quarantine::open(folder.path()).unwrap();
+    let two = Quarantine::open(folder.path()).unwrap();
+    assert_eq!(mark(&one, "a", "b"), mark(&two, "a", "b"));
+    assert_eq!(fs::read(&file).unwrap().len(), store::KEY_LENGTH);
+}
+
+#[test]
+fn a_directory_that_cannot_be_used_is_named() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let error = Quarantine::open(&file.join("state")).err().unwrap();
+    assert!(error.to_string().starts_with("server.state_directory: "));
+}
+
+#[tokio::test]
+async fn what_is_old_is_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let quarantine = Quarantine::open(folder.path()).unwrap();
+    let (old, new) = (mark(&quarantine, "a", "x"), mark(&quarantine, "b", "x"));
+    quarantine.note(old.clone(), refused()).await;
+    let later = Known {
+        noted: at("2026-10-02T08:00:00Z"),
+        ..refused()
+    };
+    quarantine.note(new.clone(), later.clone()).await;
+    assert_eq!(quarantine.recall(&old).await, None);
+    assert_eq!(quarantine.recall(&new).await, Some(later));
+}

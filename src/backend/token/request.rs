@@ -1,0 +1,251 @@
+//! One request to a token endpoint, and what its answer says. Tried again at once only where the connection or the
+//! server failed; bounded in time and length.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use oauth2::basic::BasicClient;
+use oauth2::{
+    AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
+    TokenResponse, TokenUrl,
+};
+use reqwest::{Client, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use tokio::time::{sleep, timeout};
+
+use super::assertion::{self, Assertion};
+use crate::backend::EndpointError;
+use crate::backend::build::BuildProblem;
+use crate::backend::http::{self, Reach};
+use crate::backend::settings::{ClientCredential, OAuth2Settings};
+use crate::codec::token_refusal;
+
+/// For one request, body included.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// The longest answer that is read; tokens have some KiB.
+const LONGEST_ANSWER: usize = 256 << 10;
+/// A token whose lifetime is not told; short enough for any server.
+const ASSUMED_LIFETIME: Duration = Duration::from_mins(5);
+const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
+/// How often more a request is made whose failure may pass at once, and after which pause.
+const TRIES: u32 = 2;
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// What is asked for, and as whom.
+pub(super) struct TokenRequest {
+    way: Arc<Way>,
+    client_id: ClientId,
+    scope: Scope,
+}
+
+/// How the token endpoint is reached, and what is never to be repeated of what is sent there.
+struct Way {
+    client: Client,
+    url: TokenUrl,
+    proof: Proof,
+}
+
+enum Proof {
+    Secret(SecretString),
+    Certificate(Box<Assertion>),
+}
+
+/// A token, and how long it lives from when it was asked for.
+pub(super) struct Granted {
+    pub(super) token: SecretString,
+    pub(super) lifetime: Duration,
+}
+
+impl TokenRequest {
+    pub(super) fn new(settings: OAuth2Settings, proxy: Option<&str>) -> Result<Self, BuildProblem> {
+        let url = TokenUrl::new(settings.token_url).map_err(|_| BuildProblem::TokenUrl)?;
+        if url.url().scheme() != "https" || url.url().host_str().is_none() {
+            return Err(BuildProblem::TokenUrl);
+        }
+        let proof = match settings.credential {
+            ClientCredential::Secret { secret, .. } => Proof::Secret(secret),
+            ClientCredential::Certificate(certificate) => Proof::Certificate(Box::new(
+                Assertion::new(&certificate, &settings.client_id, url.as_str())
+                    .map_err(BuildProblem::ClientKey)?,
+            )),
+        };
+        let reach = Reach::new(settings.token_ca_certificate.as_deref(), proxy)?;
+        let client = reach.client()?;
+        Ok(Self {
+            way: Arc::new(Way { client, url, proof }),
+            client_id: ClientId::new(settings.client_id),
+            scope: Scope::new(settings.scope),
+        })
+    }
+
+    pub(super) async fn ask(&self, now: Timestamp) -> Result<Granted, EndpointError> {
+        let mut tries = TRIES;
+        let mut pause = PAUSE;
+        loop {
+            match self.ask_once(now).await {
+                Err(error) if tries > 0 && is_worth_a_try(&error) => {
+                    tries -= 1;
+                    sleep(pause).await;
+                    pause *= 3;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    async fn ask_once(&self, now: Timestamp) -> Result<Granted, EndpointError> {
+        let mut client = BasicClient::new(self.client_id.clone())
+            .set_token_uri(self.way.url.clone())
+            .set_auth_type(AuthType::RequestBody);
+        let mut signed = None;
+        match &self.way.proof {
+            Proof::Secret(secret) => {
+                client = client.set_client_secret(ClientSecret::new(secret.expose_secret().into()));
+            }
+            Proof::Certificate(assertion) => {
+                let text = assertion.sign(now);
+                signed = Some(text.map_err(|text| broken("assertion", &text, false))?);
+            }
+        }
+        let mut request = client
+            .exchange_client_credentials()
+            .add_scope(self.scope.clone());
+        if let Some(signed) = signed {
+            request = request
+                .add_extra_param("client_assertion_type", assertion::TYPE)
+                .add_extra_param("client_assertion", signed);
+        }
+        let way = Arc::clone(&self.way);
+        let transport = move |request| {
+            let way = Arc::clone(&way);
+            async move { way.send(request).await }
+        };
+        let answer = request.request_async(&transport).await;
+        let answer = answer.map_err(|error| match error {
+            RequestTokenError::Request(error) => error.0,
+            // What it would repeat may hold a token.
+            RequestTokenError::ServerResponse(_)
+            | RequestTokenError::Parse(..)
+            | RequestTokenError::Other(_) => broken(
+                "bad_answer",
+                "the token endpoint's answer is not that of OAuth 2.0; is auth.token_url right?",
+                false,
+            ),
+        })?;
+        let lifetime = answer.expires_in().unwrap_or(ASSUMED_LIFETIME);
+        Ok(Granted {
+            token: answer.access_token().secret().as_str().into(),
+            lifetime: lifetime.min(LONGEST_LIFETIME),
+        })
+    }
+}
+
+impl Way {
+    /// The whole answer; an error for everything but a 200 that may be a token.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failed> {
+        let exchange = async {
+            let (parts, body) = request.into_parts();
+            let request = self.client.post(self.url.as_str()).headers(parts.headers);
+            let answer = http::send(request.body(body)).await?;
+            let (status, kind) = (answer.status(), html(answer.headers()));
+            if status.is_redirection() {
+                return Err(broken("redirect", "the token endpoint redirects; is auth.token_url right?", false));
+            }
+            let body = http::body_within(answer, LONGEST_ANSWER).await?;
+            if status == StatusCode::OK && !kind {
+                let mut answer = HttpResponse::new(body.to_vec());
+                *answer.status_mut() = status;
+                return Ok(answer);
+            }
+            Err(self.refusal(status, &body))
+        };
+        match timeout(PATIENCE, exchange).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(Failed(on_the_way(error))),
+            Err(_) => Err(Failed(on_the_way(EndpointError::Timeout(PATIENCE)))),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, body: &[u8]) -> EndpointError {
+        let in_trouble = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+        match token_refusal::read(body) {
+            Some(refusal) => {
+                let trouble = refusal.trouble;
+                broken(
+                    trouble.label(),
+                    &self.without_secret(&refusal.to_string()),
+                    trouble.is_transient() || in_trouble,
+                )
+            }
+            None if in_trouble => broken(
+                "status",
+                &format!("the token endpoint is in trouble (HTTP status {})", status.as_u16()),
+                true,
+            ),
+            None => broken(
+                "not_a_token_endpoint",
+                &format!(
+                    "what answers at auth.token_url is a web page or the like, no token endpoint (HTTP status {})",
+                    status.as_u16()
+                ),
+                false,
+            ),
+        }
+    }
+
+    /// A server may repeat what it was sent.
+    fn without_secret(&self, text: &str) -> String {
+        match &self.proof {
+            Proof::Secret(secret) => text.replace(secret.expose_secret(), "(secret)"),
+            Proof::Certificate(_) => text.to_owned(),
+        }
+    }
+}
+
+/// The error of the HTTP client that the `oauth2` crate calls.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Failed(EndpointError);
+
+/// A failure of the way there, as one of the token.
+fn on_the_way(error: EndpointError) -> EndpointError {
+    match error {
+        token @ EndpointError::Token { .. } => token,
+        error => {
+            let text = error.to_string();
+            let text = text.replace("ca_certificate", "auth.token_ca_certificate");
+            broken(
+                error.label(),
+                &format!("the token endpoint: {text}"),
+                error.is_transient(),
+            )
+        }
+    }
+}
+
+fn broken(reason: &'static str, text: &str, transient: bool) -> EndpointError {
+    EndpointError::Token {
+        reason,
+        text: text.into(),
+        transient,
+    }
+}
+
+/// A broken connection or a server in trouble; not one that was slow, nor one that asks for patience.
+fn is_worth_a_try(error: &EndpointError) -> bool {
+    matches!(
+        error,
+        EndpointError::Token {
+            reason: "connect" | "status",
+            transient: true,
+            ..
+        }
+    )
+}
+
+fn html(headers: &reqwest::header::HeaderMap) -> bool {
+    let kind = headers.get(reqwest::header::CONTENT_TYPE);
+    kind.and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.to_ascii_lowercase().starts_with("text/html"))
+}
