@@ -121,10 +121,11 @@ fn digest(file: &Path) -> Option<Digest> {
 /// The endpoint that `settings` describe.
 pub fn endpoint(settings: EndpointSettings, instance: &Instance) -> Result<Endpoint, BuildError> {
     let guard = Guard::from(&settings);
-    let backend = backend(&settings.name, settings.kind, instance).map_err(|problem| BuildError {
-        endpoint: settings.name.clone(),
-        problem,
-    })?;
+    let backend =
+        backend(&settings.name, settings.kind, instance).map_err(|problem| BuildError {
+            endpoint: settings.name.clone(),
+            problem,
+        })?;
     Ok(Endpoint::new(
         &settings.name,
         settings.domains,

@@ -18,12 +18,12 @@ use tokio::time::{Instant, timeout_at};
 use tracing::info;
 
 use super::build::BuildProblem;
+use super::examine::AccountFinding;
 use super::expiry::Expiry;
 use super::http::Reach;
 use super::instance::Instance;
 use super::role_account::RoleAccounts;
 use super::settings::EwsSettings;
-use super::examine::AccountFinding;
 use super::{AccountState, Ask, Backend, EndpointError, Limits};
 use crate::codec::ews::upstream::{MailboxAnswer, SchemaLevel};
 use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};

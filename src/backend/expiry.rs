@@ -61,10 +61,15 @@ impl Expiry {
         let left = self.at.duration_since(now);
         let what = self.credential.words();
         if left <= SignedDuration::ZERO {
-            Some(format!("The {what} of endpoint `{endpoint}` has expired: nothing can be looked up there"))
+            Some(format!(
+                "The {what} of endpoint `{endpoint}` has expired: nothing can be looked up there"
+            ))
         } else if left <= WARN_BEFORE {
             let days = left.as_hours() / 24;
-            Some(format!("The {what} of endpoint `{endpoint}` expires in {days} days, at {}: renew it", self.at))
+            Some(format!(
+                "The {what} of endpoint `{endpoint}` expires in {days} days, at {}: renew it",
+                self.at
+            ))
         } else {
             None
         }

@@ -13,8 +13,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use self::state::{State, Why};
 pub(super) use self::state::Stakes;
+use self::state::{State, Why};
 use super::instance::Instance;
 use super::quarantine::Mark;
 use super::{AccountState, EndpointError};
@@ -272,7 +272,9 @@ impl<L> Lease<'_, L> {
 
     async fn took(&self, served: bool) {
         let now = Instant::now();
-        let is_news = self.pool.change(self.index, |state| state.accepted(served, now));
+        let is_news = self
+            .pool
+            .change(self.index, |state| state.accepted(served, now));
         if is_news == Some(true) {
             self.note().await;
         }

@@ -279,8 +279,14 @@ mod tests {
         let hour = Duration::from_hours(1);
         for at in [0.0, 0.5, 1.0, -7.0, 7.0] {
             let after = refresh_after(hour, at);
-            assert!(after >= hour * 65 / 100 && after <= hour * 87 / 100, "{after:?}");
+            assert!(
+                after >= hour * 65 / 100 && after <= hour * 87 / 100,
+                "{after:?}"
+            );
         }
-        assert_ne!(refresh_after(hour, uniform()), refresh_after(hour, uniform()));
+        assert_ne!(
+            refresh_after(hour, uniform()),
+            refresh_after(hour, uniform())
+        );
     }
 }

@@ -119,7 +119,9 @@ impl TokenTrouble {
             7_000_112 | 7_000_113 | 7_000_114 | 500_014 => Self::ApplicationDisabled,
             90_002 | 900_021 | 900_023 | 90_013 | 90_130 => Self::UnknownTenant,
             65_001 | 65_005 | 650_051 | 650_052 | 650_056 | 650_057 | 90_094 => Self::NoConsent,
-            53_000..=53_004 | 53_009 | 53_011 | 530_032..=530_035 | 50_158 => Self::ConditionalAccess,
+            53_000..=53_004 | 53_009 | 53_011 | 530_032..=530_035 | 50_158 => {
+                Self::ConditionalAccess
+            }
             70_011 | 1_002_012 | 90_009 | 28_002 | 28_003 => Self::BadScope,
             500_011 | 50_001 | 500_012 => Self::UnknownResource,
             700_021..=700_023 | 700_027 | 700_030 | 50_013 => Self::BadAssertion,
@@ -127,7 +129,9 @@ impl TokenTrouble {
             700_025 => Self::PublicClient,
             50_034 | 50_053 | 50_055 | 50_057 | 50_076 | 50_079 | 50_126 => Self::AccountTrouble,
             1_002_016 => Self::OldTls,
-            900_144 | 900_561 | 90_014 | 90_019 | 9_002_313 | 9_002_326 | 70_003 => Self::BadRequest,
+            900_144 | 900_561 | 90_014 | 90_019 | 9_002_313 | 9_002_326 | 70_003 => {
+                Self::BadRequest
+            }
             70_001 | 70_002 | 700_005 | 70_007 => Self::GrantRefused,
             90_006 | 90_020 | 90_024 | 90_033 | 90_055 | 50_196 | 90_012 => Self::Busy,
             _ => return None,
@@ -228,7 +232,10 @@ mod tests {
         assert_eq!(refusal.trouble, expect, "{code}");
         let text = refusal.to_string();
         assert!(text.starts_with(&format!("AADSTS{code}: ")), "{text}");
-        assert!(text.contains(expect.advice()) && text.ends_with("(trace ID 8d5a)"), "{text}");
+        assert!(
+            text.contains(expect.advice()) && text.ends_with("(trace ID 8d5a)"),
+            "{text}"
+        );
     }
 
     #[test]
@@ -263,7 +270,10 @@ mod tests {
     #[test]
     fn other_servers_are_read_by_their_words() {
         let of = |body: &str| read(body.as_bytes()).map(|refusal| refusal.trouble);
-        assert_eq!(of(r#"{"error":"invalid_scope"}"#), Some(TokenTrouble::BadScope));
+        assert_eq!(
+            of(r#"{"error":"invalid_scope"}"#),
+            Some(TokenTrouble::BadScope)
+        );
         assert_eq!(of(r#"{"error":"odd"}"#), Some(TokenTrouble::Other));
         let only_text = r#"{"error":"invalid_client","error_description":"AADSTS7000222: x"}"#;
         assert_eq!(of(only_text), Some(TokenTrouble::SecretExpired));
@@ -274,9 +284,15 @@ mod tests {
 
     #[test]
     fn foreign_texts_are_one_bounded_line() {
-        let body = format!(r#"{{"error":"odd","error_description":"a\r\nb {}"}}"#, "x".repeat(999));
+        let body = format!(
+            r#"{{"error":"odd","error_description":"a\r\nb {}"}}"#,
+            "x".repeat(999)
+        );
         let text = read(body.as_bytes()).unwrap().to_string();
-        assert!(text.contains("(a b xx") && !text.contains('\n') && text.len() < 500, "{text}");
+        assert!(
+            text.contains("(a b xx") && !text.contains('\n') && text.len() < 500,
+            "{text}"
+        );
     }
 
     #[test]

@@ -140,7 +140,9 @@ fn certificate(
     section.require("client_certificate");
     section.require("client_key");
     let path = section.text("client_certificate");
-    let chain = path.as_ref().and_then(|path| certificate::chain(path, around));
+    let chain = path
+        .as_ref()
+        .and_then(|path| certificate::chain(path, around));
     let key_path = section.text("client_key")?;
     let key = certificate::private_key(&key_path, around)?;
     let pem = key_path.parse(|path| around.file(path))?;
@@ -149,7 +151,8 @@ fn certificate(
     let (path, chain) = (path?, chain?);
     let leaf = chain.first()?.clone();
     certificate::check_pair(&key_path, chain, key)?;
-    let expires = path.parse(|_| certificate::expires(&leaf).ok_or("the certificate cannot be read"))?;
+    let expires =
+        path.parse(|_| certificate::expires(&leaf).ok_or("the certificate cannot be read"))?;
     Some(ClientCertificate {
         der: leaf.to_vec(),
         expires,

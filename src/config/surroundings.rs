@@ -50,9 +50,9 @@ impl<'a> Surroundings<'a> {
         if name.is_empty() || name.contains('/') || matches!(name, "." | "..") {
             return Err("must be the name of a credential, not a path".to_owned());
         }
-        let folder = self
-            .variable("CREDENTIALS_DIRECTORY")
-            .map_err(|error| format!("{error}: systemd sets it for a service with LoadCredential="))?;
+        let folder = self.variable("CREDENTIALS_DIRECTORY").map_err(|error| {
+            format!("{error}: systemd sets it for a service with LoadCredential=")
+        })?;
         let path = Path::new(&folder).join(name);
         read_bounded(&path, LONGEST_FILE)
             .map_err(|error| format!("{} cannot be read: {error}", path.display()))

@@ -7,7 +7,7 @@ use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, I
 
 use super::family::{self, Families};
 use super::labels::{
-    ACCOUNT_STATES, BreakerState, CacheResult, EXPIRING_CREDENTIALS, MAILBOX_RESULTS, NONE, OTHER,
+    ACCOUNT_STATES, BreakerState, CacheResult, EXPIRING_CREDENTIALS, MAILBOX_RESULTS, NONE,
     TOKEN_OUTCOMES, UPSTREAM_OUTCOMES, Words,
 };
 
@@ -179,13 +179,20 @@ impl EndpointMetrics {
         token.set(at);
     }
 
-    /// When a credential expires, in seconds since 1970; `credential` is one of
-    /// [`super::labels::EXPIRING_CREDENTIALS`].
-    pub fn credential_expiry(&self, credential: &'static str, at: i64) {
-        let known = EXPIRING_CREDENTIALS.iter().find(|word| **word == credential);
+    /// When which credentials expire, in seconds since 1970, each of [`super::labels::EXPIRING_CREDENTIALS`]; what is not
+    /// among them is told no more.
+    pub fn credential_expiries(&self, known: &[(&'static str, i64)]) {
         let expiries = &self.0.expiries;
-        let labels = [&*expiries.endpoint, known.unwrap_or(&OTHER)];
-        expiries.credential.with_label_values(&labels).set(at);
+        for word in EXPIRING_CREDENTIALS {
+            let labels = [&*expiries.endpoint, word];
+            match known.iter().find(|(credential, _)| credential == word) {
+                Some((_, at)) => expiries.credential.with_label_values(&labels).set(*at),
+                None => {
+                    // There was none to take away.
+                    let _ = expiries.credential.remove_label_values(&labels);
+                }
+            }
+        }
     }
 }
 
@@ -273,7 +280,7 @@ impl EndpointFamilies {
                 &["endpoint"],
             ),
             credential_expiry: families.gauges(
-                "credential_expiry_timestamp_seconds",
+                "secret_expiry_timestamp_seconds",
                 "When what calbridge proves itself with at a token endpoint expires, where that is known.",
                 &["endpoint", "credential"],
             ),

@@ -6,9 +6,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use calbridge::backend::AccountCondition;
+use calbridge::codec::token_refusal::TokenTrouble;
 use calbridge::domain::MailboxError;
 use calbridge::metrics::labels::{
-    MAILBOX_RESULTS, OPERATIONS, REQUEST_OUTCOMES, UPSTREAM_OUTCOMES,
+    ACCOUNT_STATES, EXPIRING_CREDENTIALS, MAILBOX_RESULTS, OPERATIONS, REQUEST_OUTCOMES,
+    TOKEN_OUTCOMES, UPSTREAM_OUTCOMES,
 };
 use calbridge::metrics::{CacheResult, Metrics};
 use calbridge::server::settings::ServerSettings;
@@ -20,7 +23,8 @@ use crate::server_faces::{Echo, by_hand};
 use crate::world::{PATIENCE, TestServer, basic, logged_in, post, request};
 
 /// The only labels; none of them ever says who asks or for whom.
-const LABELS: [&str; 8] = [
+const LABELS: [&str; 9] = [
+    "credential",
     "endpoint",
     "face",
     "le",
@@ -91,7 +95,13 @@ fn buckets_add_up(name: &str, family: &Family) {
 
 #[test]
 fn the_documentation_lists_every_family() {
-    let families = parse(&Metrics::new(&["hq"]).render());
+    let metrics = Metrics::new(&["hq"]);
+    let hq = metrics.endpoint("hq");
+    // What only endpoints with OAuth 2.0 have.
+    hq.uses_tokens();
+    hq.token_expiry(1_800_000_000);
+    hq.credential_expiries(&[("client_secret", 1_800_000_000)]);
+    let families = parse(&metrics.render());
     let mut expect = "| Family | Type | Labels | Meaning |\n|---|---|---|---|\n".to_owned();
     for (name, family) in &families {
         let labels: BTreeSet<_> = family
@@ -125,13 +135,27 @@ fn every_word_that_is_counted_has_its_series() {
     for error in MailboxError::ALL {
         assert!(MAILBOX_RESULTS.contains(&error.label()), "{error:?}");
     }
+    for trouble in TokenTrouble::ALL {
+        assert!(TOKEN_OUTCOMES.contains(&trouble.label()), "{trouble:?}");
+    }
+    for condition in AccountCondition::ALL {
+        assert!(ACCOUNT_STATES.contains(&condition.label()), "{condition:?}");
+    }
 }
 
 #[test]
 fn the_documentation_explains_every_word() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/metrics.md");
     let documented = std::fs::read_to_string(file).unwrap();
-    let words = [REQUEST_OUTCOMES, MAILBOX_RESULTS, UPSTREAM_OUTCOMES].concat();
+    let words = [
+        REQUEST_OUTCOMES,
+        MAILBOX_RESULTS,
+        UPSTREAM_OUTCOMES,
+        ACCOUNT_STATES,
+        TOKEN_OUTCOMES,
+        EXPIRING_CREDENTIALS,
+    ]
+    .concat();
     let cache = CacheResult::ALL.map(CacheResult::label);
     for word in words
         .into_iter()

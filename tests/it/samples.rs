@@ -37,8 +37,8 @@ fn installation() -> tempfile::TempDir {
         .unwrap();
     }
     fs::create_dir(root.join("secrets")).unwrap();
-    for name in ["interop", "interop2", "hq", "cloud"] {
-        fs::write(root.join("secrets").join(name), "a secret\n").unwrap();
+    for name in ["interop", "interop2", "hq", "hq-shared", "hq3", "cloud"] {
+        fs::write(root.join("secrets").join(name), "Samples-0f3e9c51\n").unwrap();
     }
     folder
 }
@@ -59,9 +59,12 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn load(file: &Path) -> Result<Config, ConfigErrors> {
-    let environment = |name: &str| {
-        name.starts_with("CALBRIDGE_")
-            .then(|| OsString::from("secret"))
+    let secrets = file.parent().unwrap().with_file_name("secrets");
+    let environment = |name: &str| match name {
+        "CREDENTIALS_DIRECTORY" => Some(secrets.clone().into_os_string()),
+        name => name
+            .starts_with("CALBRIDGE_")
+            .then(|| OsString::from("Samples-0f3e9c51")),
     };
     config::load_text(&fs::read_to_string(file).unwrap(), file, &environment)
 }

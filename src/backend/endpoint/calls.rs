@@ -47,9 +47,9 @@ impl Calls {
     ) -> Self {
         let max_concurrency = guard.max_concurrency.clamp(1, Semaphore::MAX_PERMITS);
         let metrics = instance.metrics(name);
-        for expiry in backend.expiries() {
-            metrics.credential_expiry(expiry.credential.label(), expiry.at.as_second());
-        }
+        let expiries = backend.expiries().iter();
+        let expiries = expiries.map(|each| (each.credential.label(), each.at.as_second()));
+        metrics.credential_expiries(&expiries.collect::<Vec<_>>());
         Self {
             name: name.into(),
             backend,

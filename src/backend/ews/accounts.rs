@@ -81,7 +81,9 @@ impl Ews {
                 AccountCondition::Quarantined => Seen::Quarantined {
                     left: state.left.unwrap_or_default(),
                 },
-                AccountCondition::Ready | AccountCondition::Resting | AccountCondition::Forbidden => {
+                AccountCondition::Ready
+                | AccountCondition::Resting
+                | AccountCondition::Forbidden => {
                     let about = mailbox.unwrap_or(&state.address).clone();
                     self.examine_account(&state.address, about, deadline).await
                 }
@@ -102,7 +104,10 @@ impl Ews {
     ) -> Seen {
         let result = async {
             let mut ask = Ask::new(vec![mailbox], self.moment()?);
-            let others = self.accounts.addresses().filter(|address| *address != account);
+            let others = self
+                .accounts
+                .addresses()
+                .filter(|address| *address != account);
             ask.avoid = others.cloned().collect();
             let asking = FreeBusyAsking::of(&ask);
             let way = self.ask_by_level(&asking, &ask, deadline);

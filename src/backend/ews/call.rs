@@ -86,7 +86,9 @@ impl Server {
     ) -> Result<A::Answer, Failure> {
         let credential = login.credential().await?;
         let client = login.client();
-        let result = self.call_as(client, &credential, (asking, level), via).await;
+        let result = self
+            .call_as(client, &credential, (asking, level), via)
+            .await;
         match result {
             // Once: a token that is new is not refused for its age.
             Err(Failure::Refused(_)) if login.refused(&credential) => {

@@ -44,9 +44,8 @@ pub(super) fn accounts(
     reach: &Reach,
     instance: &Instance,
 ) -> Result<Vec<Account<Login>>, BuildProblem> {
-    let mark = |user: &str, secret: &SecretString| {
-        instance.quarantine.mark(&settings.url, user, secret)
-    };
+    let mark =
+        |user: &str, secret: &SecretString| instance.quarantine.mark(&settings.url, user, secret);
     let application = match settings.auth {
         AuthSettings::Basic => None,
         AuthSettings::OAuth2(oauth2) => {

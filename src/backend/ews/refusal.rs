@@ -252,7 +252,10 @@ mod tests {
         let name = HeaderName::from_static("x-ms-diagnostics");
         let told = "2000008;reason=\"The audience is wrong for a@b.example.\";error_category=\"invalid_resource\"";
         let text = token_refused(&headers(&[(name, told)]));
-        assert!(text.contains("invalid_resource") || text.contains("The audience is wrong"), "{text}");
+        assert!(
+            text.contains("invalid_resource") || text.contains("The audience is wrong"),
+            "{text}"
+        );
         assert!(!text.contains("a@b"), "{text}");
         let challenge = "Bearer error=\"invalid_token\"";
         let text = token_refused(&headers(&[(WWW_AUTHENTICATE, challenge)]));

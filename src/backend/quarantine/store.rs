@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{
-    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown,
-};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
@@ -71,7 +69,9 @@ impl Store {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                return self.set_aside(RECORDS, "it is too long").map(|()| BTreeMap::new());
+                return self
+                    .set_aside(RECORDS, "it is too long")
+                    .map(|()| BTreeMap::new());
             }
             Err(why) => return Err(StateError { path, why }),
         };
@@ -86,7 +86,11 @@ impl Store {
     }
 
     /// Writes what has become of one login beside what others have written meanwhile; returns all.
-    pub(super) fn note(&self, mark: Mark, known: Known) -> Result<BTreeMap<Mark, Known>, StateError> {
+    pub(super) fn note(
+        &self,
+        mark: Mark,
+        known: Known,
+    ) -> Result<BTreeMap<Mark, Known>, StateError> {
         let _lock = self.lock().map_err(|why| StateError {
             path: self.path(LOCK),
             why,

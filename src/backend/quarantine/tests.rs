@@ -22,7 +22,11 @@ fn refused() -> Known {
 }
 
 fn mark(quarantine: &Quarantine, user: &str, secret: &str) -> Mark {
-    quarantine.mark("https://mail.example.com/", user, &SecretString::from(secret))
+    quarantine.mark(
+        "https://mail.example.com/",
+        user,
+        &SecretString::from(secret),
+    )
 }
 
 #[tokio::test]
@@ -63,13 +67,20 @@ async fn files_are_for_the_owner_alone_and_name_nobody() {
     for entry in fs::read_dir(folder.path()).unwrap() {
         let entry = entry.unwrap();
         seen.push(entry.file_name().into_string().unwrap());
-        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            entry.metadata().unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let bytes = fs::read(entry.path()).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains("svc") && !text.contains("geheim"), "{text}");
     }
     seen.sort();
-    let expect = ["role-accounts.json", "role-accounts.key", "role-accounts.lock"];
+    let expect = [
+        "role-accounts.json",
+        "role-accounts.key",
+        "role-accounts.lock",
+    ];
     assert_eq!(seen, expect);
 }
 

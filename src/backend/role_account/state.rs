@@ -188,7 +188,10 @@ impl State {
                 doubled(REST, self.throttles, LONGEST_REST)
             }
         };
-        let until = self.closed.as_ref().map_or(now + rest, |c| c.until.max(now + rest));
+        let until = self
+            .closed
+            .as_ref()
+            .map_or(now + rest, |c| c.until.max(now + rest));
         self.close(until, Why::Throttled);
         until.saturating_duration_since(now)
     }
@@ -230,7 +233,9 @@ impl State {
             refused_until,
             pause_seconds: self.pause.as_secs(),
             why: refused.map_or_else(String::new, |(_, why)| why.to_string()),
-            last_success: self.last_success.and_then(|at| clock.checked_sub(ago(at)).ok()),
+            last_success: self
+                .last_success
+                .and_then(|at| clock.checked_sub(ago(at)).ok()),
             noted: clock,
         }
     }
@@ -244,7 +249,9 @@ impl State {
         } else {
             QUARANTINE
         };
-        self.pause.saturating_mul(2).clamp(least, LONGEST_QUARANTINE)
+        self.pause
+            .saturating_mul(2)
+            .clamp(least, LONGEST_QUARANTINE)
     }
 
     fn close(&mut self, until: Instant, why: Why) {

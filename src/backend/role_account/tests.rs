@@ -19,7 +19,9 @@ fn pool(names: &[&str]) -> RoleAccounts<()> {
 fn pool_of(names: &[&str], instance: &Instance) -> RoleAccounts<()> {
     let mark = |name: &str| {
         let secret = SecretString::from("secret of the pool");
-        instance.quarantine.mark("https://mail.x.example/", name, &secret)
+        instance
+            .quarantine
+            .mark("https://mail.x.example/", name, &secret)
     };
     let accounts = names
         .iter()
@@ -122,7 +124,10 @@ async fn a_quarantine_outlives_the_pool_and_ends_with_another_secret() {
     assert_eq!(again, QUARANTINE * 2, "the second refusal");
     let mut changed = pool_of(&names, &instance);
     let secret = SecretString::from("another secret");
-    changed.accounts[0].mark = instance.quarantine.mark("https://mail.x.example/", names[0], &secret);
+    changed.accounts[0].mark =
+        instance
+            .quarantine
+            .mark("https://mail.x.example/", names[0], &secret);
     assert!(lease(&changed).await.is_ok());
 }
 
@@ -163,7 +168,10 @@ async fn an_account_that_is_shut_out_is_left_alone_for_minutes() {
     for minutes in [5, 10, 20, 40, 60, 60] {
         let pause = lease(&pool).await.unwrap().forbidden(&hint);
         assert_eq!(pause, Duration::from_mins(minutes));
-        assert!(matches!(lease(&pool).await, Err(EndpointError::Forbidden(_))));
+        assert!(matches!(
+            lease(&pool).await,
+            Err(EndpointError::Forbidden(_))
+        ));
         assert_eq!(pool.states()[0].condition, AccountCondition::Forbidden);
         advance(pause).await;
     }
@@ -199,7 +207,11 @@ async fn an_account_to_be_avoided_is_not_used() {
 async fn the_state_of_each_account_is_told() {
     let pool = pool(&["a@x.example", "b@x.example", "c@x.example"]);
     let mut tried = Tried::default();
-    pool.lease(&mut tried).await.unwrap().refused(&"no".into()).await;
+    pool.lease(&mut tried)
+        .await
+        .unwrap()
+        .refused(&"no".into())
+        .await;
     let rest = pool.lease(&mut tried).await.unwrap().throttled(None);
     assert_eq!(rest, REST);
     let _held = pool.lease(&mut tried).await.unwrap();

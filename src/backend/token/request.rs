@@ -150,7 +150,11 @@ impl Way {
             let answer = http::send(request.body(body)).await?;
             let (status, kind) = (answer.status(), html(answer.headers()));
             if status.is_redirection() {
-                return Err(broken("redirect", "the token endpoint redirects; is auth.token_url right?", false));
+                return Err(broken(
+                    "redirect",
+                    "the token endpoint redirects; is auth.token_url right?",
+                    false,
+                ));
             }
             let body = http::body_within(answer, LONGEST_ANSWER).await?;
             if status == StatusCode::OK && !kind {
@@ -180,7 +184,10 @@ impl Way {
             }
             None if in_trouble => broken(
                 "status",
-                &format!("the token endpoint is in trouble (HTTP status {})", status.as_u16()),
+                &format!(
+                    "the token endpoint is in trouble (HTTP status {})",
+                    status.as_u16()
+                ),
                 true,
             ),
             None => broken(

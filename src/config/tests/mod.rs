@@ -153,7 +153,14 @@ fn a_valid_file_becomes_settings() {
     let BackendSettings::Ews(ews) = &hq.kind else {
         panic!("hq asks an Exchange server");
     };
-    assert_eq!(ews.role_accounts[0].password.as_ref().unwrap().expose_secret(), SECRET);
+    assert_eq!(
+        ews.role_accounts[0]
+            .password
+            .as_ref()
+            .unwrap()
+            .expose_secret(),
+        SECRET
+    );
     assert_no_secret(&format!("{config:?}"));
 }
 
