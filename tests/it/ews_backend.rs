@@ -2,8 +2,10 @@
 
 mod accounts;
 mod failures;
+mod pool;
 mod reach;
 mod recovery;
+mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +13,9 @@ use std::time::Duration;
 
 use calbridge::backend::endpoint::Endpoint;
 use calbridge::backend::ews::Ews;
+use calbridge::backend::examine::{Seen, details_differ};
 use calbridge::backend::instance::Instance;
+use calbridge::backend::quarantine::Quarantine;
 use calbridge::backend::settings::{
     AuthSettings, BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };

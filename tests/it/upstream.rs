@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
@@ -21,12 +22,20 @@ pub(crate) enum Reply {
     Reset(Vec<u8>),
     /// Nothing, for ever.
     Hang,
+    /// What this says after the time that the server takes.
+    After(Duration, Box<dyn FnOnce() -> Reply + Send>),
 }
 
 impl Reply {
     /// An XML answer with this status.
     pub(crate) fn xml(status: u16, body: impl Into<Vec<u8>>) -> Self {
         let kind = ("Content-Type", "text/xml; charset=utf-8".to_owned());
+        Self::Answer(status, vec![kind], body.into())
+    }
+
+    /// A JSON answer with this status.
+    pub(crate) fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let kind = ("Content-Type", "application/json; charset=utf-8".to_owned());
         Self::Answer(status, vec![kind], body.into())
     }
 
@@ -61,6 +70,19 @@ impl Request {
         let pair = String::from_utf8(BASE64_STANDARD.decode(token).unwrap()).unwrap();
         pair.split_once(':')
             .map_or(String::new(), |(user, _)| user.to_owned())
+    }
+
+    /// The fields of a form.
+    pub(crate) fn form(&self) -> std::collections::BTreeMap<String, String> {
+        url::form_urlencoded::parse(self.body.as_bytes())
+            .into_owned()
+            .collect()
+    }
+
+    /// The token of a Bearer login.
+    pub(crate) fn token(&self) -> &str {
+        let value = self.header("authorization").unwrap_or_default();
+        value.strip_prefix("Bearer ").unwrap_or_default()
     }
 }
 
@@ -162,7 +184,13 @@ async fn converse(mut tls: TlsStream<TcpStream>, seen: &Mutex<Vec<Request>>, scr
             seen.push(request.clone());
             seen.len() - 1
         };
-        match script(number, &request) {
+        let mut reply = script(number, &request);
+        while let Reply::After(time, then) = reply {
+            tokio::time::sleep(time).await;
+            reply = then();
+        }
+        match reply {
+            Reply::After(..) => unreachable!("waited for above"),
             Reply::Answer(status, headers, body) => {
                 let mut head = format!("HTTP/1.1 {status} X\r\nContent-Length: {}\r\n", body.len());
                 for (name, value) in headers {

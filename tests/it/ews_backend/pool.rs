@@ -1,0 +1,167 @@
+//! The pool under many lookups: wrong passwords are tried once, a server that bears few calls gets few, and nobody sees it.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use super::*;
+
+/// An endpoint with these accounts; `calls` at once.
+fn endpoint_of(upstream: &Upstream, names: &[&str], calls: usize) -> Endpoint {
+    let mut ews = ews_settings(upstream);
+    ews.role_accounts = names.iter().map(|name| account(name)).collect();
+    let mut settings = settings(ews);
+    settings.max_concurrency = calls;
+    build::endpoint(settings, &instance()).unwrap()
+}
+
+/// The outcomes of that many lookups, all at the same time, each of its own mailbox.
+async fn look_up(endpoint: &Endpoint, count: usize) -> Vec<Outcome> {
+    let each = (0..count).map(async |number| {
+        let name = mailbox(&format!("user{number}@example.com"));
+        let mut outcomes = endpoint.ask(std::slice::from_ref(&name), day(), soon()).await;
+        outcomes.remove(&name).unwrap()
+    });
+    futures_util::future::join_all(each).await
+}
+
+fn attempts(upstream: &Upstream) -> HashMap<String, usize> {
+    let mut attempts = HashMap::new();
+    for request in upstream.requests() {
+        *attempts.entry(request.user()).or_default() += 1;
+    }
+    attempts
+}
+
+fn refuse() -> Reply {
+    Reply::status(401, &[("WWW-Authenticate", "Basic realm=\"x\"")])
+}
+
+#[tokio::test]
+async fn a_wrong_password_among_three_is_tried_once_in_two_hundred_lookups() {
+    let upstream = Upstream::start(|_, request| {
+        if request.user() == "two@example.com" {
+            refuse()
+        } else {
+            busy_for_all(request)
+        }
+    })
+    .await;
+    let endpoint = endpoint_of(&upstream, &["one", "two", "three"], 12);
+    let outcomes = look_up(&endpoint, 200).await;
+    assert!(outcomes.iter().all(Result::is_ok));
+    let attempts = attempts(&upstream);
+    assert_eq!(attempts["two@example.com"], 1);
+    assert_eq!(attempts.values().sum::<usize>(), 201);
+}
+
+#[tokio::test]
+async fn three_wrong_passwords_are_three_attempts_in_all() {
+    let upstream = Upstream::start(|_, _| refuse()).await;
+    let endpoint = endpoint_of(&upstream, &["one", "two", "three"], 12);
+    let outcomes = look_up(&endpoint, 200).await;
+    assert!(
+        outcomes
+            .iter()
+            .all(|outcome| *outcome == Err(MailboxError::EndpointFailed))
+    );
+    assert_eq!(upstream.requests().len(), 3);
+    let text = endpoint.state().last_error.unwrap().text;
+    for name in ["one", "two", "three"] {
+        assert!(text.contains(name), "{text}");
+    }
+    let findings = endpoint.examine(None, soon()).await;
+    assert!(
+        findings
+            .iter()
+            .all(|finding| matches!(finding.seen, Seen::Quarantined { .. }))
+    );
+    assert_eq!(upstream.requests().len(), 3, "the doctor tries none of them");
+}
+
+#[tokio::test]
+async fn a_restart_does_not_try_a_refused_password_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let upstream = Upstream::start(|_, _| refuse()).await;
+    for password in [PASSWORD, PASSWORD, "another password"] {
+        let instance = instance().remembering(Quarantine::open(folder.path()).unwrap());
+        let mut ews = ews_settings(&upstream);
+        ews.role_accounts[0].password = Some(password.into());
+        let endpoint = build::endpoint(settings(ews), &instance).unwrap();
+        assert!(look_up(&endpoint, 1).await[0].is_err());
+    }
+    assert_eq!(upstream.requests().len(), 2, "one for each password");
+}
+
+#[tokio::test]
+async fn the_doctor_tells_what_each_account_sees() {
+    let upstream = Upstream::start(|_, request| match request.user().as_str() {
+        "one@example.com" => busy_for_all(request),
+        "two@example.com" => Reply::xml(200, golden("e2010-unsorted")),
+        _ => refuse(),
+    })
+    .await;
+    let endpoint = endpoint_of(&upstream, &["one", "two", "three"], 12);
+    let about = mailbox("anna@example.com");
+    let findings = endpoint.examine(Some(&about), soon()).await;
+    let seen: Vec<_> = findings.iter().map(|finding| &finding.seen).collect();
+    assert!(matches!(seen[0], Seen::Calendar(_)), "{seen:?}");
+    assert!(matches!(seen[1], Seen::Calendar(_)), "{seen:?}");
+    assert!(
+        matches!(seen[2], Seen::Failed(EndpointError::Unauthorized { .. })),
+        "{seen:?}"
+    );
+    let (Seen::Calendar(one), Seen::Calendar(two)) = (seen[0], seen[1]) else {
+        panic!("{seen:?}");
+    };
+    assert_eq!(details_differ(&findings), one != two);
+    let again = endpoint.examine(Some(&about), soon()).await;
+    assert!(matches!(again[2].seen, Seen::Quarantined { .. }));
+}
+
+/// A server that lets each account make two calls at once, takes a tenth of a second for each, and is busy for more.
+async fn narrow(back_off: &'static str) -> Upstream {
+    let in_flight: Arc<Mutex<HashMap<String, usize>>> = Arc::default();
+    Upstream::start(move |_, request| {
+        let user = request.user();
+        let mut now = in_flight.lock().unwrap();
+        let count = now.entry(user.clone()).or_default();
+        if *count >= 2 {
+            let fault = golden("fault-server-busy");
+            let fault = fault.replace("90500", back_off);
+            return Reply::xml(500, fault);
+        }
+        *count += 1;
+        let in_flight = Arc::clone(&in_flight);
+        let answer = busy_for_all(request);
+        Reply::After(
+            Duration::from_millis(100),
+            Box::new(move || {
+                *in_flight.lock().unwrap().get_mut(&user).unwrap() -= 1;
+                answer
+            }),
+        )
+    })
+    .await
+}
+
+/// How long that many lookups take once the endpoint has found out what the server bears. None of them fails.
+async fn time(names: &[&str], back_off: &'static str) -> Duration {
+    let upstream = narrow(back_off).await;
+    let endpoint = endpoint_of(&upstream, names, names.len() * 4);
+    let first = look_up(&endpoint, 24).await;
+    assert!(first.iter().all(Result::is_ok), "{first:?}");
+    let begun = Instant::now();
+    let outcomes = look_up(&endpoint, 80).await;
+    let took = begun.elapsed();
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+    took
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_throttled_accounts_do_the_work_of_four_or_more() {
+    for back_off in ["", "150"] {
+        let one = time(&["a"], back_off).await;
+        let five = time(&["a", "b", "c", "d", "e"], back_off).await;
+        assert!(five * 4 <= one, "one {one:?}, five {five:?}, {back_off:?}");
+    }
+}
