@@ -9,6 +9,7 @@ mod autodiscover;
 mod cache_command;
 mod command_line;
 mod concurrency;
+mod connector;
 mod corpus;
 mod corpus_north;
 mod decoders;

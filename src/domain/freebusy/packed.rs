@@ -335,29 +335,14 @@ impl Packed {
     }
 
     fn details(&self, slot: &Slot) -> Details<'_> {
-        let text = |at: usize, length: u16| {
-            if length == ABSENT {
-                None
-            } else {
-                self.text.get(at..at + usize::from(length))
-            }
-        };
+        let length = |length: u16| Some(usize::from(length)).filter(|_| length != ABSENT);
+        let text = |at: usize, of: u16| self.text.get(at..at + length(of)?);
         let at = slot.text_at as usize;
-        let location_at = at
-            + if slot.subject == ABSENT {
-                0
-            } else {
-                usize::from(slot.subject)
-            };
-        let location_length = if slot.location == ABSENT {
-            0
-        } else {
-            usize::from(slot.location)
-        };
+        let location_at = at + length(slot.subject).unwrap_or(0);
+        let organizer_at = location_at + length(slot.location).unwrap_or(0);
         let organizer = (slot.bits & HAS_ORGANIZER != 0)
-            .then(|| self.text.get(location_at + location_length..))
-            .flatten()
-            .and_then(|rest| rest.lines().next());
+            .then(|| self.text.get(organizer_at..)?.lines().next())
+            .flatten();
         let id_at = slot.id_at as usize;
         let id = if slot.bits & HEXADECIMAL_ID == 0 {
             text(id_at, slot.id).map(EventId::Text)
