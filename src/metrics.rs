@@ -19,6 +19,8 @@ use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
 pub use self::endpoint::EndpointMetrics;
 pub use self::labels::{BreakerState, CacheResult};
 
+use self::labels::Words;
+
 use self::endpoint::EndpointFamilies;
 use self::family::{Families, Forget};
 use self::reloads::Reloads;
@@ -34,6 +36,7 @@ pub struct Metrics {
     in_flight: IntGauge,
     refused_addresses: IntCounter,
     login_failures: IntCounter,
+    own_token_requests: Words<IntCounter>,
     connections: IntGauge,
     connections_opened: IntCounter,
     cache_entries: IntGauge,
@@ -79,6 +82,7 @@ impl Metrics {
                 "login_failures_total",
                 "Requests with a credential that was wrong.",
             ),
+            own_token_requests: own_token_requests(&families),
             connections: families.gauge("connections", "Connections of callers that are open now."),
             connections_opened: families.counter(
                 "connections_opened_total",
@@ -162,6 +166,11 @@ impl Metrics {
         self.login_failures.inc();
     }
 
+    /// A request for a token; `outcome` is one of [`labels::OWN_TOKEN_OUTCOMES`].
+    pub fn own_token_request(&self, outcome: &'static str) {
+        self.own_token_requests.get(outcome).inc();
+    }
+
     /// Connections opened (above zero) or closed (below).
     pub fn connections(&self, delta: i64) {
         self.connections.add(delta);
@@ -235,6 +244,17 @@ impl Metrics {
             .unwrap_or_else(PoisonError::into_inner);
         endpoints.get(endpoint).unwrap_or(&self.nowhere).clone()
     }
+}
+
+fn own_token_requests(families: &Families<'_>) -> Words<IntCounter> {
+    let total = families.counters(
+        "own_token_requests_total",
+        "Requests to the own token endpoint.",
+        &["outcome"],
+    );
+    Words::new(labels::OWN_TOKEN_OUTCOMES, |outcome| {
+        total.with_label_values(&[outcome])
+    })
 }
 
 fn build_info(families: &Families<'_>) {

@@ -1,14 +1,17 @@
 //! `[access]`: who may call, and with which accounts.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 
 use super::document::Section;
 use super::networks::networks;
-use super::secret;
 use super::surroundings::Surroundings;
 use super::values::address;
-use crate::domain::{Caller, Detail, SmtpAddress};
+use super::{clients, rights, secret};
+use crate::domain::{CallerId, SmtpAddress};
 use crate::server::settings::{AccessSettings, ClientAddress, InboundAccount};
+
+const MOST_A_MINUTE: u64 = 1_000_000;
 
 pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> AccessSettings {
     section.require("allow");
@@ -22,12 +25,24 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> AccessSe
         .as_ref()
         .is_some_and(|list| !list.value.is_empty());
     check_proxies(section, client_address, has_proxies);
-    AccessSettings {
+    let mut settings = AccessSettings {
         allow: networks(allow.as_ref()),
         client_address,
         trusted_proxies: networks(trusted_proxies.as_ref()),
         role_accounts: role_accounts(section, around),
+        ..AccessSettings::default()
+    };
+    clients::read(section, around, &mut settings);
+    if let Some(failures) = rate(section, "login_failures") {
+        settings.login_failures = failures;
     }
+    settings
+}
+
+/// A number a minute.
+fn rate(section: &Section<'_>, key: &'static str) -> Option<NonZeroU32> {
+    let number = section.count(key, MOST_A_MINUTE)?;
+    u32::try_from(number).ok().and_then(NonZeroU32::new)
 }
 
 fn client_address(section: &Section<'_>) -> ClientAddress {
@@ -74,11 +89,14 @@ fn role_account(
 ) -> Option<InboundAccount> {
     let address = address(account, seen);
     let password_hash = secret::password_hash(account, around);
-    let address = address?;
+    let Some(address) = address else {
+        // Read all the same, for what is wrong with its rights.
+        rights::caller(account, CallerId::Nobody);
+        return None;
+    };
     Some(InboundAccount {
         password_hash: password_hash?,
-        // What an account may be told is not yet configured apart; `sharing` lowers it for everybody.
-        caller: Caller::of_account(address.clone(), Detail::Subjects),
+        caller: rights::caller(account, CallerId::Account(address.clone())),
         address,
     })
 }

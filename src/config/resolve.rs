@@ -150,7 +150,10 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
             certificate: server.certificate,
             private_key: server.private_key,
             watch: server.watch,
-            access: sections.access,
+            access: AccessSettings {
+                issuer: server.public_url.as_str().trim_end_matches('/').into(),
+                ..sections.access
+            },
             limits: server.limits,
         },
         public_url: server.public_url,

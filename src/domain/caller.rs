@@ -79,6 +79,34 @@ impl Caller {
         let domain = mailbox.domain_str();
         domains.iter().any(|pattern| pattern.matches(domain))
     }
+
+    /// Whether the caller may name `account` in a header of impersonation, provided that there is such a role account.
+    pub fn may_impersonate(&self, account: &SmtpAddress) -> bool {
+        self.role_accounts
+            .as_ref()
+            .is_none_or(|own| own.contains(account))
+    }
+
+    /// The caller with what both it and `account` may do: impersonation takes rights away and never adds any.
+    #[must_use]
+    pub fn acting_for(&self, account: &Self) -> Self {
+        let domains = match (&self.domains, &account.domains) {
+            (None, one) | (one, None) => one.clone(),
+            (Some(own), Some(other)) => {
+                let pairs = own
+                    .iter()
+                    .flat_map(|own| other.iter().filter_map(|other| own.and(other)));
+                Some(pairs.collect())
+            }
+        };
+        Self {
+            id: self.id.clone(),
+            detail: self.detail.min(account.detail),
+            domains,
+            mask: self.mask.clone().or_else(|| account.mask.clone()),
+            role_accounts: self.role_accounts.clone(),
+        }
+    }
 }
 
 impl fmt::Display for CallerId {
@@ -88,5 +116,83 @@ impl fmt::Display for CallerId {
             Self::Client(name) | Self::Certificate(name) | Self::Face(name) => f.write_str(name),
             Self::Nobody => f.write_str("nobody"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(detail: Detail, domains: Option<&str>) -> Caller {
+        let domains = domains.map(|list| {
+            let patterns = list.split_whitespace();
+            patterns
+                .map(|one| DomainPattern::parse(one).unwrap())
+                .collect()
+        });
+        Caller {
+            domains,
+            ..Caller::new(CallerId::Client("google".into()), detail)
+        }
+    }
+
+    #[track_caller]
+    fn check(own: Option<&str>, other: Option<&str>, meant: &str, not_meant: &str) {
+        let (own, other) = (
+            caller(Detail::Subjects, own),
+            caller(Detail::Subjects, other),
+        );
+        for acting in [own.acting_for(&other), other.acting_for(&own)] {
+            let may = |domain: &str| {
+                acting.may_ask_for(&SmtpAddress::parse(&format!("x@{domain}")).unwrap())
+            };
+            assert!(meant.split_whitespace().all(may), "{meant}: {acting:?}");
+            assert!(
+                !not_meant.split_whitespace().any(may),
+                "{not_meant}: {acting:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn impersonation_leaves_what_both_may() {
+        check(None, None, "a.example b.example", "");
+        check(Some("a.example"), None, "a.example", "b.example");
+        check(
+            Some("a.example b.example"),
+            Some("b.example c.example"),
+            "b.example",
+            "a.example c.example",
+        );
+        check(
+            Some("*.a.example"),
+            Some("x.a.example a.example"),
+            "x.a.example",
+            "a.example y.a.example",
+        );
+        check(
+            Some("*.a.example"),
+            Some("*.b.a.example"),
+            "x.b.a.example",
+            "b.a.example x.a.example",
+        );
+        check(
+            Some("*.a.example"),
+            Some("*.b.example"),
+            "",
+            "x.a.example x.b.example",
+        );
+        let (much, little) = (
+            caller(Detail::Subjects, None),
+            caller(Detail::BusyOnly, None),
+        );
+        assert_eq!(much.acting_for(&little).detail, Detail::BusyOnly);
+        assert_eq!(little.acting_for(&much).detail, Detail::BusyOnly);
+    }
+
+    #[test]
+    fn nobody_may_do_nothing() {
+        let anna = SmtpAddress::parse("anna@a.example").unwrap();
+        assert!(!Caller::nobody().may_ask_for(&anna) && !Caller::nobody().may_impersonate(&anna));
     }
 }

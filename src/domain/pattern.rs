@@ -27,6 +27,24 @@ impl DomainPattern {
             Self::Below(parent) => parents(domain).any(|above| above == parent.as_str()),
         }
     }
+
+    /// The domains that both mean, if there can be any.
+    pub fn and(&self, other: &Self) -> Option<Self> {
+        let (narrow, wide) = match (self, other) {
+            (Self::Exactly(_), _) => (self, other),
+            (Self::Below(_), Self::Exactly(_)) => (other, self),
+            (Self::Below(own), Self::Below(parent)) => {
+                let deeper = own == parent || parents(own.as_str()).any(|up| up == parent.as_str());
+                if deeper { (self, other) } else { (other, self) }
+            }
+        };
+        let both = match (narrow, wide) {
+            (Self::Exactly(domain), _) => wide.matches(domain.as_str()),
+            (Self::Below(own), Self::Below(_)) => narrow == wide || wide.matches(own.as_str()),
+            (Self::Below(_), Self::Exactly(_)) => false,
+        };
+        both.then(|| narrow.clone())
+    }
 }
 
 impl From<MailDomain> for DomainPattern {

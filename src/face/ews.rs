@@ -5,7 +5,7 @@ mod availability;
 mod content_type;
 mod startup;
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
 use crate::codec::ews::{
     Fault, Header, Impersonation, Operation, Request, envelope, item_change, server_time_zones,
 };
-use crate::domain::SmtpAddress;
+use crate::domain::{Caller, SmtpAddress};
 use crate::service::Availability;
 
 /// DavMail parses an answer only if the header is exactly this.
@@ -31,8 +31,8 @@ const BACK_OFF: Duration = Duration::from_secs(2);
 /// `POST /EWS/Exchange.asmx`.
 pub struct EwsFace {
     availability: Arc<Availability>,
-    /// Whom a caller may impersonate. That never adds rights.
-    role_accounts: HashSet<SmtpAddress>,
+    /// Whom a caller may impersonate, and what those may do. It never adds rights.
+    role_accounts: HashMap<SmtpAddress, Caller>,
 }
 
 impl EwsFace {
@@ -41,16 +41,21 @@ impl EwsFace {
 
     pub fn new(
         availability: Arc<Availability>,
-        role_accounts: impl IntoIterator<Item = SmtpAddress>,
+        role_accounts: impl IntoIterator<Item = Caller>,
     ) -> Self {
+        let named = role_accounts.into_iter();
         Self {
             availability,
-            role_accounts: role_accounts.into_iter().collect(),
+            role_accounts: named
+                .filter_map(|caller| Some((caller.account()?.clone(), caller)))
+                .collect(),
         }
     }
 
-    async fn answer_soap(&self, request: Request, call: &Call) -> Result<Vec<u8>, Fault> {
-        self.check_impersonation(&request.header)?;
+    async fn answer_soap(&self, request: Request, call: &mut Call) -> Result<Vec<u8>, Fault> {
+        if let Some(acting) = self.impersonated(&request.header, &call.caller)? {
+            call.caller = Arc::new(acting);
+        }
         let owner = Owner::of(&call.caller, &request.header);
         match request.operation {
             Operation::GetUserAvailability(asked) => {
@@ -65,19 +70,19 @@ impl EwsFace {
         }
     }
 
-    fn check_impersonation(&self, header: &Header) -> Result<(), Fault> {
-        let allowed = match &header.impersonation {
-            None => true,
-            Some(Impersonation::Sid) => false,
-            Some(Impersonation::Name(name)) => {
-                SmtpAddress::parse(name).is_ok_and(|address| self.role_accounts.contains(&address))
-            }
+    /// The caller as it acts for a role account: with what both of them may do.
+    fn impersonated(&self, header: &Header, caller: &Caller) -> Result<Option<Caller>, Fault> {
+        let name = match &header.impersonation {
+            None => return Ok(None),
+            Some(Impersonation::Sid) => return Err(Fault::ImpersonateUserDenied),
+            Some(Impersonation::Name(name)) => name,
         };
-        if allowed {
-            Ok(())
-        } else {
-            Err(Fault::ImpersonateUserDenied)
-        }
+        let account = SmtpAddress::parse(name).ok();
+        account
+            .filter(|account| caller.may_impersonate(account))
+            .and_then(|account| self.role_accounts.get(&account))
+            .map(|account| Some(caller.acting_for(account)))
+            .ok_or(Fault::ImpersonateUserDenied)
     }
 
     /// Exact addresses only: nobody can walk a directory through this.
@@ -107,7 +112,7 @@ impl Face for EwsFace {
         &[Method::POST, Method::GET]
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, mut call: Call) -> Response<Bytes> {
         if call.method == Method::GET || call.method == Method::HEAD {
             return text(
                 StatusCode::OK,
@@ -124,7 +129,7 @@ impl Face for EwsFace {
             Err(fault) => return refuse(&fault),
         };
         let operation = OperationName(request.operation.name());
-        let mut response = match self.answer_soap(request, &call).await {
+        let mut response = match self.answer_soap(request, &mut call).await {
             Ok(document) => xml(StatusCode::OK, document),
             Err(fault) => refuse(&fault),
         };

@@ -94,7 +94,7 @@ impl World {
         let accounts = self.server.access.role_accounts.iter();
         let ews = EwsFace::new(
             Arc::clone(&self.availability),
-            accounts.map(|account| account.address.clone()),
+            accounts.map(|account| account.caller.clone()),
         );
         let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
         let routes = self.discovery.put(routes, &self.availability);

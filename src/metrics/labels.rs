@@ -34,6 +34,8 @@ pub const OPERATIONS: &[(&str, &str)] = &[
     ("autodiscover", "GetUserSettings"),
     ("autodiscover", "Json"),
     ("autodiscover", NONE),
+    ("token", NONE),
+    ("discovery", NONE),
     (NONE, NONE),
 ];
 
@@ -48,6 +50,8 @@ pub const REQUEST_OUTCOMES: &[&str] = &[
     "denied",
     // No credential, or a wrong one.
     "unauthorized",
+    // Too many wrong credentials came from the address or for the account, or the caller asks too often.
+    "limited",
     // Method, headers or body are not what can be answered.
     "bad_request",
     // Too much to do already.
@@ -57,6 +61,16 @@ pub const REQUEST_OUTCOMES: &[&str] = &[
     "abandoned",
     // A defect of calbridge.
     "broken",
+];
+
+/// What became of a request to the own token endpoint.
+pub const OWN_TOKEN_OUTCOMES: &[&str] = &[
+    "issued",
+    "invalid_client",
+    "invalid_request",
+    "unsupported_grant_type",
+    "limited",
+    "busy",
 ];
 
 /// What became of one mailbox of a question: `found`, or why not.

@@ -49,7 +49,7 @@ impl Server {
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
         let stop = CancellationToken::new();
-        let front = Front::build(&settings, routes, metrics, stop.clone()).await?;
+        let front = Front::build(&settings, routes, metrics, (stop.clone(), None)).await?;
         let (listeners, addresses) = listen(&settings.listen)?;
         Ok(Self {
             listeners,

@@ -2,7 +2,7 @@
 //!
 //! Addresses are compared in canonical form: `::ffff:192.0.2.1` is 192.0.2.1, in lists as in peers.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 use ipnet::IpNet;
@@ -41,6 +41,17 @@ fn canonical(network: &IpNet) -> IpNet {
         return mapped;
     }
     *network
+}
+
+/// What counts as one place on the network: an IPv4 address, or the /64 that a host with IPv6 has for itself.
+pub(super) fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+    }
 }
 
 /// Who may connect, who may call which face, and where the caller's address stands.
@@ -142,7 +153,7 @@ mod tests {
             allow: nets(allow),
             client_address,
             trusted_proxies: nets(trusted),
-            role_accounts: Vec::new(),
+            ..AccessSettings::default()
         };
         Access::new(&settings, &Routes::default())
     }

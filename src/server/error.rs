@@ -4,6 +4,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use super::token::key::TokenKeyError;
+
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {address}: {source}")]
@@ -35,6 +37,8 @@ pub enum StartError {
     KeyMismatch { certificate: PathBuf, key: PathBuf },
     #[error("{key} is not an Argon2id hash in PHC form")]
     PasswordHash { key: String },
+    #[error("the key that signs tokens cannot be made: {0}")]
+    TokenKey(#[from] TokenKeyError),
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }

@@ -15,9 +15,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Access;
 use super::conn::Shared;
+use super::gate::Gates;
+use super::login::{Kept, Login};
 use super::pipeline::Pipeline;
 use super::settings::{ServerLimits, ServerSettings};
-use super::{StartError, tls};
+use super::{StartError, tls, token};
 use crate::face::Routes;
 use crate::metrics::Metrics;
 
@@ -33,16 +35,19 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Loads certificate, key and password hashes.
+    /// Loads certificate, key and password hashes. `kept`: what the login goes on with.
     pub(super) async fn build(
         settings: &ServerSettings,
         routes: Routes,
         metrics: Arc<Metrics>,
-        stop: CancellationToken,
+        (stop, kept): (CancellationToken, Option<Kept>),
     ) -> Result<Self, StartError> {
         let tls = load_tls(settings).await?;
         let access = Arc::new(Access::new(&settings.access, &routes));
-        let pipeline = Pipeline::new(settings, routes, Arc::clone(&access), metrics, stop)?;
+        let login = Login::new(&settings.access, settings.limits.login_queue, kept)?;
+        let routes = token::routes(routes, &login, &metrics);
+        let gates = Gates::new(&routes, Arc::clone(&access), login)?;
+        let pipeline = Pipeline::new(settings, routes, gates, metrics, stop);
         let limits = settings.limits.clone();
         let most = limits.max_connections.min(Semaphore::MAX_PERMITS);
         Ok(Self {
@@ -83,7 +88,8 @@ impl ServerControl {
     ) -> Result<Prepared, StartError> {
         let before = self.0.front.load_full();
         let (metrics, stop) = (Arc::clone(before.pipeline.metrics()), self.0.stop.clone());
-        let front = Front::build(settings, routes, metrics, stop).await?;
+        let kept = before.pipeline.login().kept();
+        let front = Front::build(settings, routes, metrics, (stop, Some(kept))).await?;
         Ok(Prepared(front.succeeding(&before)))
     }
 

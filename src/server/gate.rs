@@ -7,7 +7,7 @@ use http::HeaderMap;
 
 use super::StartError;
 use super::address::{Access, Networks};
-use super::login::{Denied, Login};
+use super::login::{Denied, Login, Shown};
 use super::reply::Refusal;
 use crate::domain::Caller;
 use crate::face::{Admission, Route, Routes};
@@ -22,6 +22,7 @@ pub(super) struct Gates {
 }
 
 enum Gate {
+    /// The login that all such routes share.
     Login,
     Open,
     Own {
@@ -61,11 +62,6 @@ impl Gates {
         &self.login
     }
 
-    /// Goes on with what the login of all faces has found about credentials: it knows the same accounts.
-    pub(super) fn keep_login_of(&mut self, before: &Self) {
-        self.login = Arc::clone(&before.login);
-    }
-
     /// The caller's address, when it may call this route. `source`: see [`Access::client`].
     pub(super) fn admit(
         &self,
@@ -92,19 +88,31 @@ impl Gates {
     pub(super) async fn caller(
         &self,
         route: &Route,
-        headers: &HeaderMap,
+        shown: &Shown<'_>,
     ) -> Result<Arc<Caller>, Denied> {
         match self.gates.get(route.place) {
             Some(Gate::Own {
                 login: Some(login), ..
-            }) => login.caller(headers).await,
+            }) => login.caller(shown).await,
             Some(Gate::Own {
                 login: None,
                 caller,
                 ..
             }) => Ok(Arc::clone(caller)),
             Some(Gate::Open) => Ok(Arc::clone(&self.nobody)),
-            Some(Gate::Login) | None => self.login.caller(headers).await,
+            Some(Gate::Login) | None => self.login.caller(shown).await,
+        }
+    }
+
+    /// What `WWW-Authenticate` names where somebody has to log in.
+    pub(super) fn schemes(&self, route: &Route) -> Vec<&'static str> {
+        match self.gates.get(route.place) {
+            Some(Gate::Own {
+                login: Some(login), ..
+            }) => login.schemes(),
+            Some(Gate::Login | Gate::Open | Gate::Own { login: None, .. }) | None => {
+                self.login.schemes()
+            }
         }
     }
 

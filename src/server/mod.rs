@@ -23,6 +23,7 @@ mod pulse;
 mod reply;
 pub mod settings;
 mod tls;
+pub mod token;
 
 pub use accept::Server;
 pub use clock::SystemClock;

@@ -24,15 +24,14 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::address::Access;
 use super::body::{self, BodyError, BodyReader};
+use super::compress;
 use super::count::CountedRequest;
 use super::gate::Gates;
-use super::login::{Denied, FAILURE_DELAY, Login};
+use super::login::{Denied, FAILURE_DELAY, Login, Shown};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
-use super::settings::{InboundAccount, ServerLimits, ServerSettings};
-use super::{StartError, compress};
+use super::settings::{ServerLimits, ServerSettings};
 use crate::face::{Call, Face, OperationName, Parameters, Route, Routes};
 use crate::metrics::Metrics;
 use crate::metrics::labels::NONE;
@@ -51,10 +50,8 @@ pub(super) struct Pipeline {
     routes: Routes,
     gates: Gates,
     limits: ServerLimits,
-    challenge: HeaderValue,
+    realm: String,
     in_flight: Arc<Semaphore>,
-    /// Whom the login knows.
-    accounts: Vec<InboundAccount>,
     bodies: BodyReader,
     metrics: Arc<Metrics>,
     stop: CancellationToken,
@@ -95,25 +92,23 @@ impl Pipeline {
     pub(super) fn new(
         settings: &ServerSettings,
         routes: Routes,
-        access: Arc<Access>,
+        gates: Gates,
         metrics: Arc<Metrics>,
         stop: CancellationToken,
-    ) -> Result<Self, StartError> {
+    ) -> Self {
         let limits = settings.limits.clone();
-        let login = Login::new(&settings.access.role_accounts, limits.login_queue)?;
-        Ok(Self {
-            gates: Gates::new(&routes, access, login)?,
+        Self {
+            gates,
             routes,
-            challenge: reply::basic_challenge(&settings.realm),
+            realm: settings.realm.clone(),
             in_flight: Arc::new(Semaphore::new(
                 limits.max_in_flight.min(Semaphore::MAX_PERMITS),
             )),
-            accounts: settings.access.role_accounts.clone(),
             bodies: BodyReader::new(&limits),
             limits,
             metrics,
             stop,
-        })
+        }
     }
 
     pub(super) fn metrics(&self) -> &Arc<Metrics> {
@@ -216,12 +211,16 @@ impl Pipeline {
             Ok(held) => held.into_parts(),
             Err(error) => return self.refuse_body(face, error),
         };
-        let caller = match self.gates.caller(route, &head.headers).await {
+        let shown = Shown {
+            headers: &head.headers,
+            client: passed.client,
+        };
+        let caller = match self.gates.caller(route, &shown).await {
             Ok(caller) => caller,
             Err(denied) => {
                 // An answer that is held back holds nothing else.
                 drop((permit, bytes, share));
-                return self.deny(face, denied).await;
+                return self.deny(route, denied).await;
             }
         };
         let deadline = Instant::now() + self.limits.deadline;
@@ -296,21 +295,42 @@ impl Pipeline {
         }
     }
 
-    async fn deny(&self, face: &dyn Face, denied: Denied) -> Outgoing {
+    async fn deny(&self, route: &Route, denied: Denied) -> Outgoing {
         match denied {
-            Denied::Absent => self.refuse(face.name(), &Refusal::NotLoggedIn),
+            Denied::Absent => {}
+            Denied::InvalidToken => self.metrics.login_failed(),
             Denied::Wrong => {
                 self.metrics.login_failed();
                 tokio::time::sleep(FAILURE_DELAY).await;
-                self.refuse(face.name(), &Refusal::NotLoggedIn)
             }
-            Denied::Overloaded => self.refuse(face.name(), &Refusal::ComeBack(COME_BACK)),
+            Denied::Overloaded => {
+                return self.refuse(route.face.name(), &Refusal::ComeBack(COME_BACK));
+            }
+            Denied::Limited(left) => {
+                return self.refuse(route.face.name(), &Refusal::Limited(left));
+            }
         }
+        let challenges = self.challenges(route, denied == Denied::InvalidToken);
+        self.refuse(route.face.name(), &Refusal::NotLoggedIn(challenges))
+    }
+
+    /// One for each scheme that is accepted here.
+    fn challenges(&self, route: &Route, token_is_invalid: bool) -> Vec<HeaderValue> {
+        let schemes = self.gates.schemes(route);
+        let challenges = schemes.into_iter().map(|scheme| {
+            let challenge = reply::challenge(scheme, &self.realm);
+            if token_is_invalid && scheme == "Bearer" {
+                reply::invalid_token(&challenge)
+            } else {
+                challenge
+            }
+        });
+        challenges.collect()
     }
 
     fn refuse(&self, face: &'static str, refusal: &Refusal) -> Outgoing {
         Outgoing {
-            response: refusal.response(&self.challenge),
+            response: refusal.response(),
             route: None,
             face,
             outcome: refusal.outcome(),

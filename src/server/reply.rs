@@ -24,7 +24,10 @@ pub(super) enum Refusal {
     BodyTooSlow,
     BodyBroken,
     TooManyHeaders,
-    NotLoggedIn,
+    /// With the values of `WWW-Authenticate`.
+    NotLoggedIn(Vec<HeaderValue>),
+    /// Too much was tried, or asked, in too short a time.
+    Limited(Duration),
     ComeBack(Duration),
     /// The face had no answer in time.
     Late(Duration),
@@ -42,7 +45,8 @@ impl Refusal {
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken => StatusCode::BAD_REQUEST,
             Self::TooManyHeaders => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::NotLoggedIn => StatusCode::UNAUTHORIZED,
+            Self::NotLoggedIn(_) => StatusCode::UNAUTHORIZED,
+            Self::Limited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::ComeBack(_) | Self::Late(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Broken => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -59,15 +63,15 @@ impl Refusal {
             | Self::BodyTooSlow
             | Self::BodyBroken
             | Self::TooManyHeaders => "bad_request",
-            Self::NotLoggedIn => "unauthorized",
+            Self::NotLoggedIn(_) => "unauthorized",
+            Self::Limited(_) => "limited",
             Self::ComeBack(_) => "busy",
             Self::Late(_) => "timeout",
             Self::Broken => "broken",
         }
     }
 
-    /// `challenge`: the value of `WWW-Authenticate`.
-    pub(super) fn response(&self, challenge: &HeaderValue) -> Response<Bytes> {
+    pub(super) fn response(&self) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         *response.status_mut() = self.status();
         let headers = response.headers_mut();
@@ -75,12 +79,14 @@ impl Refusal {
             Self::Method(allowed) => {
                 headers.insert(ALLOW, allow(allowed));
             }
-            Self::NotLoggedIn => {
-                headers.insert(WWW_AUTHENTICATE, challenge.clone());
+            Self::NotLoggedIn(challenges) => {
+                for challenge in challenges {
+                    headers.append(WWW_AUTHENTICATE, challenge.clone());
+                }
                 headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             }
-            Self::ComeBack(after) | Self::Late(after) => {
-                headers.insert(RETRY_AFTER, HeaderValue::from(after.as_secs().max(1)));
+            Self::ComeBack(after) | Self::Late(after) | Self::Limited(after) => {
+                headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*after)));
             }
             Self::NoSuchPath => return no_such_path(),
             Self::AddressNotAllowed
@@ -100,14 +106,26 @@ fn allow(methods: &[Method]) -> HeaderValue {
     HeaderValue::try_from(names.join(", ")).unwrap_or(HeaderValue::from_static(""))
 }
 
-/// `Basic realm="<host>"`, with what cannot stand in a quoted string left out.
-pub(super) fn basic_challenge(realm: &str) -> HeaderValue {
+/// Rounded up: who comes back as told must not come too early.
+pub(super) fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + u64::from(wait.subsec_nanos() > 0 || wait.is_zero())
+}
+
+/// A value of `WWW-Authenticate`: `<scheme> realm="<host>"`, with what cannot stand in a quoted string left out.
+pub(super) fn challenge(scheme: &str, realm: &str) -> HeaderValue {
     let realm: String = realm
         .chars()
         .filter(|c| (c.is_ascii_graphic() || *c == ' ') && !matches!(c, '"' | '\\'))
         .collect();
-    HeaderValue::try_from(format!("Basic realm=\"{realm}\""))
+    HeaderValue::try_from(format!("{scheme} realm=\"{realm}\""))
         .unwrap_or(HeaderValue::from_static("Basic realm=\"calbridge\""))
+}
+
+/// Says to whoever came with a Bearer token that it is not accepted (RFC 6750 section 3).
+pub(super) fn invalid_token(challenge: &HeaderValue) -> HeaderValue {
+    let text = challenge.to_str().unwrap_or("Bearer");
+    HeaderValue::try_from(format!("{text}, error=\"invalid_token\""))
+        .unwrap_or(HeaderValue::from_static("Bearer error=\"invalid_token\""))
 }
 
 /// The caller's own id of the request, when it is harmless enough to be repeated.
@@ -158,11 +176,11 @@ mod tests {
     #[test]
     fn the_realm_is_always_a_quoted_string() {
         assert_eq!(
-            basic_challenge("interop.example.com"),
+            challenge("Basic", "interop.example.com"),
             "Basic realm=\"interop.example.com\""
         );
         assert_eq!(
-            basic_challenge("a\"b\\c\r\nd\u{e9}"),
+            challenge("Basic", "a\"b\\c\r\nd\u{e9}"),
             "Basic realm=\"abcd\""
         );
     }

@@ -1,11 +1,14 @@
 //! What a configuration must say about the listener and about who may call; `config` builds these, `server` reads them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::token::key::TokenKey;
 use crate::domain::{Caller, SmtpAddress};
 
 #[derive(Debug, Clone)]
@@ -30,7 +33,36 @@ pub struct AccessSettings {
     pub client_address: ClientAddress,
     pub trusted_proxies: Vec<IpNet>,
     pub role_accounts: Vec<InboundAccount>,
+    /// OAuth 2.0 clients of the own token endpoint, which exists only where there are any.
+    pub clients: Vec<ClientAccount>,
+    /// Issuer and audience of the own tokens: `server.public_url` without a slash at its end.
+    pub issuer: Arc<str>,
+    /// Signs the own tokens; without one, a key is made at the start.
+    pub token_key: Option<Arc<TokenKey>>,
+    pub token_lifetime: Duration,
+    /// Wrong passwords a minute from one address, and for one account, before nobody is listened to.
+    pub login_failures: NonZeroU32,
 }
+
+impl Default for AccessSettings {
+    /// Nobody may call.
+    fn default() -> Self {
+        Self {
+            allow: Vec::new(),
+            client_address: ClientAddress::Peer,
+            trusted_proxies: Vec::new(),
+            role_accounts: Vec::new(),
+            clients: Vec::new(),
+            issuer: "".into(),
+            token_key: None,
+            token_lifetime: Duration::from_mins(15),
+            login_failures: LOGIN_FAILURES,
+        }
+    }
+}
+
+/// Enough for everybody who mistypes, and too few to guess.
+const LOGIN_FAILURES: NonZeroU32 = NonZeroU32::MIN.saturating_add(19);
 
 /// Where the caller's address is read. All but `Peer` hold for peers in `trusted_proxies` only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +79,16 @@ pub struct InboundAccount {
     /// Argon2id in PHC form.
     pub password_hash: String,
     /// The caller that a login as this account becomes.
+    pub caller: Caller,
+}
+
+/// An OAuth 2.0 client.
+#[derive(Debug, Clone)]
+pub struct ClientAccount {
+    pub id: String,
+    /// Argon2id in PHC form.
+    pub secret_hash: String,
+    /// The caller that a token of this client makes.
     pub caller: Caller,
 }
 

@@ -10,7 +10,7 @@ use calbridge::backend::endpoint::{Endpoint, Guard};
 use calbridge::backend::instance::Instance;
 use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::{
-    BusyStatus, CalendarEvent, Detail, EventDetails, FixedClock, FreeBusy, MailDomain,
+    BusyStatus, CalendarEvent, Caller, Detail, EventDetails, FixedClock, FreeBusy, MailDomain,
     MailboxError, Outcome, SmtpAddress,
 };
 use calbridge::face::ews::EwsFace;
@@ -193,7 +193,13 @@ pub(crate) async fn gateway(
     };
     let availability = Availability::new(endpoints, &settings, &instance);
     let availability = Arc::new(availability);
-    let face = EwsFace::new(availability, [SmtpAddress::parse(ACCOUNT).unwrap()]);
+    let face = EwsFace::new(
+        availability,
+        [Caller::of_account(
+            SmtpAddress::parse(ACCOUNT).unwrap(),
+            Detail::Subjects,
+        )],
+    );
     TestServer::with(Arc::new(face), tweak).await
 }
 

@@ -46,5 +46,6 @@ mod server_stop;
 mod server_tls;
 mod startup;
 mod systemd;
+mod token_endpoint;
 mod upstream;
 mod world;

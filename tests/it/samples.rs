@@ -29,7 +29,7 @@ fn installation() -> tempfile::TempDir {
     ] {
         fs::write(root.join("certs").join(name), pair.cert.pem()).unwrap();
     }
-    for name in ["server.key", "demo-server.key"] {
+    for name in ["server.key", "demo-server.key", "token.key"] {
         fs::write(
             root.join("certs").join(name),
             pair.signing_key.serialize_pem(),

@@ -33,6 +33,7 @@ async fn a_hundred_equal_logins_cost_one_verification() {
 async fn beyond_the_queue_logins_are_told_to_come_back() {
     let server = TestServer::with(Arc::new(Echo), |s| {
         s.limits.login_queue = 0;
+        s.access.login_failures = std::num::NonZeroU32::new(1000).unwrap();
         // At the cost that production has, so that verifications overlap.
         let hash = Argon2::default()
             .hash_password(PASSWORD.as_bytes())

@@ -78,6 +78,7 @@ pub(crate) fn settings(folder: &Path) -> ServerSettings {
             client_address: ClientAddress::Peer,
             trusted_proxies: Vec::new(),
             role_accounts: vec![role_account(ACCOUNT, PASSWORD)],
+            ..AccessSettings::default()
         },
         limits: ServerLimits::default(),
     }

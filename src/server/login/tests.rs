@@ -1,15 +1,17 @@
 //! The login without sockets; time stands still unless a test moves it.
 
 use argon2::password_hash::PasswordHasher;
-use argon2::{Algorithm, Argon2, Version};
+use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 
+use super::passwords::{FAILURE_LIFETIME, SUCCESS_LIFETIME};
 use super::*;
 use crate::domain::{Detail, SmtpAddress};
 
 const ANNA: &str = "anna@example.com";
+const HERE: &str = "192.0.2.1";
 
 /// Cheap parameters: the tests count runs, they do not need each to be slow.
 fn hash(password: &str) -> String {
@@ -29,8 +31,22 @@ fn account(address: &str, password_hash: String) -> InboundAccount {
     }
 }
 
+fn access(accounts: Vec<InboundAccount>) -> AccessSettings {
+    AccessSettings {
+        role_accounts: accounts,
+        ..AccessSettings::default()
+    }
+}
+
 fn login(queue: usize) -> Arc<Login> {
-    Login::new(&[account(ANNA, hash("right"))], queue).unwrap()
+    Login::new(&access(vec![account(ANNA, hash("right"))]), queue, None).unwrap()
+}
+
+fn from<'a>(client: &str, headers: &'a HeaderMap) -> Shown<'a> {
+    Shown {
+        headers,
+        client: client.parse().unwrap(),
+    }
 }
 
 fn basic(user: &str, password: &str) -> HeaderMap {
@@ -43,7 +59,9 @@ fn basic(user: &str, password: &str) -> HeaderMap {
 #[tokio::test]
 async fn the_right_password_makes_the_caller() {
     let login = login(8);
-    let caller = login.caller(&basic("Anna@Example.com", "right")).await;
+    let caller = login
+        .caller(&from(HERE, &basic("Anna@Example.com", "right")))
+        .await;
     assert_eq!(caller.unwrap().account().unwrap().as_str(), ANNA);
     for (user, password) in [
         (ANNA, "wrong"),
@@ -51,24 +69,32 @@ async fn the_right_password_makes_the_caller() {
         ("bert@example.com", "right"),
         ("", "right"),
     ] {
-        let denied = login.caller(&basic(user, password)).await.unwrap_err();
+        let denied = login
+            .caller(&from(HERE, &basic(user, password)))
+            .await
+            .unwrap_err();
         assert_eq!(denied, Denied::Wrong, "{user}");
     }
-    let denied = login.caller(&HeaderMap::new()).await.unwrap_err();
+    let denied = login
+        .caller(&from(HERE, &HeaderMap::new()))
+        .await
+        .unwrap_err();
     assert_eq!(denied, Denied::Absent);
 }
 
 #[tokio::test]
 async fn an_unknown_account_costs_one_verification_too() {
     let login = login(8);
-    let _ = login.caller(&basic("nobody@example.com", "x")).await;
+    let _ = login
+        .caller(&from(HERE, &basic("nobody@example.com", "x")))
+        .await;
     assert_eq!(login.verifications(), 1);
-    let _ = login.caller(&basic("no address", "x")).await;
+    let _ = login.caller(&from(HERE, &basic("no address", "x"))).await;
     assert_eq!(login.verifications(), 2);
-    let known = &login.accounts[ANNA].hash;
-    assert_eq!(login.nobody.params, known.params);
-    assert_eq!(login.nobody.algorithm, known.algorithm);
-    assert_ne!(login.nobody.hash, known.hash);
+    let (known, nobody) = login.accounts.hashes(ANNA);
+    assert_eq!(nobody.params, known.params);
+    assert_eq!(nobody.algorithm, known.algorithm);
+    assert_ne!(nobody.hash, known.hash);
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,16 +102,16 @@ async fn success_counts_for_a_minute_and_failure_for_seconds() {
     let login = login(8);
     let (right, wrong) = (basic(ANNA, "right"), basic(ANNA, "wrong"));
     for _ in 0..3 {
-        assert!(login.caller(&right).await.is_ok());
-        assert!(login.caller(&wrong).await.is_err());
+        assert!(login.caller(&from(HERE, &right)).await.is_ok());
+        assert!(login.caller(&from(HERE, &wrong)).await.is_err());
     }
     assert_eq!(login.verifications(), 2);
     tokio::time::advance(FAILURE_LIFETIME).await;
-    assert!(login.caller(&right).await.is_ok());
-    assert!(login.caller(&wrong).await.is_err());
+    assert!(login.caller(&from(HERE, &right)).await.is_ok());
+    assert!(login.caller(&from(HERE, &wrong)).await.is_err());
     assert_eq!(login.verifications(), 3);
     tokio::time::advance(SUCCESS_LIFETIME).await;
-    assert!(login.caller(&right).await.is_ok());
+    assert!(login.caller(&from(HERE, &right)).await.is_ok());
     assert_eq!(login.verifications(), 4);
 }
 
@@ -94,7 +120,7 @@ async fn equal_credentials_share_one_verification() {
     let login = login(4);
     let calls = (0..100).map(|_| {
         let login = Arc::clone(&login);
-        tokio::spawn(async move { login.caller(&basic(ANNA, "right")).await })
+        tokio::spawn(async move { login.caller(&from(HERE, &basic(ANNA, "right"))).await })
     });
     for call in calls.collect::<Vec<_>>() {
         assert!(call.await.unwrap().is_ok());
@@ -105,32 +131,58 @@ async fn equal_credentials_share_one_verification() {
 #[tokio::test]
 async fn a_verification_outlives_the_asker_that_began_it() {
     let login = login(4);
-    let cores = login.cores.available_permits() as u32;
-    let held = login.cores.acquire_many(cores).await.unwrap();
+    let cores = login.kept.passwords.cores.available_permits() as u32;
+    let held = login
+        .kept
+        .passwords
+        .cores
+        .acquire_many(cores)
+        .await
+        .unwrap();
     {
         let headers = basic(ANNA, "right");
-        let mut first = std::pin::pin!(login.caller(&headers));
+        let shown = from(HERE, &headers);
+        let mut first = std::pin::pin!(login.caller(&shown));
         // Polled until the verification waits for a core, then dropped: the asker hangs up.
-        while login.places.available_permits() == cores as usize + 4 {
+        while login.kept.passwords.places.available_permits() == cores as usize + 4 {
             assert!(futures_util::poll!(&mut first).is_pending());
             tokio::task::yield_now().await;
         }
     }
     drop(held);
-    assert!(login.caller(&basic(ANNA, "right")).await.is_ok());
+    assert!(
+        login
+            .caller(&from(HERE, &basic(ANNA, "right")))
+            .await
+            .is_ok()
+    );
     assert_eq!(login.verifications(), 1);
 }
 
 #[tokio::test]
 async fn beyond_the_queue_callers_are_told_to_come_back() {
     let login = login(0);
-    let cores = login.cores.available_permits();
-    let held = login.places.acquire_many(cores as u32).await.unwrap();
-    let denied = login.caller(&basic(ANNA, "right")).await.unwrap_err();
+    let cores = login.kept.passwords.cores.available_permits();
+    let held = login
+        .kept
+        .passwords
+        .places
+        .acquire_many(cores as u32)
+        .await
+        .unwrap();
+    let denied = login
+        .caller(&from(HERE, &basic(ANNA, "right")))
+        .await
+        .unwrap_err();
     assert_eq!(denied, Denied::Overloaded);
     drop(held);
     // Being turned away is not remembered.
-    assert!(login.caller(&basic(ANNA, "right")).await.is_ok());
+    assert!(
+        login
+            .caller(&from(HERE, &basic(ANNA, "right")))
+            .await
+            .is_ok()
+    );
 }
 
 #[test]
@@ -144,14 +196,90 @@ fn a_hash_that_is_not_argon2id_names_its_place() {
         "$scrypt$ln=4,r=8,p=1$c2FsdHNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
     ] {
         let accounts = [account(ANNA, hash("x")), account(ANNA, bad.to_owned())];
-        let error = Login::new(&accounts, 1).err().expect(bad);
+        let error = Login::new(&access(accounts.into()), 1, None)
+            .err()
+            .expect(bad);
         assert!(error.to_string().contains("role_account[1]"), "{error}");
     }
 }
 
 #[tokio::test]
 async fn without_accounts_nobody_gets_in() {
-    let login = Login::new(&[], 1).unwrap();
-    assert!(login.caller(&basic(ANNA, "right")).await.is_err());
+    let login = Login::new(&access(Vec::new()), 1, None).unwrap();
+    assert!(
+        login
+            .caller(&from(HERE, &basic(ANNA, "right")))
+            .await
+            .is_err()
+    );
     assert_eq!(login.verifications(), 1);
+}
+
+async fn ask(login: &Login, client: &str, password: &str) -> Option<Denied> {
+    login
+        .caller(&from(client, &basic(ANNA, password)))
+        .await
+        .err()
+}
+
+#[tokio::test(start_paused = true)]
+async fn guesses_are_bounded_and_the_rightful_caller_is_not_shut_out() {
+    let login = login(8);
+    assert_eq!(ask(&login, HERE, "right").await, None);
+    let mut wrong = 0;
+    let mut limited = 0;
+    for guess in 0..10_000 {
+        match ask(&login, HERE, &format!("guess {guess}")).await {
+            Some(Denied::Wrong) => wrong += 1,
+            Some(Denied::Limited(left)) => {
+                assert!(!left.is_zero() && left < Duration::from_mins(1));
+                limited += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(wrong + limited, 10_000);
+    // Twenty at once, one more that finds the limit, and what a slow machine gives back meanwhile.
+    assert!((21..60).contains(&wrong), "{wrong}");
+    assert_eq!(login.verifications(), wrong + 1);
+    // The verdict has run out, the address and the account are blocked, and still the right password is listened to.
+    tokio::time::advance(SUCCESS_LIFETIME).await;
+    for guess in 0..40 {
+        ask(&login, HERE, &format!("more {guess}")).await;
+    }
+    assert!(matches!(
+        ask(&login, HERE, "x").await,
+        Some(Denied::Limited(_))
+    ));
+    assert_eq!(ask(&login, HERE, "right").await, None);
+    assert_eq!(ask(&login, "198.51.100.1", "right").await, None);
+}
+
+#[tokio::test]
+async fn whoever_is_right_the_first_time_costs_no_failure() {
+    let many = (0..100).map(|n| account(&format!("role{n}@example.com"), hash("right")));
+    let login = Login::new(&access(many.collect()), 8, None).unwrap();
+    for n in 0..100 {
+        let headers = basic(&format!("role{n}@example.com"), "right");
+        assert!(login.caller(&from(HERE, &headers)).await.is_ok(), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_found_goes_on_under_the_next_configuration() {
+    let right = hash("right");
+    let first = Login::new(&access(vec![account(ANNA, right.clone())]), 8, None).unwrap();
+    assert_eq!(ask(&first, HERE, "right").await, None);
+    let same = Login::new(&access(vec![account(ANNA, right)]), 8, Some(first.kept())).unwrap();
+    assert_eq!(ask(&same, HERE, "right").await, None);
+    assert_eq!(same.verifications(), 1);
+    // Another hash, and what was found about the old one is worth nothing.
+    let changed = access(vec![account(ANNA, hash("new"))]);
+    let changed = Login::new(&changed, 8, Some(same.kept())).unwrap();
+    assert_eq!(ask(&changed, HERE, "right").await, Some(Denied::Wrong));
+    assert_eq!(ask(&changed, HERE, "new").await, None);
+    assert_eq!(changed.verifications(), 3);
+    // So is an account that is gone.
+    let gone = Login::new(&access(Vec::new()), 8, Some(changed.kept())).unwrap();
+    assert_eq!(ask(&gone, HERE, "new").await, Some(Denied::Wrong));
 }

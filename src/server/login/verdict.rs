@@ -1,21 +1,19 @@
 //! What was found about one credential, and until when that counts.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::Denied;
-use crate::domain::Caller;
 
 #[derive(Debug, Clone)]
 pub(super) struct Verdict {
-    pub(super) outcome: Result<Arc<Caller>, Denied>,
+    pub(super) outcome: Result<(), Denied>,
     until: Instant,
 }
 
 impl Verdict {
-    pub(super) fn new(outcome: Result<Arc<Caller>, Denied>, lifetime: Duration) -> Self {
+    pub(super) fn new(outcome: Result<(), Denied>, lifetime: Duration) -> Self {
         Self {
             outcome,
             until: Instant::now() + lifetime,

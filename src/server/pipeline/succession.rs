@@ -14,8 +14,5 @@ impl Pipeline {
         if now.max_bodies == then.max_bodies {
             self.bodies.share_room_of(&before.bodies);
         }
-        if now.login_queue == then.login_queue && self.accounts == before.accounts {
-            self.gates.keep_login_of(&before.gates);
-        }
     }
 }

@@ -18,7 +18,9 @@ fn endpoint_of(upstream: &Upstream, names: &[&str], calls: usize) -> Endpoint {
 async fn look_up(endpoint: &Endpoint, count: usize) -> Vec<Outcome> {
     let each = (0..count).map(async |number| {
         let name = mailbox(&format!("user{number}@example.com"));
-        let mut outcomes = endpoint.ask(std::slice::from_ref(&name), day(), soon()).await;
+        let mut outcomes = endpoint
+            .ask(std::slice::from_ref(&name), day(), soon())
+            .await;
         outcomes.remove(&name).unwrap()
     });
     futures_util::future::join_all(each).await
@@ -75,7 +77,11 @@ async fn three_wrong_passwords_are_three_attempts_in_all() {
             .iter()
             .all(|finding| matches!(finding.seen, Seen::Quarantined { .. }))
     );
-    assert_eq!(upstream.requests().len(), 3, "the doctor tries none of them");
+    assert_eq!(
+        upstream.requests().len(),
+        3,
+        "the doctor tries none of them"
+    );
 }
 
 #[tokio::test]

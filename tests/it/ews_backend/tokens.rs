@@ -38,7 +38,9 @@ fn by_token(upstream: &Upstream, tokens: &Upstream, names: &[&str]) -> EwsSettin
 fn grant(number: usize, seconds: u64) -> Reply {
     Reply::json(
         200,
-        format!(r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"token-{number}"}}"#),
+        format!(
+            r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"token-{number}"}}"#
+        ),
     )
 }
 
@@ -53,7 +55,9 @@ fn azure(code: u32) -> Reply {
 }
 
 /// What an endpoint says whose token endpoint answers so to everything.
-async fn refused_token(reply: impl Fn() -> Reply + Send + Sync + 'static) -> (EndpointError, usize) {
+async fn refused_token(
+    reply: impl Fn() -> Reply + Send + Sync + 'static,
+) -> (EndpointError, usize) {
     let tokens = Upstream::start(move |_, _| reply()).await;
     let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
     let backend = backend(by_token(&upstream, &tokens, &["svc", "svc2"]));
@@ -80,7 +84,10 @@ async fn calls_carry_the_token_the_anchor_and_the_impersonation() {
     assert_eq!(field("grant_type"), Some("client_credentials"));
     assert_eq!(field("client_id"), Some("the-client"));
     assert_eq!(field("client_secret"), Some(SECRET));
-    assert_eq!(field("scope"), Some("https://outlook.office365.com/.default"));
+    assert_eq!(
+        field("scope"),
+        Some("https://outlook.office365.com/.default")
+    );
     assert!(asked[0].head.starts_with("POST /t/oauth2/v2.0/token "));
     let mut anchors = Vec::new();
     for request in upstream.requests() {
@@ -101,7 +108,10 @@ async fn calls_carry_the_token_the_anchor_and_the_impersonation() {
 async fn a_token_that_exchange_refuses_is_replaced_once() {
     let tokens = Upstream::start(|number, _| grant(number, 3600)).await;
     let upstream = Upstream::start(|_, request| match request.token() {
-        "token-0" => Reply::status(401, &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")]),
+        "token-0" => Reply::status(
+            401,
+            &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")],
+        ),
         _ => busy_for_all(request),
     })
     .await;
@@ -123,10 +133,17 @@ async fn a_server_that_refuses_every_token_makes_no_loop() {
     let backend = backend(by_token(&upstream, &tokens, &["svc", "svc2"]));
     for _ in 0..5 {
         let error = ask_anna(&backend).await.unwrap_err();
-        assert!(error.to_string().contains("audience claim value"), "{error}");
+        assert!(
+            error.to_string().contains("audience claim value"),
+            "{error}"
+        );
     }
     assert_eq!(tokens.requests().len(), 2);
-    assert_eq!(upstream.requests().len(), 3, "one of the accounts twice, for the new token");
+    assert_eq!(
+        upstream.requests().len(),
+        3,
+        "one of the accounts twice, for the new token"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -140,7 +157,12 @@ async fn tokens_of_two_seconds_cost_no_lookup_under_load() {
     })
     .await;
     let upstream = Upstream::start(move |_, request| {
-        let number: usize = request.token().strip_prefix("token-").unwrap().parse().unwrap();
+        let number: usize = request
+            .token()
+            .strip_prefix("token-")
+            .unwrap()
+            .parse()
+            .unwrap();
         let age = checking.lock().unwrap()[number].elapsed();
         if age < Duration::from_secs(2) {
             busy_for_all(request)
@@ -158,12 +180,18 @@ async fn tokens_of_two_seconds_cost_no_lookup_under_load() {
         }
         done
     });
-    let done: usize = futures_util::future::join_all(lookups).await.into_iter().sum();
+    let done: usize = futures_util::future::join_all(lookups)
+        .await
+        .into_iter()
+        .sum();
     assert!(done > 50, "only {done} lookups");
     let issued = issued.lock().unwrap();
     for pair in issued.windows(2) {
         let age = pair[1] - pair[0];
-        assert!(age > Duration::from_millis(1_200), "one request for each token: {age:?}");
+        assert!(
+            age > Duration::from_millis(1_200),
+            "one request for each token: {age:?}"
+        );
     }
     let refused = upstream.requests().len() - done;
     assert_eq!(refused, 0, "no call went with a token that had expired");
@@ -204,11 +232,19 @@ async fn refusals_of_azure_are_told_with_what_to_do() {
         (53_003, "conditional_access", "exclude the workload"),
     ] {
         let (error, asked) = refused_token(move || azure(code)).await;
-        let EndpointError::Token { reason: told, text, transient } = &error else {
+        let EndpointError::Token {
+            reason: told,
+            text,
+            transient,
+        } = &error
+        else {
             panic!("{error}");
         };
         assert_eq!((*told, *transient, asked), (reason, false, 1));
-        assert!(text.contains(&format!("AADSTS{code}")) && text.contains(cure), "{text}");
+        assert!(
+            text.contains(&format!("AADSTS{code}")) && text.contains(cure),
+            "{text}"
+        );
     }
 }
 
@@ -228,11 +264,41 @@ async fn what_is_no_token_is_named() {
         Reply::Answer(200, vec![kind], b"<html>Sign in</html>".to_vec())
     };
     check(html, "a web page", "not_a_token_endpoint", 1).await;
-    check(|| Reply::json(404, "gone"), "HTTP status 404", "not_a_token_endpoint", 1).await;
-    check(|| Reply::json(200, "{}"), "not that of OAuth 2.0", "bad_answer", 1).await;
-    check(|| Reply::json(200, "[7"), "not that of OAuth 2.0", "bad_answer", 1).await;
-    check(|| Reply::json(200, " ".repeat(300 << 10)), "longer than 256 KiB", "bad_answer", 1).await;
-    check(|| Reply::status(302, &[("Location", "/x")]), "redirects", "redirect", 1).await;
+    check(
+        || Reply::json(404, "gone"),
+        "HTTP status 404",
+        "not_a_token_endpoint",
+        1,
+    )
+    .await;
+    check(
+        || Reply::json(200, "{}"),
+        "not that of OAuth 2.0",
+        "bad_answer",
+        1,
+    )
+    .await;
+    check(
+        || Reply::json(200, "[7"),
+        "not that of OAuth 2.0",
+        "bad_answer",
+        1,
+    )
+    .await;
+    check(
+        || Reply::json(200, " ".repeat(300 << 10)),
+        "longer than 256 KiB",
+        "bad_answer",
+        1,
+    )
+    .await;
+    check(
+        || Reply::status(302, &[("Location", "/x")]),
+        "redirects",
+        "redirect",
+        1,
+    )
+    .await;
     check(|| Reply::status(503, &[]), "HTTP status 503", "status", 3).await;
     let echo = || {
         let body = format!(r#"{{"error":"odd","error_description":"you sent {SECRET}"}}"#);
@@ -274,7 +340,10 @@ async fn an_account_that_may_not_be_impersonated_makes_way() {
     let upstream = Upstream::start(|_, request| {
         if request.header("x-anchormailbox") == Some("svc@example.com") {
             let fault = golden("fault-server-busy");
-            Reply::xml(500, fault.replace("ErrorServerBusy", "ErrorImpersonateUserDenied"))
+            Reply::xml(
+                500,
+                fault.replace("ErrorServerBusy", "ErrorImpersonateUserDenied"),
+            )
         } else {
             busy_for_all(request)
         }
