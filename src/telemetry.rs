@@ -1,6 +1,12 @@
 //! Where log lines go and how they look: standard error, as text or as JSON. What is logged is decided where it happens.
 
+mod lines;
+
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
+
+use lines::Lines;
+pub use lines::LogGuard;
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -10,16 +16,20 @@ pub enum LogFormat {
 }
 
 /// Starts logging for the whole process. `filter` is what the environment asks for (`info`, `calbridge=debug`); one that
-/// cannot be read is told and replaced by `info`.
-pub fn start(format: LogFormat, filter: Option<&str>) {
+/// cannot be read is told and replaced by `info`. What is logged is written when the guard is dropped, at the latest.
+pub fn start(format: LogFormat, filter: Option<&str>) -> LogGuard {
     let wanted = filter
         .filter(|text| !text.trim().is_empty())
         .unwrap_or("info");
     let parsed = EnvFilter::try_new(wanted);
     let is_readable = parsed.is_ok();
+    let (writer, guard) = match Lines::start(std::io::stderr()) {
+        Some((lines, guard)) => (BoxMakeWriter::new(lines), guard),
+        None => (BoxMakeWriter::new(std::io::stderr), LogGuard::idle()),
+    };
     let lines = tracing_subscriber::fmt()
         .with_env_filter(parsed.unwrap_or_else(|_| EnvFilter::new("info")))
-        .with_writer(std::io::stderr);
+        .with_writer(writer);
     let started = match format {
         LogFormat::Text => lines.with_ansi(false).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
@@ -28,4 +38,5 @@ pub fn start(format: LogFormat, filter: Option<&str>) {
     if started.is_ok() && !is_readable {
         tracing::warn!("The log filter from the environment cannot be read; using info");
     }
+    guard
 }
