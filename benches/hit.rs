@@ -26,6 +26,10 @@ use http::{HeaderMap, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const MONDAY: &str = "2026-09-07T00:00:00Z";
 const BODIES: usize = 512;
 
@@ -71,6 +75,7 @@ impl Workload {
                 id: None,
                 subject: Some(format!("Planning {n} of mailbox {mailbox}").into()),
                 location: Some(format!("Room {}, 2nd floor", n % 40).into()),
+                organizer: None,
                 flags: EventFlags::default(),
             };
             CalendarEvent {

@@ -5,12 +5,16 @@ use std::process::ExitCode;
 use calbridge::{cli, config, telemetry};
 use clap::Parser;
 
+/// Many small pieces come and go with each request, and a cache of many sizes stays.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let arguments = cli::Cli::parse();
     let filter = ["CALBRIDGE_LOG", "RUST_LOG"]
         .into_iter()
         .find_map(config::process_environment);
-    telemetry::start(
+    let _lines = telemetry::start(
         arguments.log_format,
         filter.as_ref().and_then(|filter| filter.to_str()),
     );
