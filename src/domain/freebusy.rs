@@ -1,6 +1,7 @@
 //! What is known of one mailbox: its events, how much of them may be told, and its working hours.
 
 mod busy_times;
+mod event;
 mod packed;
 mod runs;
 
@@ -10,8 +11,9 @@ use jiff::Timestamp;
 
 use super::zone::ZoneRules;
 use super::{BusyStatus, TimeWindow};
+pub use event::{Details, Event, EventId, HexadecimalId};
+pub use packed::Builder;
 use packed::Packed;
-pub use packed::{Builder, Details, Event, EventId};
 
 /// How much of a calendar is known or may be told, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -260,7 +262,7 @@ impl FreeBusy {
 
     /// Bytes that it holds on the heap, working hours left out: they are shared.
     pub fn held_bytes(&self) -> usize {
-        size_of::<Packed>() + self.events.held_bytes()
+        self.events.held_bytes()
     }
 }
 

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod clock;
 pub mod error;
 pub mod freebusy;
+pub mod memory;
 pub mod pattern;
 pub mod query;
 pub mod suggestion;

@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use jiff::Timestamp;
 
 use super::settings::CacheLifetimes;
+use crate::domain::memory::block;
 use crate::domain::{Clock, FreeBusy, MailDomain, MailboxError, Outcome, SmtpAddress, TimeWindow};
 use entry::Entry;
 
@@ -65,7 +66,7 @@ pub enum DropScope {
     All,
 }
 
-/// What an entry costs beside its content: the key, the library's bookkeeping, and what the allocator rounds up.
+/// What an entry costs beside its content: the key and the library's bookkeeping.
 const ENTRY_OVERHEAD: usize = 320;
 
 impl Cache {
@@ -73,7 +74,8 @@ impl Cache {
         let entries = moka::sync::Cache::builder()
             .max_capacity(max_bytes)
             .weigher(|key: &Key, entry: &Arc<Entry>| {
-                let bytes = ENTRY_OVERHEAD + key.mailbox.as_str().len() + entry.held_bytes();
+                let name = block(key.mailbox.as_str().len() + 2 * size_of::<usize>());
+                let bytes = ENTRY_OVERHEAD + name + entry.held_bytes();
                 u32::try_from(bytes).unwrap_or(u32::MAX)
             })
             .build();

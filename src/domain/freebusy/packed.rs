@@ -3,7 +3,9 @@
 
 use jiff::Timestamp;
 
-use super::{CalendarEvent, EventDetails, EventFlags};
+use super::EventFlags;
+use super::event::{Details, Event, EventId, HexadecimalId};
+use crate::domain::memory::block;
 use crate::domain::{BusyStatus, TimeWindow};
 
 /// Sorted by start, then end. Whole seconds: fractions are rounded outwards, so that nothing gets shorter.
@@ -12,7 +14,7 @@ pub(super) struct Packed {
     events: Box<[Slot]>,
     /// Subjects, locations, organizers (each ended by a line break) and ids that are not hexadecimal, one after another.
     text: Box<str>,
-    /// Hexadecimal ids, as bytes.
+    /// Hexadecimal ids, as bytes. The first one whole; of the others what they do not share with it.
     ids: Box<[u8]>,
     /// Seconds from the start to the end of the longest event.
     longest: i64,
@@ -24,10 +26,12 @@ struct Slot {
     end: i64,
     /// Where the subject begins in the text; the location follows it.
     text_at: u32,
-    /// Where the id begins, in the text or among the ids.
+    /// Where the id begins, in the text or among the ids. Among the ids, the byte there says how many bytes it shares
+    /// with the first one.
     id_at: u32,
     subject: u16,
     location: u16,
+    /// Bytes that are kept of it here.
     id: u16,
     /// Status, flags of the event, and what there is.
     bits: u16,
@@ -47,84 +51,15 @@ const HEXADECIMAL_ID: u16 = 1 << 9;
 /// A slot has no place for its length: few sources tell who organizes.
 const HAS_ORGANIZER: u16 = 1 << 10;
 
-/// One event, looked at in place.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Event<'a> {
-    /// Seconds of Unix time.
-    pub start: i64,
-    /// Seconds of Unix time, never before `start`.
-    pub end: i64,
-    pub status: BusyStatus,
-    pub details: Option<Details<'a>>,
-}
-
-/// What may be told of an event beyond its time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Details<'a> {
-    pub id: Option<EventId<'a>>,
-    pub subject: Option<&'a str>,
-    pub location: Option<&'a str>,
-    /// Whoever invited, as the source writes them.
-    pub organizer: Option<&'a str>,
-    pub flags: EventFlags,
-}
-
-/// The opaque id of the source. Exchange's are hexadecimal and kept at half their length.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum EventId<'a> {
-    Text(&'a str),
-    /// Upper-case hexadecimal digits, two for each byte.
-    Hexadecimal(&'a [u8]),
-}
-
-impl std::fmt::Display for EventId<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Hexadecimal(bytes) => bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}")),
-        }
-    }
-}
-
-impl Event<'_> {
-    /// The instant it starts.
-    pub fn starts(&self) -> Timestamp {
-        Timestamp::from_second(self.start).unwrap_or(Timestamp::MIN)
-    }
-
-    /// The instant it ends.
-    pub fn ends(&self) -> Timestamp {
-        Timestamp::from_second(self.end).unwrap_or(Timestamp::MAX)
-    }
-
-    pub fn to_owned(&self) -> CalendarEvent {
-        let details = self.details.map(|details| {
-            let id = details.id.map(|id| id.to_string().into());
-            let owned = |text: Option<&str>| text.map(Into::into);
-            EventDetails {
-                id,
-                subject: owned(details.subject),
-                location: owned(details.location),
-                organizer: owned(details.organizer),
-                flags: details.flags,
-            }
-            .into()
-        });
-        CalendarEvent {
-            start: self.starts(),
-            end: self.ends(),
-            status: self.status,
-            details,
-        }
-    }
-}
-
 /// Collects events in any order.
 #[derive(Debug, Default)]
 pub struct Builder {
     events: Vec<Slot>,
     text: String,
     ids: Vec<u8>,
+    /// Bytes of the first id.
+    first_id: usize,
+    scratch: Vec<u8>,
 }
 
 impl Builder {
@@ -182,25 +117,42 @@ impl Builder {
             self.text.push_str(line);
             self.text.push('\n');
         }
-        let before = self.ids.len();
         match details.id {
             None => {}
             Some(EventId::Text(text)) => {
-                if push_hexadecimal(&mut self.ids, text) {
-                    slot.bits |= HEXADECIMAL_ID;
-                    (slot.id_at, slot.id) = (before as u32, (text.len() / 2) as u16);
+                let mut bytes = std::mem::take(&mut self.scratch);
+                bytes.clear();
+                if push_hexadecimal(&mut bytes, text) {
+                    self.push_id(slot, &bytes);
                 } else {
                     slot.id_at = self.text.len() as u32;
                     slot.id = push_text(&mut self.text, text);
                 }
+                self.scratch = bytes;
             }
-            Some(EventId::Hexadecimal(bytes)) => {
-                let kept = bytes.get(..usize::from(ABSENT - 1)).unwrap_or(bytes);
-                self.ids.extend_from_slice(kept);
-                slot.bits |= HEXADECIMAL_ID;
-                (slot.id_at, slot.id) = (before as u32, kept.len() as u16);
+            Some(EventId::Hexadecimal(id)) => {
+                let mut bytes = std::mem::take(&mut self.scratch);
+                bytes.clear();
+                bytes.extend(id.bytes().take(usize::from(ABSENT - 1)));
+                self.push_id(slot, &bytes);
+                self.scratch = bytes;
             }
         }
+    }
+
+    /// Keeps what the id does not share with the first one.
+    fn push_id(&mut self, slot: &mut Slot, id: &[u8]) {
+        let first = self.ids.get(1..1 + self.first_id).unwrap_or_default();
+        let same = first.iter().zip(id).take(usize::from(u8::MAX));
+        let shared = same.take_while(|(a, b)| a == b).count();
+        let tail = id.get(shared..).unwrap_or_default();
+        slot.bits |= HEXADECIMAL_ID;
+        (slot.id_at, slot.id) = (self.ids.len() as u32, tail.len() as u16);
+        if self.ids.is_empty() {
+            self.first_id = id.len();
+        }
+        self.ids.push(shared as u8);
+        self.ids.extend_from_slice(tail);
     }
 
     /// An event that comes from another calendar.
@@ -307,8 +259,17 @@ impl Packed {
     pub(super) fn size_in(&self, window: &TimeWindow) -> (usize, usize) {
         let (start, end) = window.seconds();
         let count = self.near(start, end).len();
-        let all = self.text.len() + 2 * self.ids.len();
-        (count, all * count / self.events.len().max(1))
+        let all = self.events.len().max(1);
+        // All ids are about as long as the first.
+        let first_id = self.events.first().map_or(0, |slot| self.id_digits(slot));
+        (count, self.text.len() * count / all + first_id * count)
+    }
+
+    fn id_digits(&self, slot: &Slot) -> usize {
+        match self.details(slot).id {
+            Some(EventId::Hexadecimal(id)) => 2 * id.len(),
+            Some(EventId::Text(_)) | None => 0,
+        }
     }
 
     /// Those that start before `end` and not so long before `start` that none of them can reach it.
@@ -320,9 +281,13 @@ impl Packed {
         rest.get(..count).unwrap_or_default()
     }
 
-    /// Bytes on the heap.
+    /// Bytes on the heap, its own included, as an allocator gives them.
     pub(super) fn held_bytes(&self) -> usize {
-        size_of_val(&*self.events) + self.text.len() + self.ids.len()
+        // Shared blocks begin with two counters.
+        block(size_of::<Self>() + 2 * size_of::<usize>())
+            + block(size_of_val(&*self.events))
+            + block(self.text.len())
+            + block(self.ids.len())
     }
 
     fn event(&self, slot: &Slot, details: bool) -> Event<'_> {
@@ -347,9 +312,7 @@ impl Packed {
         let id = if slot.bits & HEXADECIMAL_ID == 0 {
             text(id_at, slot.id).map(EventId::Text)
         } else {
-            self.ids
-                .get(id_at..id_at + usize::from(slot.id))
-                .map(EventId::Hexadecimal)
+            self.hexadecimal_id(id_at, usize::from(slot.id))
         };
         Details {
             id,
@@ -358,6 +321,14 @@ impl Packed {
             organizer,
             flags: flags_of(slot.bits),
         }
+    }
+
+    fn hexadecimal_id(&self, at: usize, kept: usize) -> Option<EventId<'_>> {
+        let shared = usize::from(*self.ids.get(at)?);
+        Some(EventId::Hexadecimal(HexadecimalId {
+            head: self.ids.get(1..1 + shared)?,
+            tail: self.ids.get(at + 1..at + 1 + kept)?,
+        }))
     }
 }
 

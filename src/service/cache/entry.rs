@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Found;
+use crate::domain::memory::block;
 use crate::domain::{Detail, FreeBusy, MailboxError, Outcome, TimeWindow};
 use crate::service::settings::CacheLifetimes;
 
@@ -219,10 +220,13 @@ impl Entry {
         true
     }
 
-    /// Bytes on the heap and of the entry itself.
+    /// Bytes on the heap, those of the entry itself included, as an allocator gives them.
     pub(super) fn held_bytes(&self) -> usize {
         let covers: usize = self.covers.iter().map(Cover::held_bytes).sum();
-        size_of::<Self>() + self.covers.capacity() * size_of::<Cover>() + covers
+        // Shared blocks begin with two counters.
+        block(size_of::<Self>() + 2 * size_of::<usize>())
+            + block(self.covers.capacity() * size_of::<Cover>())
+            + covers
     }
 }
 
@@ -297,11 +301,11 @@ impl Cover {
 
     fn held_bytes(&self) -> usize {
         let hours = self.known.working_hours.as_ref().map_or(0, |hours| {
-            size_of_val(&**hours)
-                + hours
-                    .periods
-                    .iter()
-                    .map(|period| size_of_val(period) + period.days.len())
+            let periods = hours.periods.iter();
+            block(size_of_val(&**hours) + 2 * size_of::<usize>())
+                + block(size_of_val(&*hours.periods))
+                + periods
+                    .map(|period| block(period.days.len()))
                     .sum::<usize>()
         });
         self.known.held_bytes() + hours

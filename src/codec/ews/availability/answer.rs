@@ -167,8 +167,9 @@ fn write_details(w: &mut XmlWriter, details: &Details<'_>) {
         Some(EventId::Text(id)) => {
             w.raw("<ID>").text(id).raw("</ID>");
         }
-        Some(EventId::Hexadecimal(bytes)) => {
-            w.raw("<ID>").hexadecimal(bytes).raw("</ID>");
+        Some(EventId::Hexadecimal(id)) => {
+            w.raw("<ID>").hexadecimal(id.head).hexadecimal(id.tail);
+            w.raw("</ID>");
         }
         None => {}
     }
