@@ -41,6 +41,8 @@ struct Owner {
 
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(20);
 const LONGEST_TIMEOUT: Duration = Duration::from_mins(5);
+/// The breaker of an endpoint that stays ill waits no longer, whatever it began with.
+const LONGEST_PROBE_INTERVAL: Duration = Duration::from_mins(1);
 const MOST_CONCURRENCY: u64 = 1_000;
 const MOST_MAILBOXES_PER_CALL: u64 = 1_000;
 /// The longest window that Exchange grants is 62 days, or 42 in its older versions.
@@ -121,6 +123,7 @@ fn settings(
     let max_concurrency = section.count("max_concurrency", MOST_CONCURRENCY);
     let limits = section.within("limits", limits).unwrap_or_default();
     let hedge_after = duration(section, "hedge_after", LONGEST_TIMEOUT);
+    let probe_interval = duration(section, "probe_interval", LONGEST_PROBE_INTERVAL);
     let mut kind = kind(section, around)?;
     if let Some(calls) = max_concurrency {
         share_out(calls, &mut kind);
@@ -133,7 +136,7 @@ fn settings(
         domains: leads.domains.clone(),
         timeout,
         max_concurrency: max_concurrency.unwrap_or_else(|| default_concurrency(&kind)),
-        probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
+        probe_interval: probe_interval.unwrap_or(EndpointSettings::DEFAULT_PROBE_INTERVAL),
         limits,
         hedge_after,
         kind,

@@ -301,13 +301,18 @@ fn what_endpoints_say_of_their_calls() {
     let second = "password_env = \"HQ_PASSWORD\"\nmax_concurrency = 3\n[[endpoint.role_account]]\n\
                   address = \"b@example.com\"\npassword_file = \"secret\"";
     let text = changed(&[
-        (HQ, "name = \"hq\"\nhedge_after = \"2s\""),
+        (
+            HQ,
+            "name = \"hq\"\nhedge_after = \"2s\"\nprobe_interval = \"500ms\"",
+        ),
         (account, second),
     ]);
     let config = Folder::new().load(&text).unwrap();
     assert_eq!(config.warnings, []);
     let hq = &config.endpoints[0];
     assert_eq!(hq.hedge_after, Some(Duration::from_secs(2)));
+    assert_eq!(hq.probe_interval, Duration::from_millis(500));
+    assert_eq!(config.endpoints[1].probe_interval, Duration::from_secs(5));
     assert_eq!(hq.max_concurrency, 3 + 4);
     check_warnings(
         &[(HQ, "name = \"hq\"\nhedge_after = \"2s\"")],
