@@ -15,13 +15,20 @@ use crate::codec::xml::Moment;
 use crate::domain::suggestion::SuggestionOptions;
 use crate::domain::via::Via;
 use crate::domain::zone::Zone;
-use crate::domain::{Attendee, AvailabilityQuery, Detail, Origin, Outcome, TimeWindow};
+use crate::domain::{
+    Attendee, AvailabilityQuery, Detail, MailboxError, Origin, Outcome, TimeWindow,
+};
 use crate::face::Call;
 use crate::service::Availability;
 
 /// Minutes, where the request does not say.
 const DEFAULT_INTERVAL: i32 = 30;
 const INTERVALS: std::ops::RangeInclusive<i32> = 5..=1440;
+
+/// Events of one mailbox that are listed at most, as with Exchange, and about how many bytes of subjects, locations and
+/// identifiers; more is [`MailboxError::TooManyEvents`]. Digits are told of any number of events.
+const MAX_EVENTS: usize = 1_000;
+const MAX_TEXT: usize = 1 << 20;
 
 pub(super) async fn answer(
     service: &Availability,
@@ -58,8 +65,17 @@ pub(super) async fn answer(
     };
     // Another Exchange makes its suggestions itself, from what it is told here.
     let wanted = search.as_ref().filter(|_| !header.cross_forest);
-    let (known, known_for_search) = question.ask(service, asked.as_ref(), wanted).await;
+    let (mut known, known_for_search) = question.ask(service, asked.as_ref(), wanted).await;
     let working_elsewhere = header.version.knows_working_elsewhere();
+    let found = wanted.map(|search| {
+        let outcomes = known_for_search.as_deref().unwrap_or(&known);
+        let days = suggestions::find(search, &zone, &request.attendees, outcomes);
+        (days, zone.local_view(&search.window))
+    });
+    // The search looks at all events, however many there are; only what is listed has a bound.
+    if let Some(asked) = &asked {
+        asked.refuse_too_much(&mut known);
+    }
     let view = asked.as_ref().map(|asked| zone.local_view(&asked.window));
     let part = asked
         .as_ref()
@@ -72,11 +88,6 @@ pub(super) async fn answer(
             zone: view,
             working_elsewhere,
         });
-    let found = wanted.map(|search| {
-        let outcomes = known_for_search.as_deref().unwrap_or(&known);
-        let days = suggestions::find(search, &zone, &request.attendees, outcomes);
-        (days, zone.local_view(&search.window))
-    });
     let told = match (&found, &search) {
         (Some((days, zone)), _) => SuggestionsPart::Told(Told {
             days,
@@ -177,6 +188,26 @@ impl Asked {
             interval: SignedDuration::from_mins(i64::from(interval)),
             view,
         })
+    }
+
+    /// Lists no mailbox that has more in the window than Exchange would list: a hundred such would be an answer of
+    /// hundreds of megabytes.
+    fn refuse_too_much(&self, known: &mut [Outcome]) {
+        if self.view == View::MergedOnly {
+            return;
+        }
+        for outcome in known {
+            let is_too_much = outcome.as_ref().is_ok_and(|known| {
+                let (about, text) = known.size_in(&self.window);
+                known.detail() == Detail::Subjects && text > MAX_TEXT
+                    || known.detail() != Detail::DigitsOnly
+                        && about > MAX_EVENTS
+                        && known.times_in(&self.window).count() > MAX_EVENTS
+            });
+            if is_too_much {
+                *outcome = Err(MailboxError::TooManyEvents);
+            }
+        }
     }
 
     fn detail(&self) -> Detail {
