@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use calbridge::domain::{
     MailDomain, Outcome, SmtpAddress,
 };
 use calbridge::face::ews::EwsFace;
-use calbridge::face::{Call, Face};
+use calbridge::face::{Call, Face, Parameters};
 use calbridge::service::Availability;
 use calbridge::service::settings::ServiceSettings;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -212,6 +213,10 @@ fn call(body: &Bytes, caller: &Arc<Caller>) -> Call {
     Call {
         method: Method::POST,
         path: EwsFace::PATH.into(),
+        template: EwsFace::PATH.into(),
+        parameters: Parameters::default(),
+        query: None,
+        client: IpAddr::from([127, 0, 0, 1]),
         headers,
         body: body.clone(),
         caller: Arc::clone(caller),
@@ -225,10 +230,10 @@ fn hits(c: &mut Criterion) {
         .enable_time()
         .build()
         .unwrap();
-    let caller = Arc::new(Caller {
-        account: SmtpAddress::parse("role@example.com").unwrap(),
-        detail: Detail::Subjects,
-    });
+    let caller = Arc::new(Caller::of_account(
+        SmtpAddress::parse("role@example.com").unwrap(),
+        Detail::Subjects,
+    ));
     let mut group = c.benchmark_group("hit");
     for workload in &WORKLOADS {
         let face = face(workload);
