@@ -47,8 +47,14 @@ async function main() {
       })),
       suggestions: {
         result: ews.ServiceResult[results.SuggestionsResponse.Result],
-        error: ews.ServiceError[results.SuggestionsResponse.ErrorCode],
-        message: results.SuggestionsResponse.ErrorMessage,
+        days: results.Suggestions.map((day) => ({
+          date: local(day.Date),
+          quality: ews.SuggestionQuality[day.Quality],
+          times: day.TimeSuggestions.map((time) => [local(time.MeetingTime), ews.SuggestionQuality[time.Quality]]),
+          conflicts: day.TimeSuggestions.map((time) =>
+            time.Conflicts.map((conflict) => ews.ConflictType[conflict.ConflictType]),
+          ),
+        })),
       },
     }),
   );

@@ -8,6 +8,7 @@ import pathlib
 import queue
 import re
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -77,11 +78,18 @@ class Process:
             self.child.kill()
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
 @pytest.fixture(scope="session")
 def demo():
     assert BINARY.exists(), f"{BINARY} is missing: run `cargo build` first"
-    # Port 0: whatever is free.
-    process = Process("--listen", "127.0.0.1:0", "--exchange-listen", "127.0.0.1:0")
+    # The gateway's port is chosen here, because the gateway tells it to clients as part of its public URL; port 0 is
+    # whatever is free.
+    process = Process("--listen", f"127.0.0.1:{free_port()}", "--exchange-listen", "127.0.0.1:0")
     output = process.output_until(r"^Serving until")
     told = dict(re.findall(r"^([a-z ]+):\s+(.+)$", output, re.MULTILINE))
     yield Demo(
