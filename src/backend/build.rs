@@ -126,13 +126,10 @@ pub fn endpoint(settings: EndpointSettings, instance: &Instance) -> Result<Endpo
             endpoint: settings.name.clone(),
             problem,
         })?;
-    Ok(Endpoint::new(
-        &settings.name,
-        settings.domains,
-        guard,
-        backend,
-        instance,
-    ))
+    Ok(
+        Endpoint::new(&settings.name, settings.domains, guard, backend, instance)
+            .with_rooms(settings.rooms),
+    )
 }
 
 fn backend(

@@ -6,6 +6,7 @@
 mod folder;
 pub mod inspect;
 mod lists;
+mod rooms;
 mod shelf;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use tracing::{Span, debug, warn};
 use self::folder::{Folder, Listing};
 use self::lists::Lists;
 use self::shelf::Shelf;
+use super::rooms::RoomSource;
 use super::settings::CalendarFilesSettings;
 use super::{Ask, Backend, EndpointError, Limits};
 use crate::codec::address_lists::TooManyMembers;
@@ -217,6 +219,10 @@ impl Backend for CalendarFiles {
 
     async fn probe(&self, deadline: Instant) -> Result<(), EndpointError> {
         by(deadline, self.list()).await.map(drop)
+    }
+
+    fn room_source(&self) -> Option<&dyn RoomSource> {
+        Some(self)
     }
 }
 

@@ -6,6 +6,7 @@
 //! is slow (`hedge`); a call that one mailbox spoils is cut in halves (`bisect`), and so is the window of a mailbox
 //! that has too many events (`halve`).
 
+mod background;
 mod bisect;
 mod breaker;
 mod budget;
@@ -14,6 +15,7 @@ mod halve;
 mod hedge;
 mod pieces;
 mod retry;
+pub mod rooms;
 mod state;
 
 use std::collections::BTreeMap;
@@ -33,7 +35,9 @@ use super::expiry::Expiry;
 use super::instance::Instance;
 use super::settings::EndpointSettings;
 use super::{Ask, Backend, EndpointError, Limits, Trail};
-use crate::domain::{DomainPattern, MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
+use crate::domain::{
+    DomainPattern, MailboxError, Outcome, RoomEntry, SmtpAddress, TimeWindow, Via,
+};
 
 /// A named source of calendars for some mail domains.
 pub struct Endpoint {
@@ -41,6 +45,7 @@ pub struct Endpoint {
     guard: Guard,
     calls: Calls,
     fruitless: Fruitless,
+    written_rooms: Vec<RoomEntry>,
 }
 
 /// The bounds within which an endpoint is asked.
@@ -118,6 +123,7 @@ impl Endpoint {
             guard: Guard { limits, ..guard },
             calls: Calls::new(name, &guard, backend, instance),
             fruitless: Fruitless::default(),
+            written_rooms: Vec::new(),
         }
     }
 

@@ -8,6 +8,7 @@ mod asking;
 mod call;
 mod login;
 mod refusal;
+mod rooms;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +24,7 @@ use super::expiry::Expiry;
 use super::http::Reach;
 use super::instance::Instance;
 use super::role_account::RoleAccounts;
+use super::rooms::RoomSource;
 use super::settings::EwsSettings;
 use super::{AccountState, Ask, Backend, EndpointError, Limits};
 use crate::codec::ews::upstream::{MailboxAnswer, SchemaLevel};
@@ -197,6 +199,10 @@ impl Backend for Ews {
         deadline: Instant,
     ) -> Vec<AccountFinding> {
         self.examine_accounts(mailbox, deadline).await
+    }
+
+    fn room_source(&self) -> Option<&dyn RoomSource> {
+        Some(self)
     }
 }
 

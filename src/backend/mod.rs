@@ -11,6 +11,7 @@ mod http;
 pub mod instance;
 pub mod quarantine;
 mod role_account;
+pub mod rooms;
 pub mod settings;
 pub mod token;
 mod trail;
@@ -68,6 +69,11 @@ pub trait Backend: Send + Sync + 'static {
         _deadline: Instant,
     ) -> Vec<AccountFinding> {
         Vec::new()
+    }
+
+    /// What it knows of rooms and names, where it knows any.
+    fn room_source(&self) -> Option<&dyn rooms::RoomSource> {
+        None
     }
 }
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Limits;
-use crate::domain::{DomainPattern, SmtpAddress};
+use crate::domain::{DomainPattern, RoomEntry, SmtpAddress};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSettings {
@@ -25,6 +25,8 @@ pub struct EndpointSettings {
     /// How long an endpoint that keeps failing is left alone before one call tries it again; doubled while that fails.
     pub probe_interval: Duration,
     pub limits: Limits,
+    /// The rooms that are written down for it; it may know others itself.
+    pub rooms: Vec<RoomEntry>,
     pub kind: BackendSettings,
 }
 

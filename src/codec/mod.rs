@@ -8,4 +8,5 @@ pub mod ical;
 pub mod json;
 pub mod query;
 pub mod token_refusal;
+pub mod rooms;
 pub mod xml;

@@ -7,7 +7,7 @@ use super::document::Section;
 use super::routing::Leads;
 use super::surroundings::Surroundings;
 use super::values::duration;
-use super::{cache, calendar_files, ews};
+use super::{cache, calendar_files, ews, rooms};
 use crate::backend::Limits;
 use crate::backend::settings::{BackendSettings, EndpointSettings};
 use crate::domain::DomainPattern;
@@ -124,6 +124,7 @@ fn settings(
     let limits = section.within("limits", limits).unwrap_or_default();
     let hedge_after = duration(section, "hedge_after", LONGEST_TIMEOUT);
     let probe_interval = duration(section, "probe_interval", LONGEST_PROBE_INTERVAL);
+    let rooms = rooms::written(section);
     let mut kind = kind(section, around)?;
     if let Some(calls) = max_concurrency {
         share_out(calls, &mut kind);
@@ -139,6 +140,7 @@ fn settings(
         probe_interval: probe_interval.unwrap_or(EndpointSettings::DEFAULT_PROBE_INTERVAL),
         limits,
         hedge_after,
+        rooms,
         kind,
     })
 }

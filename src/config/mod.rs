@@ -20,6 +20,7 @@ pub mod password;
 mod problems;
 mod resolve;
 mod rights;
+mod rooms;
 mod routing;
 mod secret;
 mod server;

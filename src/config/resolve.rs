@@ -8,7 +8,7 @@ use super::findings::Findings;
 use super::problems::{self, Place, Problem};
 use super::server::{self, Server};
 use super::surroundings::Surroundings;
-use super::{Config, access, cache, freebusy_link, freebusy_url, ops, routing, sharing};
+use super::{Config, access, cache, freebusy_link, freebusy_url, ops, rooms, routing, sharing};
 use crate::backend::settings::EndpointSettings;
 use crate::face::connector::ConnectorSettings;
 use crate::face::links::LinkSettings;
@@ -75,6 +75,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
     let sharing = root.within("sharing", |sharing| sharing::read(sharing, around));
     let (sharing, permit) = sharing.unwrap_or_default();
     let cache = root.within("cache", cache::read).unwrap_or_default();
+    let rooms = root.within("rooms", rooms::read).unwrap_or_default();
     let (endpoints, services, routing) = endpoints(root, around, &cache);
     let everybody = access.as_ref().map_or(&[][..], |access| &access.allow);
     let connectors = freebusy_url::read_all(root, around, everybody);
@@ -90,6 +91,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
             permit,
             cache: cache.settings,
             routing,
+            rooms,
             endpoints: services,
         },
         endpoints,

@@ -20,6 +20,7 @@ pub(super) fn read(
             .flag("event_details")
             .unwrap_or(default.event_details),
         room_booking: section.flag("room_booking").unwrap_or(default.room_booking),
+        directory: section.flag("directory").unwrap_or(default.directory),
         status_map: section
             .within("status_map", status_map)
             .unwrap_or(default.status_map),

@@ -9,6 +9,7 @@ pub mod freebusy;
 pub mod memory;
 pub mod pattern;
 pub mod query;
+pub mod room;
 pub mod suggestion;
 pub mod via;
 pub mod window;
@@ -24,5 +25,6 @@ pub use freebusy::{
 };
 pub use pattern::{DomainPattern, MailboxPattern};
 pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Origin, Outcome};
+pub use room::{Listed, Room, RoomDetails, RoomEntry, RoomList};
 pub use via::{InstanceId, Via};
 pub use window::TimeWindow;

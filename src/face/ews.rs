@@ -4,6 +4,7 @@
 mod availability;
 mod content_type;
 mod startup;
+mod directory;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +16,6 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 
 use self::startup::Owner;
 use super::{Call, Face, OperationName};
-use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
 use crate::codec::ews::{
     Fault, Header, Impersonation, Operation, Request, envelope, item_change, server_time_zones,
 };
@@ -66,7 +66,16 @@ impl EwsFace {
             Operation::GetUserOofSettings(asked) => Ok(owner.oof_settings(&asked)),
             Operation::ChangeItems(asked) => Ok(item_change::write_refusal(&asked)),
             Operation::GetServerTimeZones(asked) => Ok(server_time_zones::write_answer(&asked)),
-            Operation::ResolveNames(asked) => Ok(self.resolve(&asked, call).await),
+            Operation::ResolveNames(asked) => {
+                Ok(directory::resolve_names(&self.availability, &asked, call).await)
+            }
+            Operation::GetRoomLists => Ok(directory::room_lists(&self.availability, call).await),
+            Operation::GetRooms(asked) => {
+                Ok(directory::rooms(&self.availability, &asked, call).await)
+            }
+            Operation::ExpandDL(asked) => {
+                Ok(directory::expand(&self.availability, &asked, call).await)
+            }
         }
     }
 
@@ -83,22 +92,6 @@ impl EwsFace {
             .and_then(|account| self.role_accounts.get(&account))
             .map(|account| Some(caller.acting_for(account)))
             .ok_or(Fault::ImpersonateUserDenied)
-    }
-
-    /// Exact addresses only: nobody can walk a directory through this.
-    async fn resolve(&self, asked: &ResolveNamesRequest, call: &Call) -> Vec<u8> {
-        let found = match SmtpAddress::parse(&asked.entry) {
-            Ok(address) => self
-                .availability
-                .resolve(&call.caller, &address, call.deadline)
-                .await
-                .map(|name| Resolution {
-                    name: name.to_string(),
-                    address: address.to_string(),
-                }),
-            Err(_) => None,
-        };
-        resolve_names::write_answer(found.as_ref(), asked.full_contact_data)
     }
 }
 

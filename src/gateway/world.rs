@@ -38,11 +38,13 @@ impl World {
             .collect::<Result<_, _>>()?;
         let shared = endpoints.iter().map(|built| Arc::clone(&built.endpoint));
         let availability = Availability::new(shared.collect(), &config.service, instance);
+        let availability = Arc::new(availability);
+        availability.keep_rooms();
         Ok(Self {
             server: config.server,
             ops: config.ops,
             links: config.links,
-            availability: Arc::new(availability),
+            availability,
             endpoints,
             connectors: config.connectors,
             discovery,
@@ -77,11 +79,13 @@ impl World {
         }
         let availability = &self.availability;
         let availability = availability.succeeded_by(successors, &config.service, instance);
+        let availability = Arc::new(availability);
+        availability.keep_rooms();
         let next = Self {
             server: config.server,
             ops: config.ops,
             links: config.links,
-            availability: Arc::new(availability),
+            availability,
             endpoints,
             connectors: config.connectors,
             discovery,

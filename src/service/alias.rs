@@ -12,6 +12,8 @@ use crate::domain::{MailDomain, SmtpAddress};
 #[derive(Debug, Default)]
 pub struct Aliases {
     internal: HashMap<MailDomain, MailDomain>,
+    /// The way back, in the order of the configuration.
+    externals: HashMap<MailDomain, Vec<MailDomain>>,
 }
 
 impl Aliases {
@@ -19,9 +21,23 @@ impl Aliases {
         let pairs = aliases
             .iter()
             .map(|alias| (alias.external.clone(), alias.internal.clone()));
+        let mut externals: HashMap<_, Vec<_>> = HashMap::new();
+        for alias in aliases {
+            externals
+                .entry(alias.internal.clone())
+                .or_default()
+                .push(alias.external.clone());
+        }
         Self {
             internal: pairs.collect(),
+            externals,
         }
+    }
+
+    /// The domains under which callers know those of `internal`: for what nobody has asked for by name.
+    pub fn externals(&self, internal: &SmtpAddress) -> &[MailDomain] {
+        let domains = self.externals.get(internal.domain_str());
+        domains.map_or(&[], Vec::as_slice)
     }
 
     /// What endpoints are asked for; the same address, not copied, where its domain is no alias. One step, never

@@ -5,6 +5,7 @@
 //! answer along, because calls belong to the desk and not to a caller.
 
 mod flight;
+mod prefetch;
 mod widen;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ pub mod alias;
 pub mod cache;
 pub mod dated;
 pub mod desk;
+pub mod directory;
 pub mod explain;
 mod location;
 pub mod permit;
@@ -29,6 +30,7 @@ use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
 use cache::{Cache, DropScope};
 use desk::{Desk, Passage};
+use directory::Directory;
 use explain::{Explanation, Lookup, Policy, Routed};
 use location::Locations;
 use permit::Permit;
@@ -54,6 +56,7 @@ pub struct Availability {
     status_map: StatusMap,
     locations: Arc<Locations>,
     cache: Arc<Cache>,
+    directory: Directory,
     /// Counts the mailboxes that are asked for nowhere.
     nowhere: EndpointMetrics,
     id: InstanceId,
@@ -83,6 +86,12 @@ impl Availability {
             .iter()
             .map(|endpoint| endpoint.domains().to_vec())
             .collect();
+        let directory = Directory::new(
+            &settings.rooms,
+            settings.sharing,
+            endpoints.iter().cloned(),
+            instance.clock.clone(),
+        );
         let routes = Routes::new(
             &settings.routing,
             &settings.endpoints,
@@ -100,7 +109,7 @@ impl Availability {
                 None => desk,
             }
         });
-        Self {
+        let availability = Self {
             desks: desks.collect(),
             cross_forest: (0..domains.len())
                 .map(|place| service(place).answer_cross_forest)
@@ -112,8 +121,11 @@ impl Availability {
             locations: Arc::clone(&estate.locations),
             cache: Arc::clone(cache),
             nowhere: instance.metrics(labels::NONE),
+            directory,
             id: instance.id.clone(),
-        }
+        };
+        availability.arrange_rooms();
+        availability
     }
 
     pub fn endpoints(&self) -> impl Iterator<Item = &Arc<Endpoint>> {
@@ -134,11 +146,9 @@ impl Availability {
     pub async fn answer(&self, query: &AvailabilityQuery, deadline: Instant) -> AvailabilityAnswer {
         let verdicts = self.judge(query, deadline).await;
         let detail = query.detail.min(self.permit.detail(&query.caller));
-        let per_mailbox = verdicts
-            .into_iter()
-            .map(|verdict| self.shown(verdict, detail))
-            .collect();
-        AvailabilityAnswer { per_mailbox }
+        AvailabilityAnswer {
+            per_mailbox: self.all_shown(query, verdicts, detail),
+        }
     }
 
     /// The same, and how each answer came about.
@@ -160,10 +170,7 @@ impl Availability {
                 ..self.explain(attendee, verdict, &query.caller)
             });
         let explained = explained.collect();
-        let per_mailbox = verdicts
-            .into_iter()
-            .map(|verdict| self.shown(verdict, detail))
-            .collect();
+        let per_mailbox = self.all_shown(query, verdicts, detail);
         (AvailabilityAnswer { per_mailbox }, explained)
     }
 
@@ -204,6 +211,9 @@ impl Availability {
     ) -> Option<Arc<str>> {
         let mailbox = self.aliases.internal(asked);
         self.permit.check(caller, asked, &mailbox).ok()?;
+        if self.is_hidden_list(&mailbox) {
+            return None;
+        }
         let route = self.routes.find(&mailbox)?;
         for place in std::iter::once(&route.endpoint).chain(route.fallbacks) {
             // Where an endpoint could not say, it has logged why; the next is for mailboxes that this one does not have.
@@ -241,6 +251,9 @@ impl Availability {
     ) -> Result<Pending<'a>, MailboxError> {
         let mailbox = self.aliases.internal(asked);
         self.permit.check(&query.caller, asked, &mailbox)?;
+        if self.is_hidden_list(&mailbox) {
+            return Err(MailboxError::NotFound);
+        }
         let route = self.routes.find(&mailbox).ok_or(MailboxError::NotFound)?;
         let via = &query.origin.via;
         let foreign = query.origin.cross_forest && !self.answers_cross_forest(route.endpoint);
@@ -255,6 +268,25 @@ impl Availability {
         self.cross_forest
             .get(endpoint)
             .is_some_and(|answers| *answers)
+    }
+
+    /// What the caller sees of each attendee; of rooms that are not offered, their times alone.
+    fn all_shown(
+        &self,
+        query: &AvailabilityQuery,
+        verdicts: Vec<Verdict>,
+        detail: Detail,
+    ) -> Vec<Outcome> {
+        let pairs = query.attendees.iter().zip(verdicts);
+        let shown = pairs.map(|(attendee, verdict)| {
+            let is_plain = attendee
+                .mailbox
+                .as_ref()
+                .is_ok_and(|asked| self.is_plain_room(&self.aliases.internal(asked)));
+            let most = if is_plain { Detail::BusyOnly } else { detail };
+            self.shown(verdict, detail.min(most))
+        });
+        shown.collect()
     }
 
     /// What the caller sees of it: the cache holds what the endpoint granted.

@@ -13,6 +13,7 @@ pub struct ServiceSettings {
     pub permit: PermitSettings,
     pub cache: CacheSettings,
     pub routing: RoutingSettings,
+    pub rooms: RoomsSettings,
     /// In the order of the endpoints; one that has no entry here has the default.
     pub endpoints: Vec<EndpointService>,
 }
@@ -22,8 +23,10 @@ pub struct ServiceSettings {
 pub struct SharingSettings {
     /// Whether subjects and locations may be told, where an endpoint grants them.
     pub event_details: bool,
-    /// Whether rooms may be booked through the gateway.
+    /// Whether room lists and rooms are told; else rooms are mailboxes of which only times are told.
     pub room_booking: bool,
+    /// Whether people are found by the beginning of their names, where an endpoint can search.
+    pub directory: bool,
     /// How statuses are shown.
     pub status_map: StatusMap,
 }
@@ -74,7 +77,29 @@ impl Default for SharingSettings {
         Self {
             event_details: true,
             room_booking: true,
+            directory: false,
             status_map: StatusMap::default(),
+        }
+    }
+}
+
+/// How rooms are kept known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RoomsSettings {
+    /// How long the catalogue serves before it is read anew.
+    pub refresh: Duration,
+    /// So many days of all rooms are kept in the cache in working hours; none where 0.
+    pub prefetch_days: u16,
+    /// Whose days and working hours these are.
+    pub time_zone: jiff::tz::TimeZone,
+}
+
+impl Default for RoomsSettings {
+    fn default() -> Self {
+        Self {
+            refresh: Duration::from_hours(1),
+            prefetch_days: 0,
+            time_zone: jiff::tz::TimeZone::UTC,
         }
     }
 }

@@ -64,6 +64,19 @@ impl Availability {
         settings: &ServiceSettings,
         instance: &Instance,
     ) -> Self {
+        let same = successors.iter().filter(|one| one.keeps_cache);
+        let same: Vec<_> = same.map(|one| Arc::clone(one.endpoint.name())).collect();
+        let next = self.furnished(&successors, settings, instance);
+        next.inherit_rooms(self, &same);
+        next
+    }
+
+    fn furnished(
+        &self,
+        successors: &[Successor],
+        settings: &ServiceSettings,
+        instance: &Instance,
+    ) -> Self {
         let endpoints: Vec<_> = successors.iter().map(|one| one.endpoint.clone()).collect();
         if self.cache.max_bytes() != settings.cache.max_bytes {
             return Self::new(endpoints, settings, instance);

@@ -90,6 +90,7 @@ fn settings(ews: EwsSettings) -> EndpointSettings {
         hedge_after: None,
         probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
         limits: Limits::default(),
+        rooms: Vec::new(),
         kind: BackendSettings::Ews(ews),
     }
 }

@@ -131,6 +131,10 @@ impl Listing {
         }
     }
 
+    pub(super) fn mailboxes(&self) -> impl Iterator<Item = &SmtpAddress> {
+        self.files.keys()
+    }
+
     pub(super) fn has(&self, mailbox: &SmtpAddress) -> bool {
         self.files.contains_key(mailbox)
     }

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::folder::{self, Folder, Place};
 use super::lists;
+use super::rooms;
 use crate::backend::settings::CalendarFilesSettings;
 use crate::codec::address_lists::AddressLists;
 use crate::codec::ical::Calendar;
@@ -43,6 +44,12 @@ pub fn inspect(settings: &CalendarFilesSettings) -> io::Result<Inspection> {
     for file in names {
         let outcome = if file == lists::FILE {
             lists(&folder).map(|()| 0)
+        } else if file == rooms::FILE {
+            folder
+                .beside(rooms::FILE)
+                .ok_or_else(|| "not a regular file of the folder".to_owned())
+                .and_then(|_| rooms::read(&folder))
+                .map(|_| 0)
         } else if is_calendar(&file) {
             calendar(&file, &listing, &settings.time_zone).map(|()| 1)
         } else {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
 
 use super::Guard;
+use super::background::Callers;
 use super::breaker::{Breaker, Pass, Verdict};
 use super::budget::Budget;
 use super::hedge::Hedge;
@@ -32,6 +33,9 @@ pub(super) struct Calls {
     pub(super) breaker: Breaker,
     pub(super) record: Record,
     pub(super) metrics: EndpointMetrics,
+    pub(super) callers: Callers,
+    /// Held by the call that is made in the background.
+    pub(super) background: Mutex<()>,
     max_concurrency: usize,
     timeout: Duration,
     retries: Budget,
@@ -57,6 +61,8 @@ impl Calls {
             breaker: Breaker::new(guard.probe_interval),
             record: Record::new(Arc::clone(&instance.clock)),
             metrics,
+            callers: Callers::new(),
+            background: Mutex::new(()),
             max_concurrency,
             timeout: guard.timeout,
             retries: Budget::new(RETRY_PERCENT, FIRST_RETRIES, MOST_RETRIES_IN_A_ROW),
@@ -121,6 +127,7 @@ impl Calls {
         work: impl AsyncFnOnce(bool) -> Result<T, EndpointError>,
     ) -> Result<T, EndpointError> {
         let started = Instant::now();
+        let _present = self.callers.enter();
         // Before the wait for a permit, so that nobody waits behind calls that hang, and after it.
         self.breaker.check()?;
         let permit = timeout_at(deadline, self.permits.acquire()).await;
@@ -154,7 +161,12 @@ impl Calls {
     }
 
     /// What a call that has ended means for the breaker, the record and the metrics.
-    fn conclude<T>(&self, pass: Pass<'_>, result: &Result<T, EndpointError>, elapsed: Duration) {
+    pub(super) fn conclude<T>(
+        &self,
+        pass: Pass<'_>,
+        result: &Result<T, EndpointError>,
+        elapsed: Duration,
+    ) {
         let label = result.as_ref().map_or_else(EndpointError::label, |_| "ok");
         self.metrics.upstream_call(label, elapsed);
         if matches!(result, Err(EndpointError::Throttled { .. })) {

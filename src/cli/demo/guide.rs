@@ -113,6 +113,7 @@ impl Guide<'_> {
             hedge_after: None,
             probe_interval: EndpointSettings::DEFAULT_PROBE_INTERVAL,
             limits: Limits::default(),
+            rooms: Vec::new(),
             kind: BackendSettings::Ews(EwsSettings {
                 url: self.url(),
                 ca_certificate: Some(self.authority.to_owned()),

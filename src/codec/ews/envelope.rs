@@ -2,12 +2,14 @@
 
 use super::availability::AvailabilityRequest;
 use super::convert_id::ConvertIdRequest;
+use super::expand_dl::ExpandDlRequest;
 use super::fault::Fault;
 use super::get_folder::GetFolderRequest;
 use super::header::Header;
 use super::item_change::{ItemChange, ItemChangeRequest};
 use super::oof_settings::OofSettingsRequest;
 use super::resolve_names::ResolveNamesRequest;
+use super::rooms::{self, RoomsRequest};
 use super::server_time_zones::TimeZonesRequest;
 use crate::codec::xml::{Caps, Cursor, Element, Ns, Sequence};
 
@@ -28,6 +30,9 @@ pub enum Operation {
     GetUserOofSettings(OofSettingsRequest),
     /// CreateItem, UpdateItem or DeleteItem.
     ChangeItems(ItemChangeRequest),
+    GetRoomLists,
+    GetRooms(RoomsRequest),
+    ExpandDL(ExpandDlRequest),
 }
 
 impl Operation {
@@ -41,6 +46,9 @@ impl Operation {
             Self::GetFolder(_) => "GetFolder",
             Self::GetUserOofSettings(_) => "GetUserOofSettings",
             Self::ChangeItems(request) => request.kind.name(),
+            Self::GetRoomLists => "GetRoomLists",
+            Self::GetRooms(_) => "GetRooms",
+            Self::ExpandDL(_) => "ExpandDL",
         }
     }
 }
@@ -114,6 +122,13 @@ fn read_body(cursor: &mut Cursor<'_>) -> Result<Operation, Fault> {
         (Ns::Messages, "CreateItem") => change(cursor, &element, ItemChange::Create),
         (Ns::Messages, "UpdateItem") => change(cursor, &element, ItemChange::Update),
         (Ns::Messages, "DeleteItem") => change(cursor, &element, ItemChange::Delete),
+        (Ns::Messages, "GetRoomLists") => {
+            rooms::read_lists_request(cursor, &element).map(|()| Operation::GetRoomLists)
+        }
+        (Ns::Messages, "GetRooms") => RoomsRequest::read(cursor, &element).map(Operation::GetRooms),
+        (Ns::Messages, "ExpandDL") => {
+            ExpandDlRequest::read(cursor, &element).map(Operation::ExpandDL)
+        }
         (_, other) => {
             let name = other.chars().take(100).collect();
             cursor.skip()?;

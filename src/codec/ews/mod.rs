@@ -2,7 +2,9 @@
 
 pub mod availability;
 pub mod convert_id;
+pub mod email_address;
 pub mod envelope;
+pub mod expand_dl;
 pub mod fault;
 mod folder;
 pub mod get_folder;
@@ -12,6 +14,7 @@ pub mod mailbox_error;
 pub mod oof_settings;
 pub mod reaction;
 pub mod resolve_names;
+pub mod rooms;
 pub mod server_time_zones;
 pub mod upstream;
 pub mod version;

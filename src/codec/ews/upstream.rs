@@ -7,6 +7,7 @@ use crate::codec::xml::XmlWriter;
 use crate::domain::{FreeBusy, MailboxError, SmtpAddress, TimeWindow};
 
 mod answer;
+pub mod directory;
 mod view;
 
 pub use answer::read;
@@ -83,20 +84,9 @@ const INTERVAL_MINUTES: i64 = 15;
 /// The request body, UTF-8: UTC in the form of longest record, routing type SMTP, `DetailedMerged`.
 pub fn write(question: &Question<'_>) -> Vec<u8> {
     let mut w = XmlWriter::with_capacity(2048 + question.mailboxes.len() * 256);
+    open_envelope(&mut w, question.level);
     w.raw(concat!(
-        r#"<?xml version="1.0" encoding="utf-8"?>"#,
-        r#"<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" "#,
-        r#"xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" "#,
-        r#"xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">"#,
-        r#"<soap:Header><t:RequestServerVersion Version=""#
-    ));
-    w.raw(match question.level {
-        SchemaLevel::Exchange2013Sp1 => "Exchange2013_SP1",
-        SchemaLevel::Exchange2010Sp1 => "Exchange2010_SP1",
-        SchemaLevel::Exchange2007Sp1 => "Exchange2007_SP1",
-    });
-    w.raw(concat!(
-        r#""/></soap:Header><soap:Body><m:GetUserAvailabilityRequest><t:TimeZone><t:Bias>0</t:Bias>"#,
+        "<m:GetUserAvailabilityRequest><t:TimeZone><t:Bias>0</t:Bias>",
         "<t:StandardTime><t:Bias>0</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>1</t:DayOrder><t:Month>3</t:Month>",
         "<t:DayOfWeek>Sunday</t:DayOfWeek></t:StandardTime>",
         "<t:DaylightTime><t:Bias>0</t:Bias><t:Time>02:00:00</t:Time><t:DayOrder>1</t:DayOrder><t:Month>10</t:Month>",
@@ -134,4 +124,21 @@ pub fn impersonating(request: Vec<u8>, mailbox: &SmtpAddress) -> Vec<u8> {
     let mut whole = request;
     whole.splice(at..at, w.into_bytes());
     whole
+}
+
+/// The beginning of a request, up to its operation's element.
+fn open_envelope(w: &mut XmlWriter, level: SchemaLevel) {
+    w.raw(concat!(
+        r#"<?xml version="1.0" encoding="utf-8"?>"#,
+        r#"<soap:Envelope xmlns:soap="http://schemas.xmlsoap.org/soap/envelope/" "#,
+        r#"xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages" "#,
+        r#"xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">"#,
+        r#"<soap:Header><t:RequestServerVersion Version=""#
+    ));
+    w.raw(match level {
+        SchemaLevel::Exchange2013Sp1 => "Exchange2013_SP1",
+        SchemaLevel::Exchange2010Sp1 => "Exchange2010_SP1",
+        SchemaLevel::Exchange2007Sp1 => "Exchange2007_SP1",
+    });
+    w.raw(r#""/></soap:Header><soap:Body>"#);
 }

@@ -30,7 +30,7 @@ pub fn read(body: &[u8], question: &Question<'_>) -> Result<Vec<MailboxAnswer>, 
 }
 
 /// UTF-8. A byte that is not costs a subject its character, never the mailbox its answer.
-fn decode(body: &[u8]) -> Result<Cow<'_, str>, ReadError> {
+pub(super) fn decode(body: &[u8]) -> Result<Cow<'_, str>, ReadError> {
     let head = body.trim_ascii_start();
     let head = head.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(head);
     if !head.starts_with(b"<") {
@@ -192,7 +192,7 @@ fn read_values(cursor: &mut Cursor<'_>, message: &mut Message) -> Result<(), Dec
     Ok(())
 }
 
-fn read_fault(cursor: &mut Cursor<'_>) -> Result<ReadError, DecodeError> {
+pub(super) fn read_fault(cursor: &mut Cursor<'_>) -> Result<ReadError, DecodeError> {
     let (mut code, mut text, mut detail) = (None, None, Message::default());
     while let Some(element) = cursor.child()? {
         match element.local() {
@@ -215,7 +215,7 @@ fn read_fault(cursor: &mut Cursor<'_>) -> Result<ReadError, DecodeError> {
     })
 }
 
-fn some_text(cursor: &mut Cursor<'_>) -> Result<Option<String>, DecodeError> {
+pub(super) fn some_text(cursor: &mut Cursor<'_>) -> Result<Option<String>, DecodeError> {
     let text = cursor.text()?;
     let text = text.trim();
     Ok((!text.is_empty()).then(|| text.to_owned()))

@@ -1,0 +1,163 @@
+//! Rooms and names of an endpoint, asked for within its bounds. Remembers nothing.
+
+use std::collections::BTreeMap;
+
+use tokio::time::Instant;
+use tracing::{Instrument, warn};
+
+use super::Endpoint;
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::{Ask, EndpointError};
+use crate::domain::{Listed, Outcome, Room, RoomEntry, RoomList, SmtpAddress, TimeWindow};
+
+/// The rooms of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RoomStock {
+    pub lists: Vec<RoomList>,
+    /// Rooms that stand in no list.
+    pub alone: Vec<Room>,
+}
+
+impl Endpoint {
+    /// The same endpoint, with the rooms that are written down for it.
+    #[must_use]
+    pub fn with_rooms(mut self, rooms: Vec<RoomEntry>) -> Self {
+        self.written_rooms = rooms;
+        self
+    }
+
+    /// The rooms that are written down in the configuration.
+    pub fn written_rooms(&self) -> &[RoomEntry] {
+        &self.written_rooms
+    }
+
+    /// Whether [`Endpoint::rooms`] may know more than is written down.
+    pub fn has_room_source(&self) -> bool {
+        self.source().is_some()
+    }
+
+    /// Whether [`Endpoint::room_in_background`] may know more than [`Endpoint::rooms`].
+    pub fn has_room_details(&self) -> bool {
+        self.source().is_some_and(RoomSource::has_details)
+    }
+
+    /// All rooms that the source knows, one call after the other. A list that the server refuses is left out with a
+    /// warning; any other failure is an error as a whole.
+    pub async fn rooms(&self) -> Result<RoomStock, EndpointError> {
+        let Some(source) = self.source() else {
+            return Ok(RoomStock::default());
+        };
+        let work = async {
+            let mut stock = RoomStock::default();
+            for listed in self.call(|by| source.room_lists(by)).await? {
+                let asked = self.call(|by| source.rooms(&listed.address, by));
+                match asked.await {
+                    Ok(Some(list)) => stock.lists.push(RoomList {
+                        listed,
+                        rooms: list.rooms,
+                    }),
+                    Ok(None) => {}
+                    Err(error) if is_about_the_list(&error) => {
+                        warn!(endpoint.name = %self.name(), %error, "A room list is left out: the server refuses its rooms");
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            stock.alone = self.call(|by| source.rooms_alone(by)).await?;
+            Ok(stock)
+        };
+        work.instrument(self.span()).await
+    }
+
+    /// What the source knows of one room, asked while no caller needs the endpoint.
+    pub async fn room_in_background(
+        &self,
+        room: &SmtpAddress,
+    ) -> Result<Option<Room>, EndpointError> {
+        let Some(source) = self.source() else {
+            return Ok(None);
+        };
+        let asked = self
+            .calls
+            .in_background(self.guard.timeout, |by| source.room(room, by));
+        asked.instrument(self.span()).await
+    }
+
+    /// When mailboxes are busy, asked in one call while no caller needs the endpoint; at most as many mailboxes and days
+    /// as one call may have.
+    pub async fn ask_in_background(
+        &self,
+        mailboxes: &[SmtpAddress],
+        window: TimeWindow,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        let backend = &self.calls.backend;
+        let ask = Ask::new(mailboxes.to_vec(), window);
+        let asked = self
+            .calls
+            .in_background(self.guard.timeout, |by| backend.free_busy(&ask, by));
+        asked.instrument(self.span()).await
+    }
+
+    /// The members of any list, one level deep; None where there is no such list.
+    pub async fn expand(
+        &self,
+        list: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<Vec<Listed>>, EndpointError> {
+        let Some(source) = self.source() else {
+            return Ok(None);
+        };
+        let deadline = self.deadline(deadline);
+        let work = async |_| source.expand(list, deadline).await;
+        let asked = self.calls.guarded(deadline, work);
+        let result = asked.instrument(self.span()).await;
+        result.inspect_err(|error| self.warn(error))
+    }
+
+    /// Whoever is called so.
+    pub async fn search(&self, name: &str, deadline: Instant) -> Result<Found, EndpointError> {
+        let Some(source) = self.source() else {
+            return Ok(Found::default());
+        };
+        let deadline = self.deadline(deadline);
+        let work = async |_| source.search(name, deadline).await;
+        let asked = self.calls.guarded(deadline, work);
+        let result = asked.instrument(self.span()).await;
+        result.inspect_err(|error| self.warn(error))
+    }
+
+    /// Whether a room takes requests from outside, as far as the source tells.
+    pub fn outside_requests(&self, room: &SmtpAddress) -> OutsideRequests {
+        match self.source() {
+            Some(source) => source.outside_requests(room),
+            None => OutsideRequests::Unknown {
+                look_up: "ask the administrator of the calendars".to_owned(),
+            },
+        }
+    }
+
+    fn source(&self) -> Option<&dyn RoomSource> {
+        self.calls.backend.room_source()
+    }
+
+    /// One call like those of callers, with all the time that the endpoint gives to one.
+    async fn call<T, F>(&self, work: impl FnOnce(Instant) -> F) -> Result<T, EndpointError>
+    where
+        F: Future<Output = Result<T, EndpointError>>,
+    {
+        let deadline = Instant::now() + self.guard.timeout;
+        let work = work(deadline);
+        self.calls.guarded(deadline, async |_| work.await).await
+    }
+}
+
+/// Whether the same server may well tell of other lists.
+fn is_about_the_list(error: &EndpointError) -> bool {
+    matches!(
+        error,
+        EndpointError::Fault {
+            transient: false,
+            ..
+        }
+    )
+}

@@ -1,0 +1,168 @@
+//! Rooms, names and members of lists from an Exchange server.
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::Ews;
+use super::asking::Asking;
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::{Ask, EndpointError};
+use crate::codec::ews::upstream::directory::{DirectoryAnswer, DirectoryQuestion};
+use crate::codec::ews::upstream::{ReadError, SchemaLevel};
+use crate::domain::{Listed, Room, RoomList, SmtpAddress};
+
+/// Where GetRooms ends without saying so.
+const MOST_ROOMS_TOLD: usize = 100;
+
+impl Asking for DirectoryQuestion {
+    type Answer = Option<DirectoryAnswer>;
+
+    fn write(&self, level: SchemaLevel) -> Vec<u8> {
+        DirectoryQuestion::write(self, level)
+    }
+
+    fn read(&self, body: &[u8], _level: SchemaLevel) -> Result<Self::Answer, ReadError> {
+        DirectoryQuestion::read(self, body)
+    }
+}
+
+impl Ews {
+    async fn directory(
+        &self,
+        question: DirectoryQuestion,
+        deadline: Instant,
+    ) -> Result<Option<DirectoryAnswer>, EndpointError> {
+        let nobody = Ask::new(Vec::new(), self.moment()?);
+        self.call(&question, &nobody, deadline).await
+    }
+}
+
+#[async_trait]
+impl RoomSource for Ews {
+    async fn room_lists(&self, deadline: Instant) -> Result<Vec<Listed>, EndpointError> {
+        match self.directory(DirectoryQuestion::RoomLists, deadline).await {
+            Ok(answer) => Ok(listed(answer.unwrap_or_default())),
+            // Exchange 2007 and some that speak like it.
+            Err(EndpointError::Fault { code, .. }) if is_unsupported(&code) => {
+                info!(%code, "The server has no room lists");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// A list of exactly as many rooms as one answer can have is asked for in another way, too.
+    async fn rooms(
+        &self,
+        list: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<RoomList>, EndpointError> {
+        let question = DirectoryQuestion::Rooms(list.as_str().to_owned());
+        let Some(answer) = self.directory(question, deadline).await? else {
+            return Ok(None);
+        };
+        let mut rooms = answer.found;
+        if answer.entries >= MOST_ROOMS_TOLD {
+            let question = DirectoryQuestion::Expand(list.as_str().to_owned());
+            match self.directory(question, deadline).await {
+                Ok(Some(whole)) => {
+                    let is_new =
+                        |room: &Room| !rooms.iter().any(|known| known.address == room.address);
+                    let more: Vec<_> = whole.found.into_iter().filter(is_new).collect();
+                    rooms.extend(more);
+                }
+                Ok(None) => warn!("A list of 100 rooms cannot be expanded: it may have more"),
+                Err(error @ EndpointError::Fault { .. }) => {
+                    warn!(%error, "A list of 100 rooms cannot be expanded: it may have more");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Some(RoomList {
+            listed: Listed::unnamed(list.clone()),
+            rooms,
+        }))
+    }
+
+    async fn room(
+        &self,
+        room: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<Room>, EndpointError> {
+        let answer = self.directory(exactly(room), deadline).await?;
+        let found = answer.unwrap_or_default().found;
+        Ok(found.into_iter().find(|found| found.address == *room))
+    }
+
+    fn has_details(&self) -> bool {
+        true
+    }
+
+    async fn expand(
+        &self,
+        list: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<Vec<Listed>>, EndpointError> {
+        let question = DirectoryQuestion::Expand(list.as_str().to_owned());
+        let Some(answer) = self.directory(question, deadline).await? else {
+            return Ok(None);
+        };
+        if answer.more || answer.entries > answer.found.len() {
+            // Members that cannot be asked for are not left out in silence.
+            return Err(EndpointError::BadAnswer(
+                "the list has members without an SMTP address".into(),
+            ));
+        }
+        Ok(Some(listed(answer)))
+    }
+
+    async fn search(&self, name: &str, deadline: Instant) -> Result<Found, EndpointError> {
+        let question = DirectoryQuestion::Resolve(name.to_owned());
+        let answer = self
+            .directory(question, deadline)
+            .await?
+            .unwrap_or_default();
+        Ok(Found {
+            more: answer.more,
+            listed: listed(answer),
+        })
+    }
+
+    /// EWS has no word for it.
+    fn outside_requests(&self, room: &SmtpAddress) -> OutsideRequests {
+        // For PowerShell: a quote inside is written twice.
+        let identity = room.as_str().replace('\'', "''");
+        OutsideRequests::Unknown {
+            look_up: format!(
+                "Get-CalendarProcessing -Identity '{identity}' | Format-List AutomateProcessing,ProcessExternalMeetingMessages"
+            ),
+        }
+    }
+}
+
+/// Not the beginning of a name.
+fn exactly(mailbox: &SmtpAddress) -> DirectoryQuestion {
+    DirectoryQuestion::Resolve(format!("smtp:{mailbox}"))
+}
+
+fn listed(answer: DirectoryAnswer) -> Vec<Listed> {
+    let found = answer.found.into_iter();
+    found
+        .map(|room| Listed {
+            address: room.address,
+            name: room.name,
+        })
+        .collect()
+}
+
+fn is_unsupported(code: &str) -> bool {
+    matches!(
+        code,
+        "ErrorInvalidRequest"
+            | "ErrorSchemaValidation"
+            | "ErrorInvalidServerVersion"
+            | "ErrorInvalidOperation"
+            | "ErrorNotSupported"
+    )
+}

@@ -1,0 +1,333 @@
+//! The rooms of all endpoints, remembered and read again in the background. What a caller may see of them is decided in
+//! `shown`; merging is the work of `catalogue`.
+
+pub mod catalogue;
+mod prefetch;
+mod shown;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::{Instant, sleep, timeout_at};
+use tracing::{debug, info, warn};
+
+use super::Availability;
+use super::settings::{RoomsSettings, SharingSettings};
+use crate::backend::endpoint::rooms::RoomStock;
+use crate::backend::rooms::OutsideRequests;
+use crate::domain::room::arranged;
+use crate::domain::{Clock, Room, SmtpAddress};
+use catalogue::Catalogue;
+pub use shown::{DirectoryError, Resolved, ResolvedKind};
+
+/// How soon a source that failed is asked again.
+const RETRY: Duration = Duration::from_mins(1);
+/// How long what is known of a single room is good: it changes when a room is rebuilt.
+const DETAILS_FOR: SignedDuration = SignedDuration::from_hours(24);
+
+/// What is known of rooms.
+pub(super) struct Directory {
+    settings: RoomsSettings,
+    sharing: SharingSettings,
+    clock: Arc<dyn Clock>,
+    state: Mutex<State>,
+    /// Held by the one who reads the rooms anew.
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+struct State {
+    /// In the order of the endpoints.
+    parts: Vec<Part>,
+    catalogue: Arc<Catalogue>,
+    /// Every source was asked, whatever it said.
+    is_asked: bool,
+}
+
+/// The rooms of one endpoint.
+struct Part {
+    written: RoomStock,
+    /// What the source said last; None where it has said nothing yet.
+    stock: Option<RoomStock>,
+    has_source: bool,
+    details: HashMap<SmtpAddress, (Timestamp, Option<Room>)>,
+}
+
+/// What is known of rooms at one moment.
+struct Known {
+    catalogue: Arc<Catalogue>,
+    /// Every source has said what rooms it has.
+    is_complete: bool,
+}
+
+impl Directory {
+    pub(super) fn new(
+        settings: &RoomsSettings,
+        sharing: SharingSettings,
+        parts: impl Iterator<Item = Arc<crate::backend::endpoint::Endpoint>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let parts: Vec<Part> = parts
+            .map(|endpoint| {
+                let (lists, alone) = arranged(endpoint.written_rooms());
+                Part {
+                    written: RoomStock { lists, alone },
+                    stock: None,
+                    has_source: endpoint.has_room_source(),
+                    details: HashMap::new(),
+                }
+            })
+            .collect();
+        let is_asked = parts.iter().all(|part| !part.has_source);
+        Self {
+            settings: settings.clone(),
+            sharing,
+            clock,
+            state: Mutex::new(State {
+                parts,
+                catalogue: Arc::default(),
+                is_asked,
+            }),
+            refreshing: tokio::sync::Mutex::new(()),
+        }
+    }
+
+    fn known(&self) -> Known {
+        let state = self.lock();
+        Known {
+            catalogue: Arc::clone(&state.catalogue),
+            is_complete: !state.parts.iter().any(Part::is_silent),
+        }
+    }
+
+    /// A panic elsewhere leaves the state whole: each change is a plain assignment.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Part {
+    /// Whether there is a source that has said nothing yet.
+    fn is_silent(&self) -> bool {
+        self.has_source && self.stock.is_none()
+    }
+
+    /// The source's rooms with all that is known of each.
+    fn detailed(&self) -> RoomStock {
+        let mut stock = self.stock.clone().unwrap_or_default();
+        let rooms = stock.lists.iter_mut().flat_map(|list| &mut list.rooms);
+        for room in rooms.chain(&mut stock.alone) {
+            if let Some((_, Some(details))) = self.details.get(&room.address) {
+                *room = room.clone().completed_by(details);
+            }
+        }
+        stock
+    }
+
+    /// The rooms of which more is to be asked.
+    fn without_details(&self, now: Timestamp) -> Vec<SmtpAddress> {
+        let stock = self.stock.iter();
+        let rooms = stock.flat_map(|stock| stock.lists.iter().flat_map(|list| &list.rooms));
+        let is_old = |room: &&Room| match self.details.get(&room.address) {
+            Some((at, _)) => now.duration_since(*at) > DETAILS_FOR,
+            None => true,
+        };
+        rooms
+            .filter(is_old)
+            .map(|room| room.address.clone())
+            .collect()
+    }
+}
+
+impl Availability {
+    /// Puts what is known of the endpoints together. To be called when that has changed, and once at the beginning.
+    pub(super) fn arrange_rooms(&self) {
+        let mut state = self.directory.lock();
+        let stocks: Vec<RoomStock> = state
+            .parts
+            .iter()
+            .flat_map(|part| [part.written.clone(), part.detailed()])
+            .collect();
+        let catalogue = Catalogue::merged(&stocks, |room| self.routes.find(room).is_some());
+        state.catalogue = Arc::new(catalogue);
+    }
+
+    /// Reads the rooms of all endpoints anew, side by side; what an endpoint has said before stays where it fails. Says
+    /// whether none failed.
+    pub async fn refresh_rooms(&self) -> bool {
+        let _only_one = self.directory.refreshing.lock().await;
+        self.read_rooms().await
+    }
+
+    async fn read_rooms(&self) -> bool {
+        let asked = self.endpoints().enumerate();
+        let mut answers: FuturesUnordered<_> = asked
+            .filter(|(_, endpoint)| endpoint.has_room_source())
+            .map(|(place, endpoint)| async move { (place, endpoint.rooms().await) })
+            .collect();
+        let mut all_well = true;
+        while let Some((place, answer)) = answers.next().await {
+            let name = self.desks.get(place).map(|desk| desk.endpoint().name());
+            let name = name.map_or("", |name| name);
+            match answer {
+                Ok(stock) => {
+                    if let Some(part) = self.directory.lock().parts.get_mut(place) {
+                        part.stock = Some(stock);
+                    }
+                    self.arrange_rooms();
+                }
+                Err(error) => {
+                    all_well = false;
+                    warn!(endpoint.name = name, %error, "The rooms of endpoint `{name}` cannot be read; what was known of them stays");
+                }
+            }
+        }
+        self.directory.lock().is_asked = true;
+        let known = self.directory.known();
+        let (rooms, lists) = (
+            known.catalogue.rooms().count(),
+            known.catalogue.lists().len(),
+        );
+        debug!(rooms, lists, "The rooms have been read");
+        all_well
+    }
+
+    /// Takes over what `before` knows of the rooms of `endpoints`, which are the same ones, until they are read anew.
+    pub(super) fn inherit_rooms(&self, before: &Self, endpoints: &[Arc<str>]) {
+        for name in endpoints {
+            let place = |of: &Self| of.endpoints().position(|each| each.name() == name);
+            let (Some(old), Some(new)) = (place(before), place(self)) else {
+                continue;
+            };
+            let (stock, details) = {
+                let state = before.directory.lock();
+                let Some(part) = state.parts.get(old) else {
+                    continue;
+                };
+                (part.stock.clone(), part.details.clone())
+            };
+            if let Some(part) = self.directory.lock().parts.get_mut(new) {
+                part.stock = stock;
+                part.details = details;
+            }
+        }
+        let mut state = self.directory.lock();
+        state.is_asked = !state.parts.iter().any(Part::is_silent);
+        drop(state);
+        self.arrange_rooms();
+    }
+
+    /// What is known of rooms; where nothing was asked yet, after asking, as far as the deadline lets it.
+    async fn known_rooms(&self, deadline: Instant) -> Known {
+        if !self.directory.lock().is_asked {
+            let ask = async {
+                let _only_one = self.directory.refreshing.lock().await;
+                if !self.directory.lock().is_asked {
+                    self.read_rooms().await;
+                }
+            };
+            if timeout_at(deadline, ask).await.is_err() {
+                info!("The rooms have not been read in time for a caller");
+            }
+        }
+        self.directory.known()
+    }
+
+    /// Reads the rooms now and from time to time, and prefetches them where that is wanted, until this is dropped.
+    pub fn keep_rooms(self: &Arc<Self>) {
+        if self.endpoints().any(|endpoint| endpoint.has_room_source()) {
+            tokio::spawn(refreshing(Arc::downgrade(self)));
+        }
+        if self.directory.settings.prefetch_days > 0 {
+            tokio::spawn(prefetch::prefetching(Arc::downgrade(self)));
+        }
+    }
+
+    /// Every room of the catalogue, with whether it takes requests from outside as far as its endpoint tells.
+    pub async fn outside_requests(&self, deadline: Instant) -> Vec<(SmtpAddress, OutsideRequests)> {
+        let known = self.known_rooms(deadline).await;
+        let rooms = known.catalogue.rooms();
+        let told = rooms.filter_map(|room| {
+            let route = self.routes.find(&room.address)?;
+            let endpoint = self.desks.get(route.endpoint)?.endpoint();
+            Some((
+                room.address.clone(),
+                endpoint.outside_requests(&room.address),
+            ))
+        });
+        told.collect()
+    }
+
+    /// Asks for what is not known of single rooms; an endpoint that fails is left alone.
+    async fn ask_details(&self, place: usize, rooms: &[SmtpAddress]) -> bool {
+        let Some(endpoint) = self.desks.get(place).map(super::desk::Desk::endpoint) else {
+            return false;
+        };
+        for room in rooms {
+            let details = match endpoint.room_in_background(room).await {
+                Ok(details) => details,
+                Err(error) => {
+                    debug!(endpoint.name = %endpoint.name(), %error, "Details of rooms are asked for later");
+                    return false;
+                }
+            };
+            let now = self.directory.clock.now();
+            if let Some(part) = self.directory.lock().parts.get_mut(place) {
+                part.details.insert(room.clone(), (now, details));
+            }
+        }
+        true
+    }
+
+    fn without_details(&self, place: usize) -> Vec<SmtpAddress> {
+        let now = self.directory.clock.now();
+        let state = self.directory.lock();
+        let part = state.parts.get(place);
+        part.map(|part| part.without_details(now))
+            .unwrap_or_default()
+    }
+}
+
+async fn refreshing(rooms: Weak<Availability>) {
+    loop {
+        let Some(availability) = rooms.upgrade() else {
+            return;
+        };
+        let all_well = availability.refresh_rooms().await;
+        let pause = availability.directory.settings.refresh;
+        let places = availability.desks.len();
+        drop(availability);
+        for place in 0..places {
+            complete(&rooms, place).await;
+        }
+        sleep(if all_well { pause } else { pause.min(RETRY) }).await;
+    }
+}
+
+/// A few rooms at a time, so that an availability that was replaced meanwhile is let go soon.
+async fn complete(rooms: &Weak<Availability>, place: usize) {
+    const AT_A_TIME: usize = 20;
+    loop {
+        let Some(availability) = rooms.upgrade() else {
+            return;
+        };
+        let desk = availability.desks.get(place);
+        if !desk.is_some_and(|desk| desk.endpoint().has_room_details()) {
+            return;
+        }
+        let mut missing = availability.without_details(place);
+        missing.sort();
+        missing.dedup();
+        missing.truncate(AT_A_TIME);
+        let goes_on = !missing.is_empty() && availability.ask_details(place, &missing).await;
+        availability.arrange_rooms();
+        if !goes_on {
+            return;
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! What a caller sees of rooms, lists and names: nothing that the rules of sharing keep from it, in its own words. Nobody
+//! can walk the directory through this: people are told by their exact address alone, unless the configuration opens the
+//! directory.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use tokio::time::Instant;
+
+use super::Known;
+use super::catalogue::KnownList;
+use crate::domain::{Caller, Listed, Room, RoomDetails, SmtpAddress};
+use crate::service::Availability;
+
+/// The most that one answer tells.
+const MOST_RESULTS: usize = 100;
+
+/// Why nothing is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum DirectoryError {
+    #[error("there is no such thing, or none that the caller may see")]
+    Unknown,
+    #[error("the rooms are not known now")]
+    Unavailable,
+}
+
+/// What a name or an address stands for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resolved {
+    pub listed: Listed,
+    pub kind: ResolvedKind,
+    /// Of a room.
+    pub details: RoomDetails,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResolvedKind {
+    Mailbox,
+    RoomList,
+}
+
+impl Availability {
+    /// The room lists that the caller may see, by name; none where rooms are not offered.
+    pub async fn room_lists(
+        &self,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Vec<Listed>, DirectoryError> {
+        if !self.directory.sharing.room_booking {
+            return Ok(Vec::new());
+        }
+        let known = self.known_rooms(deadline).await;
+        if known.catalogue.is_empty() && !known.is_complete {
+            return Err(DirectoryError::Unavailable);
+        }
+        let lists = known.catalogue.lists().iter();
+        Ok(lists
+            .filter(|list| self.shows_rooms(caller, list))
+            .filter_map(|list| self.told(caller, &list.listed))
+            .collect())
+    }
+
+    /// The rooms of a list that the caller may see, by address; also the members of the list.
+    pub async fn rooms(
+        &self,
+        caller: &Caller,
+        list: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Vec<Room>, DirectoryError> {
+        if !self.directory.sharing.room_booking {
+            return Err(DirectoryError::Unknown);
+        }
+        let known = self.known_rooms(deadline).await;
+        let internal = self.aliases.internal(list);
+        if self.permit.check(caller, list, &internal).is_err() {
+            return Err(DirectoryError::Unknown);
+        }
+        let Some(found) = known.catalogue.list(&internal) else {
+            return Err(known.nothing());
+        };
+        if !self.shows_rooms(caller, found) {
+            return Err(DirectoryError::Unknown);
+        }
+        let rooms = known.catalogue.rooms_of(found);
+        Ok(rooms
+            .filter_map(|room| self.told_room(caller, room, Some(list)))
+            .collect())
+    }
+
+    /// Every room that the caller may see, by address, with the first list that it stands in.
+    pub async fn all_rooms(
+        &self,
+        caller: &Caller,
+        deadline: Instant,
+    ) -> Result<Vec<(Room, Option<Listed>)>, DirectoryError> {
+        if !self.directory.sharing.room_booking {
+            return Ok(Vec::new());
+        }
+        let known = self.known_rooms(deadline).await;
+        if known.catalogue.is_empty() && !known.is_complete {
+            return Err(DirectoryError::Unavailable);
+        }
+        let mut lists: BTreeMap<&SmtpAddress, &KnownList> = BTreeMap::new();
+        for list in known.catalogue.lists() {
+            for room in &list.rooms {
+                lists.entry(room).or_insert(list);
+            }
+        }
+        let rooms = known.catalogue.rooms().filter_map(|room| {
+            let list = lists.get(&room.address);
+            let list = list.and_then(|list| self.told(caller, &list.listed));
+            Some((self.told_room(caller, room, None)?, list))
+        });
+        Ok(rooms.collect())
+    }
+
+    /// What `entry` stands for: an address exactly, or the beginning of a name; at most 100, by name, and whether there
+    /// are more.
+    pub async fn resolve_names(
+        &self,
+        caller: &Caller,
+        entry: &str,
+        deadline: Instant,
+    ) -> Result<(Vec<Resolved>, bool), DirectoryError> {
+        let entry = entry.trim();
+        let known = self.known_rooms(deadline).await;
+        if let Ok(asked) = SmtpAddress::parse(entry)
+            && let Some(found) = self.resolve_address(caller, &asked, &known, deadline).await
+        {
+            return Ok((vec![found], false));
+        }
+        let mut found = BTreeMap::new();
+        if self.directory.sharing.room_booking {
+            let rooms = known.catalogue.rooms();
+            for room in rooms.filter(|room| room.is_called(entry)) {
+                if let Some(room) = self.told_room(caller, room, None) {
+                    found.insert(room.address.clone(), resolved_room(room));
+                }
+            }
+        }
+        let mut more = false;
+        if self.directory.sharing.directory {
+            more = self
+                .search_people(caller, entry, &known, (deadline, &mut found))
+                .await;
+        }
+        if found.is_empty() {
+            return Err(known.nothing());
+        }
+        let mut found: Vec<Resolved> = found.into_values().collect();
+        found
+            .sort_by_cached_key(|one| (one.listed.name.to_lowercase(), one.listed.address.clone()));
+        more |= found.len() > MOST_RESULTS;
+        found.truncate(MOST_RESULTS);
+        Ok((found, more))
+    }
+
+    async fn resolve_address(
+        &self,
+        caller: &Caller,
+        asked: &SmtpAddress,
+        known: &Known,
+        deadline: Instant,
+    ) -> Option<Resolved> {
+        let internal = self.aliases.internal(asked);
+        if self.directory.sharing.room_booking {
+            self.permit.check(caller, asked, &internal).ok()?;
+            if let Some(list) = known.catalogue.list(&internal) {
+                let listed = Listed {
+                    address: asked.clone(),
+                    name: Arc::clone(&list.listed.name),
+                };
+                return self.shows_rooms(caller, list).then(|| Resolved {
+                    listed,
+                    kind: ResolvedKind::RoomList,
+                    details: RoomDetails::default(),
+                });
+            }
+            if let Some(room) = known.catalogue.room(&internal) {
+                return self.told_room(caller, room, Some(asked)).map(resolved_room);
+            }
+        }
+        let name = self.resolve(caller, asked, deadline).await?;
+        Some(Resolved {
+            listed: Listed {
+                address: asked.clone(),
+                name,
+            },
+            kind: ResolvedKind::Mailbox,
+            details: RoomDetails::default(),
+        })
+    }
+
+    /// Adds whoever is called so at any endpoint that can search; whether there are more. An endpoint that fails has
+    /// logged why.
+    async fn search_people(
+        &self,
+        caller: &Caller,
+        entry: &str,
+        known: &Known,
+        (deadline, found): (Instant, &mut BTreeMap<SmtpAddress, Resolved>),
+    ) -> bool {
+        let endpoints = self.desks.iter().map(super::super::desk::Desk::endpoint);
+        let asked = endpoints.map(|endpoint| endpoint.search(entry, deadline));
+        let mut more = false;
+        for (place, answer) in join_all(asked).await.into_iter().enumerate() {
+            let answer = answer.unwrap_or_default();
+            more |= answer.more;
+            for listed in answer.listed {
+                let is_here = self.routes.find(&listed.address).is_some_and(|route| {
+                    route.endpoint == place || route.fallbacks.contains(&place)
+                });
+                let is_of_rooms = known.catalogue.room(&listed.address).is_some()
+                    || known.catalogue.list(&listed.address).is_some();
+                // Rooms have been found already, where the caller may find them.
+                if !is_here || is_of_rooms {
+                    continue;
+                }
+                if let Some(listed) = self.told(caller, &listed) {
+                    let person = Resolved {
+                        listed,
+                        kind: ResolvedKind::Mailbox,
+                        details: RoomDetails::default(),
+                    };
+                    found.entry(person.listed.address.clone()).or_insert(person);
+                }
+            }
+        }
+        more
+    }
+
+    /// Whether `mailbox`, as endpoints know it, is a room list that no caller is to know of.
+    pub(in crate::service) fn is_hidden_list(&self, mailbox: &SmtpAddress) -> bool {
+        !self.directory.sharing.room_booking
+            && self.directory.known().catalogue.list(mailbox).is_some()
+    }
+
+    /// Whether `mailbox`, as endpoints know it, is a room of which only times are told.
+    pub(in crate::service) fn is_plain_room(&self, mailbox: &SmtpAddress) -> bool {
+        !self.directory.sharing.room_booking
+            && self.directory.known().catalogue.room(mailbox).is_some()
+    }
+
+    /// A list of which the caller may see no room is not there; one that has none is.
+    fn shows_rooms(&self, caller: &Caller, list: &KnownList) -> bool {
+        list.rooms.is_empty()
+            || list
+                .rooms
+                .iter()
+                .any(|room| self.told_address(caller, room).is_some())
+    }
+
+    fn told_room(&self, caller: &Caller, room: &Room, asked: Option<&SmtpAddress>) -> Option<Room> {
+        let as_asked = asked
+            .map(|asked| self.aliases.external(&room.address, asked))
+            .filter(|told| self.permit.check(caller, told, &room.address).is_ok());
+        let address = match as_asked {
+            Some(address) => address,
+            None => self.told_address(caller, &room.address)?,
+        };
+        let name = told_name(&room.name, &room.address, &address);
+        Some(Room {
+            address,
+            name,
+            details: room.details.clone(),
+        })
+    }
+
+    fn told(&self, caller: &Caller, listed: &Listed) -> Option<Listed> {
+        let address = self.told_address(caller, &listed.address)?;
+        let name = told_name(&listed.name, &listed.address, &address);
+        Some(Listed { address, name })
+    }
+
+    /// How the caller calls what endpoints call `internal`: by an alias where there is one, its own first. None where it
+    /// may ask for none of the names.
+    fn told_address(&self, caller: &Caller, internal: &SmtpAddress) -> Option<SmtpAddress> {
+        let domains = self.aliases.externals(internal);
+        let own = caller.account().map_or("", SmtpAddress::domain_str);
+        let (first, others): (Vec<_>, Vec<_>) =
+            domains.iter().partition(|domain| domain.as_str() == own);
+        let names = first.into_iter().chain(others);
+        let mut names = names
+            .filter_map(|domain| internal.at(domain))
+            .chain(std::iter::once(internal.clone()));
+        names.find(|told| self.permit.check(caller, told, internal).is_ok())
+    }
+}
+
+impl Known {
+    /// Why something is not found.
+    fn nothing(&self) -> DirectoryError {
+        if self.is_complete {
+            DirectoryError::Unknown
+        } else {
+            DirectoryError::Unavailable
+        }
+    }
+}
+
+fn resolved_room(room: Room) -> Resolved {
+    Resolved {
+        listed: Listed {
+            address: room.address,
+            name: room.name,
+        },
+        kind: ResolvedKind::Mailbox,
+        details: room.details,
+    }
+}
+
+/// What has no better name than its address is called as the caller calls it.
+fn told_name(name: &Arc<str>, internal: &SmtpAddress, told: &SmtpAddress) -> Arc<str> {
+    if **name == *internal.as_str() {
+        told.as_str().into()
+    } else {
+        Arc::clone(name)
+    }
+}
