@@ -10,6 +10,7 @@ mod new_key;
 mod ops;
 mod output;
 mod reload;
+mod rooms;
 mod serve;
 mod shell;
 mod systemd;
@@ -48,6 +49,8 @@ enum Command {
     Check(ConfigFile),
     /// Ask for mailboxes the way the server does, and draw their days
     Lookup(lookup::Lookup),
+    /// List the rooms, with the next hour in which each is free
+    Rooms(rooms::Rooms),
     /// Change what a running gateway has cached, over its ops listener
     Cache(cache::Cache),
     /// Let a running gateway read its configuration again, over its ops listener
@@ -124,6 +127,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::Reload(file) => reload::run(&file).await,
         Command::Health(health) => health::run(&health).await,
+        Command::Rooms(rooms) => rooms::run(&rooms).await,
         Command::HashPassword => hash_password::run(),
         Command::NewKey => new_key::run(),
         Command::Completions(asked) => shell::completions(&asked),

@@ -102,6 +102,7 @@ fn the_full_sample_shows_the_defaults() {
         "drain",
         "event_details",
         "room_booking",
+        "refresh",
         "timeout",
         "limits",
         "default",

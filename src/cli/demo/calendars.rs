@@ -34,6 +34,7 @@ const CARRIED: &[(&str, &str)] = &[
     calendar!("room-borealis@exchange.example.ics"),
     calendar!("room-coral@exchange.example.ics"),
     calendar!("room-delta@exchange.example.ics"),
+    calendar!("rooms.toml"),
 ];
 
 /// A folder of calendars; a temporary one lasts as long as this value.

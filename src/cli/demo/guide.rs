@@ -19,6 +19,7 @@ use crate::backend::instance::Instance;
 use crate::backend::settings::{
     AuthSettings, BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };
+use crate::codec::ews::upstream::directory::DirectoryQuestion;
 use crate::codec::ews::upstream::{self, SchemaLevel};
 use crate::domain::{Caller, Clock, Detail, SmtpAddress, TimeWindow};
 use crate::gateway;
@@ -147,6 +148,15 @@ impl Guide<'_> {
             quoted(&self.url())
         ))?;
         say(&format_args!("{curl} {}", quoted(&self.url())))?;
+        let search = DirectoryQuestion::Resolve("room".to_owned());
+        let search = String::from_utf8(search.write(SchemaLevel::Exchange2013Sp1))
+            .context("the request is not text")?;
+        say(&"\nA search for rooms (ResolveNames), with place, seats and equipment of each:\n")?;
+        say(&format_args!(
+            "{curl} -H 'Content-Type: text/xml; charset=utf-8' --data {} {}",
+            quoted(&search),
+            quoted(&self.url())
+        ))?;
         say(&"\nServing until Ctrl-C (SIGINT) or SIGTERM.")
     }
 

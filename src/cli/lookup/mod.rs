@@ -2,7 +2,7 @@
 
 mod explanation;
 mod json;
-mod window;
+pub(super) mod window;
 
 use std::sync::Arc;
 
@@ -171,7 +171,7 @@ pub(super) fn draw(
     Ok(())
 }
 
-fn zone(name: &str) -> Result<TimeZone, String> {
+pub(super) fn zone(name: &str) -> Result<TimeZone, String> {
     jiff::tz::db()
         .get(name)
         .map_err(|_| "not an IANA time zone, as Europe/Berlin".to_owned())

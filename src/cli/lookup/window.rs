@@ -10,7 +10,7 @@ use crate::domain::TimeWindow;
 const LONGEST_DAYS: i64 = 62;
 
 /// From `from` to `to`, or where they are missing: from today's midnight, to a day after the start.
-pub(super) fn window(
+pub(in crate::cli) fn window(
     from: Option<&str>,
     to: Option<&str>,
     zone: &TimeZone,

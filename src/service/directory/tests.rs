@@ -1,2 +1,7 @@
-//! placeholder
-use super::*;
+//! The directory over endpoints that answer from memory: what is kept, what is split, what a caller may see, and that
+//! nobody waits for the prefetch.
+
+mod caller;
+mod many;
+mod prefetch;
+mod stub;
