@@ -1,1 +1,191 @@
-//! x
+//! What callers are told, by rights, aliases and settings.
+
+use std::sync::Arc;
+
+use super::stub::{Stub, address, caller, endpoint, list, room, service, soon};
+use crate::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, DomainPattern, Listed, MailDomain,
+    MailboxError, MailboxPattern, Origin, TimeWindow,
+};
+use crate::service::Availability;
+use crate::service::directory::DirectoryError;
+use crate::service::settings::{AliasSettings, ServiceSettings};
+
+fn source() -> Arc<Stub> {
+    let mut stub = Arc::into_inner(Stub::with(vec![
+        list(
+            "HQ <hq@x.example>",
+            &["Aurora <a@x.example>", "Boss's room <boss@x.example>"],
+        ),
+        list(
+            "Secret <secret@x.example>",
+            &["Boss's room <boss@x.example>"],
+        ),
+    ]))
+    .unwrap();
+    stub.people = vec![
+        Listed::parse("Auguste Example <auguste@x.example>").unwrap(),
+        Listed::parse("Aurora <a@x.example>").unwrap(),
+        Listed::parse("HQ <hq@x.example>").unwrap(),
+        Listed::parse("August Elsewhere <august@elsewhere.example>").unwrap(),
+    ];
+    Arc::new(stub)
+}
+
+fn over(change: impl FnOnce(&mut ServiceSettings)) -> Arc<Availability> {
+    let mut settings = ServiceSettings::default();
+    settings.permit.deny = vec![MailboxPattern::parse("boss@x.example").unwrap()];
+    change(&mut settings);
+    service(vec![endpoint("one", "x.example", &source(), 4)], &settings)
+}
+
+async fn lists(service: &Availability, caller: &Caller) -> Vec<String> {
+    let lists = service.room_lists(caller, soon()).await.unwrap();
+    lists.iter().map(|list| list.address.to_string()).collect()
+}
+
+/// The addresses that `entry` stands for.
+async fn resolved(service: &Availability, entry: &str) -> Vec<String> {
+    match service.resolve_names(&caller(), entry, soon()).await {
+        Ok((found, more)) => {
+            assert!(!more);
+            let found = found.iter().map(|one| one.listed.address.to_string());
+            found.collect()
+        }
+        Err(error) => {
+            assert_eq!(error, DirectoryError::Unknown);
+            Vec::new()
+        }
+    }
+}
+
+#[tokio::test]
+async fn rules_of_sharing_hold_for_rooms_and_lists() {
+    let service = over(|_| {});
+    // The other list has no room that may be told.
+    assert_eq!(lists(&service, &caller()).await, ["hq@x.example"]);
+    let rooms = service
+        .rooms(&caller(), &address("hq@x.example"), soon())
+        .await;
+    assert_eq!(rooms.unwrap(), [room("Aurora <a@x.example>")]);
+    for unknown in ["secret@x.example", "a@x.example", "hq@elsewhere.example"] {
+        let rooms = service.rooms(&caller(), &address(unknown), soon()).await;
+        assert_eq!(rooms, Err(DirectoryError::Unknown), "{unknown}");
+    }
+    assert_eq!(resolved(&service, "aur").await, ["a@x.example"]);
+    assert!(resolved(&service, "boss").await.is_empty());
+    assert!(resolved(&service, "boss@x.example").await.is_empty());
+    assert!(resolved(&service, "secret@x.example").await.is_empty());
+    assert_eq!(
+        resolved(&service, "smtp:hq@x.example").await,
+        ["hq@x.example"]
+    );
+}
+
+#[tokio::test]
+async fn a_caller_sees_its_own_domains_only() {
+    let service = over(|_| {});
+    let mut elsewhere = caller();
+    elsewhere.domains = Some(vec![DomainPattern::parse("elsewhere.example").unwrap()]);
+    assert!(lists(&service, &elsewhere).await.is_empty());
+    let rooms = service
+        .rooms(&elsewhere, &address("hq@x.example"), soon())
+        .await;
+    assert_eq!(rooms, Err(DirectoryError::Unknown));
+    for entry in ["aurora", "a@x.example", "hq@x.example"] {
+        let found = service.resolve_names(&elsewhere, entry, soon()).await;
+        assert_eq!(found, Err(DirectoryError::Unknown), "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn rooms_are_told_in_the_callers_words() {
+    let service = over(|settings| {
+        let domain = |text| MailDomain::parse(text).unwrap();
+        settings.routing.aliases = vec![AliasSettings {
+            external: domain("g.example"),
+            internal: domain("x.example"),
+        }];
+    });
+    assert_eq!(lists(&service, &caller()).await, ["hq@g.example"]);
+    for (list, expect) in [
+        ("hq@g.example", "a@g.example"),
+        ("hq@x.example", "a@x.example"),
+    ] {
+        let rooms = service.rooms(&caller(), &address(list), soon()).await;
+        assert_eq!(rooms.unwrap()[0].address, address(expect), "{list}");
+    }
+    assert_eq!(resolved(&service, "aurora").await, ["a@g.example"]);
+    assert_eq!(resolved(&service, "a@g.example").await, ["a@g.example"]);
+}
+
+#[tokio::test]
+async fn people_are_found_by_name_only_where_the_directory_is_open() {
+    let closed = over(|_| {});
+    assert!(resolved(&closed, "august").await.is_empty());
+    assert_eq!(
+        resolved(&closed, "auguste@x.example").await,
+        ["auguste@x.example"]
+    );
+    let open = over(|settings| settings.sharing.directory = true);
+    // Rooms and people; nobody of a domain that is not asked for, and no list.
+    assert_eq!(
+        resolved(&open, "au").await,
+        ["auguste@x.example", "a@x.example"]
+    );
+    assert!(resolved(&open, "hq").await.is_empty());
+}
+
+#[tokio::test]
+async fn without_room_booking_there_are_no_rooms() {
+    let service = over(|settings| {
+        settings.sharing.room_booking = false;
+        settings.sharing.directory = true;
+    });
+    service.refresh_rooms().await;
+    assert!(lists(&service, &caller()).await.is_empty());
+    let rooms = service
+        .rooms(&caller(), &address("hq@x.example"), soon())
+        .await;
+    assert_eq!(rooms, Err(DirectoryError::Unknown));
+    assert_eq!(service.all_rooms(&caller(), soon()).await, Ok(Vec::new()));
+    assert_eq!(resolved(&service, "au").await, ["auguste@x.example"]);
+    assert!(resolved(&service, "hq@x.example").await.is_empty());
+    // A room is a mailbox like any other: by its address, and its times.
+    assert_eq!(resolved(&service, "a@x.example").await, ["a@x.example"]);
+}
+
+#[tokio::test]
+async fn rooms_that_are_not_offered_tell_their_times_alone() {
+    for (room_booking, has_subject, list) in [
+        (true, true, None),
+        (false, false, Some(MailboxError::NotFound)),
+    ] {
+        let service = over(|settings| settings.sharing.room_booking = room_booking);
+        service.refresh_rooms().await;
+        let attendee = |text| Attendee {
+            mailbox: Ok(address(text)),
+            role: AttendeeRole::Required,
+            exclude_conflicts: false,
+        };
+        let start = super::stub::now();
+        let query = AvailabilityQuery {
+            caller: Arc::new(caller()),
+            attendees: ["a@x.example", "auguste@x.example", "hq@x.example"]
+                .map(attendee)
+                .to_vec(),
+            window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(2)).unwrap(),
+            detail: Detail::Subjects,
+            origin: Origin::default(),
+        };
+        let told = service.answer(&query, soon()).await.per_mailbox;
+        let has_details = |place: usize| {
+            let known = told[place].as_ref().unwrap();
+            assert!(!known.is_empty());
+            known.detail() == Detail::Subjects
+        };
+        assert_eq!(has_details(0), has_subject, "the room");
+        assert!(has_details(1), "a person");
+        assert_eq!(told[2].as_ref().err().copied(), list, "the list");
+    }
+}

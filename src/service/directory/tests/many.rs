@@ -1,1 +1,176 @@
-//! x
+//! Many rooms, several endpoints, and endpoints that fail.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::stub::{Stub, address, caller, endpoint, list, room, service, soon};
+use crate::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, Detail, Listed, Origin, RoomEntry, RoomList,
+    TimeWindow,
+};
+use crate::service::directory::DirectoryError;
+use crate::service::settings::ServiceSettings;
+
+/// Twenty lists of fifty rooms each at `domain`.
+fn thousand(domain: &str) -> Arc<Stub> {
+    let lists = (0..20).map(|number| RoomList {
+        listed: Listed::parse(&format!("House {number:02} <house{number}@{domain}>")).unwrap(),
+        rooms: (0..50)
+            .map(|n| room(&format!("Room {number}.{n} <room{number}-{n}@{domain}>")))
+            .collect(),
+    });
+    Stub::with(lists.collect())
+}
+
+#[tokio::test]
+async fn two_thousand_rooms_of_two_endpoints_are_one_catalogue() {
+    let (one, two) = (thousand("one.example"), thousand("two.example"));
+    let endpoints = vec![
+        endpoint("one", "one.example", &one, 4),
+        endpoint("two", "two.example", &two, 4),
+    ];
+    let service = service(endpoints, &ServiceSettings::default());
+    let lists = service.room_lists(&caller(), soon()).await.unwrap();
+    assert_eq!(lists.len(), 40);
+    let mut rooms = 0;
+    for list in &lists {
+        let told = service.rooms(&caller(), &list.address, soon()).await;
+        rooms += told.unwrap().len();
+    }
+    assert_eq!(rooms, 2_000);
+    // Everything came from one reading.
+    assert_eq!(one.refreshes.load(Ordering::SeqCst), 1);
+    let found = service.resolve_names(&caller(), "room", soon()).await;
+    let (found, more) = found.unwrap();
+    assert_eq!((found.len(), more), (100, true));
+}
+
+#[tokio::test]
+async fn a_cold_question_for_a_hundred_rooms_makes_few_calls() {
+    let (one, two) = (thousand("one.example"), thousand("two.example"));
+    let endpoints = vec![
+        endpoint("one", "one.example", &one, 4),
+        endpoint("two", "two.example", &two, 4),
+    ];
+    let limit = endpoints[0].limits().mailboxes_per_call;
+    let service = service(endpoints, &ServiceSettings::default());
+    let attendee = |text: String| Attendee {
+        mailbox: Ok(address(&text)),
+        role: AttendeeRole::Room,
+        exclude_conflicts: false,
+    };
+    let start = super::stub::now();
+    let query = AvailabilityQuery {
+        caller: Arc::new(caller()),
+        attendees: ["one", "two"]
+            .iter()
+            .flat_map(|half| (0..50).map(move |n| format!("room3-{n}@{half}.example")))
+            .map(attendee)
+            .collect(),
+        window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(24)).unwrap(),
+        detail: Detail::BusyOnly,
+        origin: Origin::default(),
+    };
+    for expect in [100_usize.div_ceil(limit), 0] {
+        let answer = service.answer(&query, soon()).await;
+        assert!(answer.per_mailbox.iter().all(Result::is_ok));
+        for stub in [&one, &two] {
+            assert_eq!(stub.take_asked().len(), expect);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_known_stays_while_an_endpoint_fails() {
+    let stub = Stub::with(vec![list("HQ <hq@x.example>", &["a@x.example"])]);
+    let service = service(
+        vec![endpoint("one", "x.example", &stub, 4)],
+        &ServiceSettings::default(),
+    );
+    assert!(service.refresh_rooms().await);
+    stub.fails.store(true, Ordering::SeqCst);
+    assert!(!service.refresh_rooms().await);
+    assert_eq!(
+        service.room_lists(&caller(), soon()).await.unwrap().len(),
+        1
+    );
+    stub.fails.store(false, Ordering::SeqCst);
+    stub.lists.lock().unwrap().clear();
+    assert!(service.refresh_rooms().await);
+    assert!(
+        service
+            .room_lists(&caller(), soon())
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn nothing_known_is_not_told_as_no_rooms() {
+    let stub = Stub::with(vec![list("HQ <hq@x.example>", &["a@x.example"])]);
+    stub.fails.store(true, Ordering::SeqCst);
+    let service = service(
+        vec![endpoint("one", "x.example", &stub, 4)],
+        &ServiceSettings::default(),
+    );
+    let unavailable = DirectoryError::Unavailable;
+    assert_eq!(
+        service.room_lists(&caller(), soon()).await,
+        Err(unavailable)
+    );
+    let rooms = service
+        .rooms(&caller(), &address("hq@x.example"), soon())
+        .await;
+    assert_eq!(rooms, Err(unavailable));
+    let found = service.resolve_names(&caller(), "a", soon()).await;
+    assert_eq!(found, Err(unavailable));
+}
+
+#[tokio::test]
+async fn rooms_that_are_written_down_are_there_at_once() {
+    let stub = Stub::with(vec![list("HQ <hq@x.example>", &["Aurora <a@x.example>"])]);
+    stub.fails.store(true, Ordering::SeqCst);
+    let mut entry = RoomEntry {
+        room: room("a@x.example"),
+        list: Some(Listed::parse("hq@x.example").unwrap()),
+    };
+    entry.room.details.capacity = Some(8);
+    let one = Arc::into_inner(endpoint("one", "x.example", &stub, 4)).unwrap();
+    let one = Arc::new(one.with_rooms(vec![entry]));
+    let service = service(vec![one], &ServiceSettings::default());
+    let list = address("hq@x.example");
+    let rooms = async || service.rooms(&caller(), &list, soon()).await.unwrap();
+    assert_eq!(&*rooms().await[0].name, "a@x.example");
+    stub.fails.store(false, Ordering::SeqCst);
+    service.refresh_rooms().await;
+    let known = rooms().await;
+    assert_eq!(&*known[0].name, "Aurora");
+    assert_eq!(known[0].details.capacity, Some(8));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_catalogue_is_read_again_from_time_to_time() {
+    let stub = Stub::with(Vec::new());
+    let service = service(
+        vec![endpoint("one", "x.example", &stub, 4)],
+        &ServiceSettings::default(),
+    );
+    service.keep_rooms();
+    let refreshes = async |count: usize, within: Duration| {
+        let until = Instant::now() + within;
+        while stub.refreshes.load(Ordering::SeqCst) < count {
+            assert!(Instant::now() < until, "{count}");
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    };
+    refreshes(1, Duration::from_secs(2)).await;
+    refreshes(2, Duration::from_mins(61)).await;
+    stub.fails.store(true, Ordering::SeqCst);
+    refreshes(3, Duration::from_mins(61)).await;
+    // It failed: again after a minute.
+    refreshes(4, Duration::from_secs(62)).await;
+}

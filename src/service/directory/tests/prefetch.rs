@@ -1,1 +1,110 @@
-//! x
+//! The prefetch against an endpoint that makes one call at a time: by the order of the calls, not by time.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::stub::{Stub, address, caller, endpoint, list, service, soon};
+use crate::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, Detail, Origin, SmtpAddress, TimeWindow,
+};
+use crate::service::Availability;
+use crate::service::settings::ServiceSettings;
+
+fn source(rooms: usize) -> Arc<Stub> {
+    let names: Vec<String> = (0..rooms)
+        .map(|n| format!("room{n:03}@x.example"))
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    Stub::with(vec![list("HQ <hq@x.example>", &names)])
+}
+
+fn prefetching(stub: &Arc<Stub>) -> Arc<Availability> {
+    let mut settings = ServiceSettings::default();
+    settings.rooms.prefetch_days = 3;
+    service(vec![endpoint("one", "x.example", stub, 1)], &settings)
+}
+
+fn question(mailbox: &str) -> AvailabilityQuery {
+    let start = super::stub::now();
+    AvailabilityQuery {
+        caller: Arc::new(caller()),
+        attendees: vec![Attendee {
+            mailbox: Ok(address(mailbox)),
+            role: AttendeeRole::Required,
+            exclude_conflicts: false,
+        }],
+        window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(2)).unwrap(),
+        detail: Detail::BusyOnly,
+        origin: Origin::default(),
+    }
+}
+
+/// Lets other tasks run until there were so many calls; gives up where there is nothing left to do.
+async fn calls(stub: &Stub, count: usize) -> Vec<Vec<SmtpAddress>> {
+    for _ in 0..10_000 {
+        let asked = stub.asked.lock().unwrap().clone();
+        if asked.len() >= count {
+            return asked;
+        }
+        tokio::task::yield_now().await;
+    }
+    panic!("only {:?}", stub.asked.lock().unwrap());
+}
+
+#[tokio::test]
+async fn all_rooms_are_fetched_by_full_calls_and_once() {
+    let stub = source(250);
+    let service = prefetching(&stub);
+    service.prefetch_rooms().await;
+    let asked = stub.take_asked();
+    let sizes: Vec<_> = asked.iter().map(Vec::len).collect();
+    assert_eq!(sizes, [100, 100, 50]);
+    // What is fresh is neither fetched again nor asked for by callers.
+    service.prefetch_rooms().await;
+    let answer = service.answer(&question("room017@x.example"), soon()).await;
+    assert!(answer.per_mailbox[0].is_ok());
+    assert!(stub.take_asked().is_empty());
+}
+
+#[tokio::test]
+async fn a_caller_is_never_behind_the_prefetch() {
+    let stub = source(250);
+    let service = prefetching(&stub);
+    service.refresh_rooms().await;
+    stub.holds.store(true, Ordering::SeqCst);
+    let background = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { service.prefetch_rooms().await }
+    });
+    // The endpoint makes one call at a time, and that one does not end.
+    assert_eq!(calls(&stub, 1).await[0].len(), 100);
+    for mailbox in ["anna@x.example", "room003@x.example", "room249@x.example"] {
+        let before = stub.asked.lock().unwrap().len();
+        let answer = service.answer(&question(mailbox), soon()).await;
+        assert!(answer.per_mailbox[0].is_ok(), "{mailbox}");
+        let asked = stub.asked.lock().unwrap().clone();
+        // The next call after the caller has come is the caller's.
+        assert_eq!(asked[before], [address(mailbox)], "{mailbox}");
+        // Then the prefetch begins again where it was.
+        let asked = calls(&stub, before + 2).await;
+        assert_eq!(asked[before + 1].len(), 100, "{mailbox}");
+    }
+    let before = stub.asked.lock().unwrap().len();
+    stub.holds.store(false, Ordering::SeqCst);
+    stub.let_go.notify_one();
+    background.await.unwrap();
+    let sizes: Vec<_> = stub.take_asked()[before..].iter().map(Vec::len).collect();
+    // One of the last fifty was fetched for a caller meanwhile; he had the whole week of it.
+    assert_eq!(sizes, [100, 49]);
+}
+
+#[tokio::test]
+async fn outside_working_hours_nothing_is_fetched() {
+    let stub = source(5);
+    let mut settings = ServiceSettings::default();
+    settings.rooms.prefetch_days = 3;
+    settings.rooms.time_zone = jiff::tz::db().get("Australia/Sydney").unwrap();
+    let service = service(vec![endpoint("one", "x.example", &stub, 1)], &settings);
+    service.prefetch_rooms().await;
+    assert!(stub.take_asked().is_empty());
+}

@@ -1,1 +1,191 @@
-//! x
+//! An endpoint that knows rooms, in memory: it counts what it is asked and fails when it is told to.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::backend::endpoint::{Endpoint, Guard};
+use crate::backend::instance::Instance;
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::{Ask, Backend, EndpointError, Limits};
+use crate::domain::{
+    BusyStatus, CalendarEvent, Caller, Detail, EventDetails, FixedClock, FreeBusy, Listed,
+    MailDomain, Outcome, Room, RoomList, SmtpAddress,
+};
+use crate::service::Availability;
+use crate::service::settings::ServiceSettings;
+
+pub(super) fn address(text: &str) -> SmtpAddress {
+    SmtpAddress::parse(text).unwrap()
+}
+
+pub(super) fn room(text: &str) -> Room {
+    Room::new(Listed::parse(text).unwrap())
+}
+
+pub(super) fn list(text: &str, rooms: &[&str]) -> RoomList {
+    RoomList {
+        listed: Listed::parse(text).unwrap(),
+        rooms: rooms.iter().map(|text| room(text)).collect(),
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Stub {
+    pub(super) lists: Mutex<Vec<RoomList>>,
+    pub(super) people: Vec<Listed>,
+    /// The rooms cannot be read.
+    pub(super) fails: AtomicBool,
+    pub(super) refreshes: AtomicUsize,
+    /// The mailboxes of each call that was begun.
+    pub(super) asked: Mutex<Vec<Vec<SmtpAddress>>>,
+    /// Calls for more than one mailbox wait until they are let go.
+    pub(super) holds: AtomicBool,
+    pub(super) let_go: Notify,
+}
+
+impl Stub {
+    pub(super) fn with(lists: Vec<RoomList>) -> Arc<Self> {
+        Arc::new(Self {
+            lists: Mutex::new(lists),
+            ..Self::default()
+        })
+    }
+
+    pub(super) fn take_asked(&self) -> Vec<Vec<SmtpAddress>> {
+        std::mem::take(&mut self.asked.lock().unwrap())
+    }
+}
+
+#[async_trait]
+impl Backend for Stub {
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    async fn free_busy(
+        &self,
+        ask: &Ask,
+        _deadline: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        self.asked.lock().unwrap().push(ask.mailboxes.clone());
+        if self.holds.load(Ordering::SeqCst) && ask.mailboxes.len() > 1 {
+            self.let_go.notified().await;
+        }
+        let event = CalendarEvent {
+            start: ask.window.start(),
+            end: ask.window.start() + jiff::SignedDuration::from_hours(1),
+            status: BusyStatus::Busy,
+            details: Some(Arc::new(EventDetails {
+                subject: Some("Secret plan".into()),
+                ..EventDetails::default()
+            })),
+        };
+        let known = || FreeBusy::new(vec![event.clone()], Detail::Subjects, None);
+        let mailboxes = ask.mailboxes.iter();
+        Ok(mailboxes
+            .map(|mailbox| (mailbox.clone(), Ok(known())))
+            .collect())
+    }
+
+    async fn resolve(
+        &self,
+        mailbox: &SmtpAddress,
+        _deadline: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError> {
+        // As some servers do: whatever has an address is there.
+        Ok(Some(mailbox.as_str().into()))
+    }
+
+    async fn probe(&self, _deadline: Instant) -> Result<(), EndpointError> {
+        Ok(())
+    }
+
+    fn room_source(&self) -> Option<&dyn RoomSource> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl RoomSource for Stub {
+    async fn room_lists(&self, _: Instant) -> Result<Vec<Listed>, EndpointError> {
+        self.refreshes.fetch_add(1, Ordering::SeqCst);
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(EndpointError::Status(503));
+        }
+        let lists = self.lists.lock().unwrap();
+        Ok(lists.iter().map(|list| list.listed.clone()).collect())
+    }
+
+    async fn rooms(
+        &self,
+        list: &SmtpAddress,
+        _: Instant,
+    ) -> Result<Option<RoomList>, EndpointError> {
+        let lists = self.lists.lock().unwrap();
+        Ok(lists
+            .iter()
+            .find(|known| known.listed.address == *list)
+            .cloned())
+    }
+
+    async fn expand(
+        &self,
+        _: &SmtpAddress,
+        _: Instant,
+    ) -> Result<Option<Vec<Listed>>, EndpointError> {
+        Ok(None)
+    }
+
+    async fn search(&self, name: &str, _: Instant) -> Result<Found, EndpointError> {
+        let people = self.people.iter().filter(|person| person.is_called(name));
+        Ok(Found {
+            listed: people.cloned().collect(),
+            more: false,
+        })
+    }
+
+    fn outside_requests(&self, _: &SmtpAddress) -> OutsideRequests {
+        OutsideRequests::Accepted
+    }
+}
+
+/// A Tuesday, ten o'clock.
+pub(super) fn now() -> Timestamp {
+    "2026-09-01T10:00Z".parse().unwrap()
+}
+
+fn instance() -> Instance {
+    Instance::new(Arc::new(FixedClock(now())))
+}
+
+pub(super) fn endpoint(name: &str, domain: &str, stub: &Arc<Stub>, calls: usize) -> Arc<Endpoint> {
+    let guard = Guard {
+        max_concurrency: calls,
+        ..Guard::default()
+    };
+    let domain = MailDomain::parse(domain).unwrap();
+    let backend = Arc::clone(stub) as Arc<dyn Backend>;
+    Arc::new(Endpoint::new(name, [domain], guard, backend, &instance()))
+}
+
+pub(super) fn service(
+    endpoints: Vec<Arc<Endpoint>>,
+    settings: &ServiceSettings,
+) -> Arc<Availability> {
+    Arc::new(Availability::new(endpoints, settings, &instance()))
+}
+
+pub(super) fn caller() -> Caller {
+    Caller::of_account(address("interop@example.com"), Detail::Subjects)
+}
+
+pub(super) fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(20)
+}

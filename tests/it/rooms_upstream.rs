@@ -1,0 +1,210 @@
+//! Rooms of an Exchange server, scripted over real TLS sockets: lists of exactly a hundred, servers without rooms, details,
+//! and what becomes of calls that nobody waits for.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use calbridge::backend::EndpointError;
+use calbridge::backend::rooms::OutsideRequests;
+use calbridge::codec::ews::Fault;
+use calbridge::domain::SmtpAddress;
+
+use crate::ews_backend::endpoint;
+use crate::gateway_world::{MESSAGES, SOAP, TYPES};
+use crate::upstream::{Reply, Request, Upstream};
+
+fn soap(body: &str) -> Reply {
+    Reply::xml(
+        200,
+        format!(
+            r#"<?xml version="1.0" encoding="utf-8"?><s:Envelope xmlns:s="{SOAP}" xmlns:m="{MESSAGES}" xmlns:t="{TYPES}"><s:Body>{body}</s:Body></s:Envelope>"#
+        ),
+    )
+}
+
+fn mailbox(element: &str, name: &str, kind: &str) -> String {
+    format!(
+        "<t:{element}><t:Name>{name}</t:Name><t:EmailAddress>{name}@Example.com</t:EmailAddress>\
+         <t:RoutingType>SMTP</t:RoutingType><t:MailboxType>{kind}</t:MailboxType></t:{element}>"
+    )
+}
+
+fn lists(names: &[&str]) -> Reply {
+    let lists: String = names
+        .iter()
+        .map(|name| mailbox("Address", name, "PublicDL"))
+        .collect();
+    soap(&format!(
+        "<m:GetRoomListsResponse ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>\
+         <m:RoomLists>{lists}</m:RoomLists></m:GetRoomListsResponse>"
+    ))
+}
+
+fn rooms(count: usize) -> Reply {
+    let mut rooms = String::new();
+    for number in 0..count {
+        let id = mailbox("Id", &format!("room{number:03}"), "Mailbox");
+        write!(rooms, "<t:Room>{id}</t:Room>").unwrap();
+    }
+    soap(&format!(
+        "<m:GetRoomsResponse ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>\
+         <m:Rooms>{rooms}</m:Rooms></m:GetRoomsResponse>"
+    ))
+}
+
+fn members(count: usize) -> Reply {
+    let members: String = (0..count)
+        .map(|number| mailbox("Mailbox", &format!("room{number:03}"), "Mailbox"))
+        .collect();
+    soap(&format!(
+        "<m:ExpandDLResponse><m:ResponseMessages><m:ExpandDLResponseMessage ResponseClass=\"Success\">\
+         <m:ResponseCode>NoError</m:ResponseCode><m:DLExpansion TotalItemsInView=\"{count}\" \
+         IncludesLastItemInRange=\"true\">{members}</m:DLExpansion></m:ExpandDLResponseMessage>\
+         </m:ResponseMessages></m:ExpandDLResponse>"
+    ))
+}
+
+fn no_results(operation: &str) -> Reply {
+    soap(&format!(
+        "<m:{operation}Response ResponseClass=\"Error\"><m:MessageText>No results were found.</m:MessageText>\
+         <m:ResponseCode>ErrorNameResolutionNoResults</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>\
+         </m:{operation}Response>"
+    ))
+}
+
+fn asks(request: &Request, operation: &str) -> bool {
+    request.body.contains(&format!("<m:{operation}"))
+}
+
+#[tokio::test]
+async fn a_list_of_exactly_a_hundred_is_completed() {
+    let upstream = Upstream::start(|_, request| {
+        if asks(request, "GetRoomLists") {
+            lists(&["short", "long", "gone"])
+        } else if request.body.contains("gone@example.com") {
+            no_results("GetRooms")
+        } else if asks(request, "ExpandDL") {
+            members(130)
+        } else if request.body.contains("long@example.com") {
+            rooms(100)
+        } else {
+            rooms(99)
+        }
+    })
+    .await;
+    let stock = endpoint(&upstream).rooms().await.unwrap();
+    let told: Vec<_> = stock
+        .lists
+        .iter()
+        .map(|list| (list.listed.address.as_str(), list.rooms.len()))
+        .collect();
+    assert_eq!(told, [("short@example.com", 99), ("long@example.com", 130)]);
+    let expanded = upstream.requests();
+    let expanded = expanded.iter().filter(|one| asks(one, "ExpandDL")).count();
+    assert_eq!(expanded, 1);
+    let first = &stock.lists[0].rooms[0];
+    assert_eq!(
+        (first.address.as_str(), &*first.name),
+        ("room000@example.com", "room000")
+    );
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_expanded_keeps_its_hundred() {
+    let upstream = Upstream::start(|_, request| {
+        if asks(request, "GetRoomLists") {
+            lists(&["long"])
+        } else if asks(request, "ExpandDL") {
+            no_results("ExpandDL")
+        } else {
+            rooms(100)
+        }
+    })
+    .await;
+    let stock = endpoint(&upstream).rooms().await.unwrap();
+    assert_eq!(stock.lists[0].rooms.len(), 100);
+}
+
+#[tokio::test]
+async fn a_server_without_rooms_has_none() {
+    let fault = || Fault::InvalidRequest(Some("GetRoomLists".into())).write();
+    let upstream = Upstream::start(move |_, _| Reply::xml(500, fault())).await;
+    let stock = endpoint(&upstream).rooms().await.unwrap();
+    assert!(stock.lists.is_empty());
+}
+
+#[tokio::test]
+async fn a_failure_is_not_taken_for_no_rooms() {
+    for (row, reply) in [
+        ("a fault", Fault::InternalServerError.write()),
+        ("another operation", b"<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><m:GetRoomsResponse xmlns:m=\"m\"/></s:Body></s:Envelope>".to_vec()),
+        ("no code", b"<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body><m:GetRoomListsResponse xmlns:m=\"m\"><m:RoomLists/></m:GetRoomListsResponse></s:Body></s:Envelope>".to_vec()),
+        ("a login page", b"<html></html>".to_vec()),
+    ] {
+        let upstream = Upstream::start(move |_, _| Reply::xml(200, reply.clone())).await;
+        assert!(endpoint(&upstream).rooms().await.is_err(), "{row}");
+    }
+}
+
+#[tokio::test]
+async fn details_and_names_come_from_resolve_names() {
+    let contact = |kind: &str, name: &str| {
+        format!(
+            "<t:Resolution>{}<t:Contact><t:DisplayName>{name} (12)</t:DisplayName><t:EmailAddresses/>\
+             <t:OfficeLocation>Head office</t:OfficeLocation></t:Contact></t:Resolution>",
+            mailbox("Mailbox", name, kind)
+        )
+    };
+    let found = [
+        contact("Mailbox", "room000"),
+        contact("PublicDL", "list"),
+        contact("Mailbox", "anna"),
+    ]
+    .concat();
+    let answer = format!(
+        "<m:ResolveNamesResponse><m:ResponseMessages><m:ResolveNamesResponseMessage ResponseClass=\"Warning\">\
+         <m:MessageText>Multiple results were found.</m:MessageText>\
+         <m:ResponseCode>ErrorNameResolutionMultipleResults</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>\
+         <m:ResolutionSet TotalItemsInView=\"3\" IncludesLastItemInRange=\"false\">{found}</m:ResolutionSet>\
+         </m:ResolveNamesResponseMessage></m:ResponseMessages></m:ResolveNamesResponse>"
+    );
+    let upstream = Upstream::start(move |_, _| soap(&answer)).await;
+    let endpoint = Arc::new(endpoint(&upstream));
+    let address = SmtpAddress::parse("room000@example.com").unwrap();
+    let room = endpoint
+        .room_in_background(&address)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(&*room.name, "room000");
+    assert_eq!(room.details.building.as_deref(), Some("Head office"));
+    let soon = tokio::time::Instant::now() + std::time::Duration::from_secs(10);
+    let found = endpoint.search("a & b", soon).await.unwrap();
+    let names: Vec<_> = found.listed.iter().map(|one| &*one.name).collect();
+    assert_eq!((names, found.more), (vec!["room000", "anna"], true));
+    let asked: Vec<_> = upstream
+        .requests()
+        .iter()
+        .map(|request| crate::gateway_world::texts(&request.body, "UnresolvedEntry").join(""))
+        .collect();
+    assert_eq!(asked, ["smtp:room000@example.com", "a &amp; b"]);
+    match endpoint.outside_requests(&address) {
+        OutsideRequests::Unknown { look_up } => assert_eq!(
+            look_up,
+            "Get-CalendarProcessing -Identity 'room000@example.com' | Format-List AutomateProcessing,ProcessExternalMeetingMessages"
+        ),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_busy_is_not_asked_on() {
+    let busy = || Fault::ServerBusy(std::time::Duration::from_mins(5)).write();
+    let upstream = Upstream::start(move |_, _| Reply::xml(500, busy())).await;
+    let failed = endpoint(&upstream).rooms().await;
+    assert!(
+        matches!(failed, Err(EndpointError::Throttled { .. })),
+        "{failed:?}"
+    );
+    assert_eq!(upstream.requests().len(), 1);
+}
