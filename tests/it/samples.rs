@@ -78,6 +78,8 @@ fn every_shipped_sample_is_loaded() {
             file.extension()
                 .is_some_and(|extension| extension == "toml")
         })
+        // The rooms of the demo are no configuration.
+        .filter(|file| !file.ends_with("rooms.toml"))
         .collect();
     assert!(samples.len() >= 4, "{samples:?}");
     for sample in samples {

@@ -72,7 +72,7 @@ async fn one_operation_that_is_known() {
         "GetUserAvailability",
         "FindFolder",
         "FindItem",
-        "GetRoomLists",
+        "GetDelegate",
         "ExpandDL",
         "SendItem",
         "SubscribeToAnything.At-All",
