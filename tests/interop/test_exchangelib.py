@@ -234,3 +234,11 @@ def test_a_wrong_password_is_refused(protocol, demo):
     account = login(demo, "not-" + demo.password)
     with pytest.raises(UnauthorizedError):
         ask(account.protocol, ["anna"], "UTC", "2026-10-26 00:00", "2026-10-27 00:00")
+
+
+def test_what_it_looks_for_at_the_start(protocol, demo):
+    account = login(demo, demo.password)
+    assert account.oof_settings.state == "Disabled"
+    root = account.root
+    assert root.name == "Root" and root.id and root.total_count == 0
+    assert login(demo, demo.password).root.id == root.id
