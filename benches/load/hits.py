@@ -92,11 +92,11 @@ def measure(world, rivals, options):
     return measured
 
 
-def load(world, party, workload, seconds):
+def load(world, party, workload, seconds, path=parties.EWS, content_type=parties.SOAP):
     before = party.cpu_seconds()
     done = subprocess.run(
-        wrk(world, party, workload, seconds),
-        env=parties.environment(),
+        wrk(world, party, workload, seconds, path),
+        env=parties.environment() | {"LOAD_CONTENT_TYPE": content_type},
         capture_output=True,
         text=True,
         timeout=seconds + 60,
@@ -110,10 +110,10 @@ def load(world, party, workload, seconds):
     return result
 
 
-def wrk(world, party, workload, seconds):
+def wrk(world, party, workload, seconds, path=parties.EWS):
     return [
         *("wrk", f"-t{THREADS}", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "10s"),
-        *("-s", str(parties.HERE / "rotate.lua"), f"https://{party.address}/EWS/Exchange.asmx"),
+        *("-s", str(parties.HERE / "rotate.lua"), f"https://{party.address}{path}"),
         *("--", str(world.folder / f"{workload}.bodies")),
     ]
 

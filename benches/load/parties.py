@@ -26,6 +26,8 @@ MINIMAL = ROOT / "target/release/calbridge-load"
 USER = "load@load.example"
 PASSWORD = secrets.token_urlsafe(24)
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
+EWS = "/EWS/Exchange.asmx"
+SOAP = "text/xml; charset=utf-8"
 # Longer than any run: nothing goes stale while it is measured, nor after.
 KEPT = 'fresh_for = "24h"\nstale_if_error = "0s"'
 
@@ -235,13 +237,13 @@ http {{
 """)
         return Party(name, ["nginx", "-c", config, "-p", self.folder, "-e", "stderr"], self.folder, port)
 
-    def ask(self, party, bodies):
+    def ask(self, party, bodies, path=EWS, content_type=SOAP):
         """Posts each body and yields its answer."""
         trust = ssl.create_default_context(cafile=self.ca)
         connection = HTTPSConnection("127.0.0.1", party.port, timeout=60, context=trust)
-        headers = {"Authorization": AUTHORIZATION, "Content-Type": "text/xml; charset=utf-8"}
+        headers = {"Authorization": AUTHORIZATION, "Content-Type": content_type}
         for body in bodies:
-            connection.request("POST", "/EWS/Exchange.asmx", body.encode(), headers)
+            connection.request("POST", path, body.encode(), headers)
             response = connection.getresponse()
             answer = response.read()
             if response.status != 200:

@@ -1,5 +1,6 @@
 -- wrk: posts the bodies of a file (one a line) in turn; each thread begins at another place.
--- wrk ... -s rotate.lua URL -- FILE; the Authorization header comes from LOAD_AUTHORIZATION.
+-- wrk ... -s rotate.lua URL -- FILE; the Authorization header comes from LOAD_AUTHORIZATION, the type of the bodies
+-- from LOAD_CONTENT_TYPE where it is not SOAP.
 
 local threads = 0
 
@@ -11,7 +12,7 @@ end
 function init(arguments)
   local headers = {
     ["Authorization"] = os.getenv("LOAD_AUTHORIZATION"),
-    ["Content-Type"] = "text/xml; charset=utf-8",
+    ["Content-Type"] = os.getenv("LOAD_CONTENT_TYPE") or "text/xml; charset=utf-8",
   }
   requests = {}
   for body in io.lines(arguments[1]) do

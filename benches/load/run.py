@@ -17,6 +17,7 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import faces  # noqa: E402
 import growth  # noqa: E402
 import hits  # noqa: E402
 import misses  # noqa: E402
@@ -30,6 +31,7 @@ PARTS = {
     "cached": growth.run_cached,
     "bound": growth.run_bound,
     "idle": growth.run_idle,
+    "faces": faces.run,
 }
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "openssl": "openssl", "cargo": None}
 SAME = ["hyper", "hyper-util", "http-body-util", "rustls", "tokio-rustls", "tokio", "aws-lc-rs", "aws-lc-sys"]
