@@ -3,6 +3,7 @@
 mod cache;
 mod check;
 mod demo;
+mod gssmo;
 mod hash_password;
 mod health;
 mod lookup;
@@ -61,6 +62,8 @@ enum Command {
     HashPassword,
     /// Print a new key for a free/busy link, its SHA-256, and the entry of the configuration to paste
     NewKey,
+    /// Print the registry file and the Group Policy values by which GSSMO asks here
+    Gssmo(gssmo::Gssmo),
     /// Print a script that completes commands and options in a shell
     Completions(shell::Completions),
     /// Print the manual page: calbridge manual | man -l -
@@ -130,6 +133,7 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Rooms(rooms) => rooms::run(&rooms).await,
         Command::HashPassword => hash_password::run(),
         Command::NewKey => new_key::run(),
+        Command::Gssmo(gssmo) => gssmo::run(&gssmo),
         Command::Completions(asked) => shell::completions(&asked),
         Command::Manual => shell::manual(),
     };

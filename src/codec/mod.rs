@@ -7,6 +7,6 @@ pub mod ews;
 pub mod ical;
 pub mod json;
 pub mod query;
-pub mod token_refusal;
 pub mod rooms;
+pub mod token_refusal;
 pub mod xml;

@@ -3,8 +3,8 @@
 
 mod availability;
 mod content_type;
-mod startup;
 mod directory;
+mod startup;
 
 use std::collections::HashMap;
 use std::sync::Arc;
