@@ -67,12 +67,11 @@ fn read_request(
     }
     cursor.finish()?;
     Ok(match (address, schema) {
-        (_, None) => Err(PoxError::InvalidRequest),
         (_, Some(schema)) if schema != OUTLOOK_ANSWER => Err(PoxError::UnknownSchema),
         (Some(address), Some(_)) if !address.is_empty() => Ok(PoxRequest { address }),
         // A distinguished name is of nobody here.
         (_, Some(_)) if other_name => Err(PoxError::UnknownAddress),
-        (_, Some(_)) => Err(PoxError::InvalidRequest),
+        (_, None | Some(_)) => Err(PoxError::InvalidRequest),
     })
 }
 

@@ -36,11 +36,7 @@ pub(super) async fn answer(
     header: Header,
     call: &Call,
 ) -> Result<Vec<u8>, Fault> {
-    match request.attendees.len() {
-        0 => return Err(Fault::MailboxDataArrayEmpty),
-        count if count > MAX_MAILBOXES => return Err(Fault::MailboxDataArrayTooBig(count)),
-        _ => {}
-    }
+    check_count(request.attendees.len())?;
     // With both, the element of the body says more: clients that send both mean the same zone, or UTC by the element.
     let zone = request
         .zone
@@ -98,6 +94,14 @@ pub(super) async fn answer(
         (None, None) => SuggestionsPart::NotAsked,
     };
     Ok(write_answer(part.as_ref(), &told))
+}
+
+fn check_count(mailboxes: usize) -> Result<(), Fault> {
+    match mailboxes {
+        0 => Err(Fault::MailboxDataArrayEmpty),
+        count if count > MAX_MAILBOXES => Err(Fault::MailboxDataArrayTooBig(count)),
+        _ => Ok(()),
+    }
 }
 
 /// What stays the same, whichever window is asked about.
