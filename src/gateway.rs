@@ -2,6 +2,7 @@
 //! layers together and decides nothing itself.
 
 mod discovery;
+mod expiry;
 pub mod reload;
 mod routes;
 mod target;
@@ -132,12 +133,13 @@ impl Gateway {
             drained.cancel();
         };
         let certificate = self.reloader.watch_certificate(stop.clone());
+        let expiry = expiry::warn_daily(&self.reloader, stop.clone());
         let watch = async {
             if let Some(ops) = self.ops {
                 ops.run(stop.clone(), drained.clone()).await;
             }
         };
-        futures_util::future::join3(serve, watch, certificate).await;
+        futures_util::future::join4(serve, watch, certificate, expiry).await;
     }
 
     /// Serves until SIGTERM or SIGINT; see [`run_until_signal`].

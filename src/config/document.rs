@@ -112,21 +112,11 @@ impl<'a> Section<'a> {
         let (place, value) = self.find(key)?;
         let expect = "a date, as 2027-03-01";
         let date = self.typed(&place, value, expect, DeValue::as_datetime)?;
-        let date = match (date.date, date.time) {
-            (Some(date), None) => date,
-            (Some(_) | None, _) => {
-                self.findings.problem(&place, format!("must be {expect}"));
-                return None;
-            }
+        let (Some(date), None) = (date.date, date.time) else {
+            self.findings.problem(&place, format!("must be {expect}"));
+            return None;
         };
-        let day = jiff::civil::Date::new(
-            i16::try_from(date.year).ok()?,
-            i8::try_from(date.month).ok()?,
-            i8::try_from(date.day).ok()?,
-        );
-        day.and_then(|day| day.in_tz("UTC"))
-            .ok()
-            .map(|moment| moment.timestamp())
+        format!("{date}T00:00:00Z").parse().ok()
     }
 
     /// A whole number or a string, as text: for amounts that may have a unit.

@@ -76,6 +76,10 @@ impl Reloader {
         }
     }
 
+    pub(super) fn now(&self) -> jiff::Timestamp {
+        self.instance.clock.now()
+    }
+
     /// The world of the moment.
     pub(super) fn world(&self) -> Arc<World> {
         self.world.load_full()

@@ -19,7 +19,7 @@ use calbridge::backend::quarantine::Quarantine;
 use calbridge::backend::settings::{
     AuthSettings, BackendSettings, EndpointSettings, EwsSettings, RoleAccountSettings,
 };
-use calbridge::backend::{Ask, Backend, EndpointError, Limits, build};
+use calbridge::backend::{AccountCondition, Ask, Backend, EndpointError, Limits, build};
 use calbridge::domain::{
     BusyStatus, CalendarEvent, Detail, FixedClock, FreeBusy, MailDomain, MailboxError, Outcome,
     SmtpAddress, TimeWindow, Via,
@@ -127,7 +127,7 @@ fn busy_for_all(request: &Request) -> Reply {
     let (start, end) = ("<FreeBusyResponse>", "</FreeBusyResponse>");
     let from = one.find(start).unwrap();
     let to = one.find(end).unwrap() + end.len();
-    let count = request.body.matches("Address>").count() / 2;
+    let count = request.body.matches("<t:Address>").count();
     Reply::xml(
         200,
         [&one[..from], &one[from..to].repeat(count), &one[to..]].concat(),

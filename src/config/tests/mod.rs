@@ -1,5 +1,6 @@
 //! The configuration as an administrator meets it: whole files, and every problem with its line and key.
 
+mod auth;
 mod routing;
 mod sections;
 mod service;

@@ -150,16 +150,25 @@ async fn truncated_xml() {
     check(truncated, Promise::default()).await;
 }
 
+/// When the account is tried again is the pool's matter, whose tests move the clock.
 #[tokio::test]
 async fn a_refused_login() {
-    let refused = || Reply::status(401, &[("WWW-Authenticate", "Basic")]);
-    let promise = Promise {
-        most_calls: 1,
-        // A password that has worked is tried again so soon.
-        back_within: Duration::from_secs(5),
-        ..Promise::default()
-    };
-    check(refused, promise).await;
+    let upstream = Upstream::start(|number, request| {
+        if number > 0 {
+            Reply::status(401, &[("WWW-Authenticate", "Basic")])
+        } else {
+            busy_for_all(request)
+        }
+    })
+    .await;
+    let endpoint = build::endpoint(impatient(&upstream, LONG), &instance()).unwrap();
+    assert!(ask(&endpoint).await.is_ok());
+    check_illness(&endpoint, &Promise::default()).await;
+    assert_eq!(upstream.requests().len(), 2, "one call that worked, one that was refused");
+    let account = &endpoint.state().accounts[0];
+    assert_eq!(account.condition, AccountCondition::Quarantined);
+    // A password that has just worked is tried again so soon.
+    assert!(account.left.unwrap() <= Duration::from_mins(1));
 }
 
 #[tokio::test]
