@@ -10,6 +10,8 @@ SHELL := /bin/bash
 
 # Tests write the answers that callers got to this folder, one .xml file each; `schema` validates them.
 export CALBRIDGE_ANSWERS ?= $(CURDIR)/target/answers
+# Everything that is logged while the tests run; `secrets` looks for the tests' secrets in it.
+export CALBRIDGE_LOGS ?= $(CURDIR)/target/logs
 export CARGO_TERM_COLOR ?= auto
 export PYTHONDONTWRITEBYTECODE := 1
 
@@ -18,7 +20,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc deny interop schema metrics assets package ops
+.PHONY: help test tools fmt lint unit bench-build doc deny interop schema metrics secrets assets package ops
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -33,13 +35,14 @@ help:
 	echo "make assets       write the manual and the completions that packages install, to target/assets"
 	echo "make package      the Debian package, to target/debian"
 	echo "make ops          what lies in ops/: a real Prometheus, linters, the Debian package"
+	echo "make secrets      look for the tests' secrets in all that was logged"
 	echo "make metrics      let promtool check the metrics that the tests have collected"
 
 # One after the other whatever -j says: all of them want the same target folder.
 test:
 	@$(MAKE) --no-print-directory tools
-	rm -rf "$$CALBRIDGE_ANSWERS"
-	for step in fmt lint unit bench-build doc deny interop schema metrics; do
+	rm -rf "$$CALBRIDGE_ANSWERS" "$$CALBRIDGE_LOGS"
+	for step in fmt lint unit bench-build doc deny interop schema metrics secrets; do
 	    echo "== $$step"
 	    $(MAKE) --no-print-directory $$step
 	done
@@ -137,3 +140,6 @@ package: assets
 
 ops: assets .venv/.ops-installed
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/ops
+
+secrets:
+	@.ci/find-secrets tests/known-secrets.txt "$$CALBRIDGE_LOGS"

@@ -50,7 +50,8 @@ def main():
     events = [
         [event.start.isoformat(), event.end.isoformat(), event.busy_type, event.details and event.details.subject]
         for view in views
-        for event in view.calendar_events or []
+        # A mailbox that could not be looked up is an exception in the list.
+        for event in getattr(view, "calendar_events", None) or []
     ]
     print(json.dumps(events))
 

@@ -1,7 +1,7 @@
 """An Exchange Online of the tests: EWS over TLS that admits nobody but an application with a token.
 
 It verifies the Bearer token against the token server's published keys, and wants the impersonated mailbox of the body to be
-the one of X-AnchorMailbox and one that the application may use. Every mailbox has one meeting.
+the one of X-AnchorMailbox and one that the application may use. Every mailbox has the same meeting, on 1 December 2026.
 """
 
 import http.server
@@ -25,7 +25,7 @@ HEAD = (
 ONE = (
     '<FreeBusyResponse><ResponseMessage ResponseClass="Success"><ResponseCode>NoError</ResponseCode></ResponseMessage>'
     f'<FreeBusyView><FreeBusyViewType xmlns="{TYPES}">Detailed</FreeBusyViewType><CalendarEventArray xmlns="{TYPES}">'
-    "<CalendarEvent><StartTime>{day}T09:00:00</StartTime><EndTime>{day}T10:30:00</EndTime><BusyType>Busy</BusyType>"
+    "<CalendarEvent><StartTime>2026-12-01T09:00:00</StartTime><EndTime>2026-12-01T10:30:00</EndTime><BusyType>Busy</BusyType>"
     "<CalendarEventDetails><Subject>Chain</Subject><IsMeeting>true</IsMeeting><IsRecurring>false</IsRecurring>"
     "<IsException>false</IsException><IsReminderSet>false</IsReminderSet><IsPrivate>false</IsPrivate>"
     "</CalendarEventDetails></CalendarEvent></CalendarEventArray></FreeBusyView></FreeBusyResponse>"
@@ -81,9 +81,8 @@ class Upstream:
                 self.refusals.append(repr(error))
                 return 401, ""
             mailboxes = re.findall(r"<t:Address>([^<]+)</t:Address>", body)
-            day = re.search(r"<t:StartTime>(\d{4}-\d\d-\d\d)", body).group(1)
             self.calls.append((account, mailboxes))
-        return 200, HEAD + ONE.replace("{day}", day) * len(mailboxes) + TAIL
+        return 200, HEAD + ONE * len(mailboxes) + TAIL
 
     def admit(self, headers, body):
         """The mailbox in whose name the application calls."""

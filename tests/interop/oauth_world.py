@@ -7,6 +7,7 @@ import ipaddress
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 import threading
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from conftest import BINARY, ROOT
+from conftest import BINARY, ROOT, keep_log
 from exchange_upstream import Upstream
 
 HERE = pathlib.Path(__file__).parent
@@ -72,7 +73,7 @@ class Certificates:
             .public_key(public)
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=10))
+            .not_valid_after(now + datetime.timedelta(days=20))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)
             .sign(signer, hashes.SHA256())
@@ -148,12 +149,16 @@ class Calbridge(Child):
         folder = certificates.folder
         certificates.write("caller", CALLER_PASSWORD.encode())
         certificates.write("client-secret", CLIENT_SECRET.encode())
+        # The discovery document tells the public URL, so the port must be known before.
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        self.url = f"https://localhost:{port}"
         accounts = "".join(f'[[endpoint.role_account]]\naddress = "{mailbox}"\n' for mailbox in MAILBOXES)
         file = certificates.write(
             "calbridge.toml",
             f"""[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
+listen = ["127.0.0.1:{port}"]
+public_url = "{self.url}"
 state_directory = "state"
 [server.tls]
 certificate = "server.pem"
@@ -182,25 +187,14 @@ client_id = "{CLIENT_ID}"
 {accounts}""".encode(),
         )
         super().__init__(str(BINARY), "serve", "--config", file, output="stderr")
-        address = self.line_with("address=").split("address=")[1].split()[0]
-        self.url = f"https://localhost:{address.rsplit(':', 1)[1]}"
+        self.line_with(f":{port}")
         self.ews = f"{self.url}/EWS/Exchange.asmx"
         self.folder = folder
 
     def stop(self):
         status = super().stop()
-        keep_log("interop-oauth", self.lines)
+        keep_log("oauth", self.lines)
         return status
-
-
-def keep_log(name, lines):
-    """For the search for secrets in all logs, where CALBRIDGE_LOGS names a folder."""
-    folder = os.environ.get("CALBRIDGE_LOGS")
-    if folder:
-        path = pathlib.Path(folder)
-        path.mkdir(parents=True, exist_ok=True)
-        with open(path / f"{name}.log", "a", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in lines)
 
 
 def run_client(script, *arguments, authority):

@@ -20,7 +20,7 @@ fn installation() -> TempDir {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     write("server.pem", &pair.cert.pem());
     write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", "a secret");
+    write("secret", "Program-secret-61d0");
     for name in ["one", "two"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }

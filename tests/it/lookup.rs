@@ -33,7 +33,7 @@ fn installation(sharing: &str) -> TempDir {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     write("server.pem", &pair.cert.pem());
     write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", "a secret");
+    write("secret", "Program-secret-61d0");
     std::fs::create_dir(folder.path().join("calendars")).unwrap();
     write("calendars/anna@files.example.ics", ANNA);
     let text = format!(

@@ -23,6 +23,7 @@ mod ews_backend;
 mod explain;
 mod gateway_world;
 mod layers;
+mod logs;
 mod lookup;
 mod metrics;
 mod metrics_text;

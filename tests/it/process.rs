@@ -10,7 +10,7 @@ pub(crate) fn configuration(folder: &Path, listen: &str) -> PathBuf {
     let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     std::fs::write(folder.join("server.pem"), pair.cert.pem()).unwrap();
     std::fs::write(folder.join("server.key"), pair.signing_key.serialize_pem()).unwrap();
-    std::fs::write(folder.join("secret"), "a secret").unwrap();
+    std::fs::write(folder.join("secret"), "Program-secret-61d0").unwrap();
     let text = format!(
         r#"[server]
 listen = ["{listen}"]

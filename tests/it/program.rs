@@ -1,11 +1,20 @@
 //! A started program: its lines as they come, and its exit status.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
+use crate::logs;
+
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+
+fn keep(log: Option<&mut File>, line: &str) {
+    if let Some(log) = log {
+        writeln!(log, "{line}").unwrap();
+    }
+}
 
 /// A started program; killed, at the latest, when the test ends.
 pub(crate) struct Program {
@@ -27,12 +36,31 @@ impl Program {
         let reader = BufReader::new(from(&mut child));
         let (sender, lines) = mpsc::channel();
         std::thread::spawn(move || {
+            let mut log = logs::file("programs");
+            // To the end, so that all of it is kept.
             for line in reader.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    break;
-                }
+                keep(log.as_mut(), &line);
+                let _ = sender.send(line);
             }
         });
+        let others = [
+            child
+                .stdout
+                .take()
+                .map(|out| Box::new(out) as Box<dyn Read + Send>),
+            child
+                .stderr
+                .take()
+                .map(|err| Box::new(err) as Box<dyn Read + Send>),
+        ];
+        for other in others.into_iter().flatten() {
+            std::thread::spawn(move || {
+                let mut log = logs::file("programs");
+                for line in BufReader::new(other).lines().map_while(Result::ok) {
+                    keep(log.as_mut(), &line);
+                }
+            });
+        }
         Self { child, lines }
     }
 

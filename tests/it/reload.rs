@@ -40,7 +40,7 @@ impl Served {
         let folder = tempfile::tempdir().unwrap();
         let authority = authority();
         renew(folder.path(), &authority);
-        write(folder.path(), "upstream", "a secret");
+        write(folder.path(), "upstream", "Program-secret-61d0");
         std::fs::create_dir(folder.path().join("calendars")).unwrap();
         write(folder.path(), "calendars/anna@files.example.ics", EVENT);
         write(folder.path(), "calbridge.toml", &configuration("20s"));

@@ -111,6 +111,7 @@ impl Upstream {
         name: &str,
         script: impl Fn(usize, &Request) -> Reply + Send + Sync + 'static,
     ) -> Self {
+        crate::logs::keep();
         let folder = TempDir::new().unwrap();
         let authority = folder.path().join("authority.pem");
         let (acceptor, pem) = acceptor(name);

@@ -126,6 +126,7 @@ impl TestServer {
         routes: Routes,
         tweak: impl FnOnce(&mut ServerSettings),
     ) -> Result<(Self, Server), StartError> {
+        crate::logs::keep();
         let folder = TempDir::new().unwrap();
         let mut settings = settings(folder.path());
         tweak(&mut settings);

@@ -4,7 +4,8 @@ use super::*;
 use crate::backend::settings::{AssertionAlgorithm, AuthSettings, ClientCredential, EwsSettings};
 
 /// Where the auth section of the first endpoint goes.
-const ACCOUNT: &str = "[[endpoint.role_account]]\naddress = \"svc@example.com\"\npassword_env = \"HQ_PASSWORD\"\n";
+const ACCOUNT: &str =
+    "[[endpoint.role_account]]\naddress = \"svc@example.com\"\npassword_env = \"HQ_PASSWORD\"\n";
 const BARE: &str = "[[endpoint.role_account]]\naddress = \"svc@example.com\"\n";
 
 /// The keys that OAuth 2.0 needs.
@@ -34,7 +35,9 @@ fn folder() -> Folder {
 #[track_caller]
 fn ews(folder: &Folder, keys: &str, account: &str) -> EwsSettings {
     let text = changed(&[(ACCOUNT, &section(keys, account))]);
-    let config = folder.load(&text).unwrap_or_else(|errors| panic!("{errors}"));
+    let config = folder
+        .load(&text)
+        .unwrap_or_else(|errors| panic!("{errors}"));
     match config.endpoints.into_iter().next().unwrap().kind {
         BackendSettings::Ews(ews) => ews,
         BackendSettings::CalendarFiles(_) => panic!("ews"),
@@ -43,7 +46,8 @@ fn ews(folder: &Folder, keys: &str, account: &str) -> EwsSettings {
 
 #[test]
 fn a_secret_with_its_date() {
-    let keys = format!("{OAUTH2}client_secret_file = \"secret\"\nclient_secret_expires = 2027-03-01");
+    let keys =
+        format!("{OAUTH2}client_secret_file = \"secret\"\nclient_secret_expires = 2027-03-01");
     let ews = ews(&folder(), &keys, BARE);
     assert!(ews.role_accounts[0].password.is_none());
     let AuthSettings::OAuth2(oauth2) = ews.auth else {
@@ -74,7 +78,9 @@ fn a_certificate_with_its_own_date() {
 
 #[test]
 fn one_password_for_all_accounts() {
-    let accounts = format!("{BARE}[[endpoint.role_account]]\naddress = \"own@example.com\"\npassword_file = \"own\"\n");
+    let accounts = format!(
+        "{BARE}[[endpoint.role_account]]\naddress = \"own@example.com\"\npassword_file = \"own\"\n"
+    );
     let folder = folder();
     folder.write("own", "another");
     let ews = ews(&folder, "password_file = \"secret\"", &accounts);
@@ -88,7 +94,10 @@ fn one_password_for_all_accounts() {
 
 #[test]
 fn what_is_wrong_with_the_section() {
-    refused("kind = \"ntlm\"", &["18 endpoint[0].auth.kind: must be \"basic\" or \"oauth2\""]);
+    refused(
+        "kind = \"ntlm\"",
+        &["18 endpoint[0].auth.kind: must be \"basic\" or \"oauth2\""],
+    );
     refused(
         "kind = \"oauth2\"\nclient_secret_env = \"HQ_PASSWORD\"",
         &[
@@ -102,16 +111,29 @@ fn what_is_wrong_with_the_section() {
 fn what_is_wrong_with_a_secret() {
     let with = |keys: &str| format!("{OAUTH2}{keys}");
     let key = "21 endpoint[0].auth.client_secret";
-    refused(&with("client_secret_file = \"none\""), &[&format!("{key}_file: ")]);
-    refused(&with("client_secret_file = \"empty\""), &[&format!("{key}_file: the secret is empty")]);
-    refused(&with("client_secret_env = \"EMPTY\""), &[&format!("{key}_env: the secret is empty")]);
+    refused(
+        &with("client_secret_file = \"none\""),
+        &[&format!("{key}_file: ")],
+    );
+    refused(
+        &with("client_secret_file = \"empty\""),
+        &[&format!("{key}_file: the secret is empty")],
+    );
+    refused(
+        &with("client_secret_env = \"EMPTY\""),
+        &[&format!("{key}_env: the secret is empty")],
+    );
     refused(
         &with("client_secret_credential = \"../x\""),
-        &[&format!("{key}_credential: must be the name of a credential")],
+        &[&format!(
+            "{key}_credential: must be the name of a credential"
+        )],
     );
     refused(
         &with("client_secret_credential = \"x\""),
-        &[&format!("{key}_credential: the environment variable CREDENTIALS_DIRECTORY is not set")],
+        &[&format!(
+            "{key}_credential: the environment variable CREDENTIALS_DIRECTORY is not set"
+        )],
     );
     refused(&with(""), &["17 endpoint[0].auth: needs a client secret"]);
     refused(

@@ -164,7 +164,11 @@ async fn a_refused_login() {
     let endpoint = build::endpoint(impatient(&upstream, LONG), &instance()).unwrap();
     assert!(ask(&endpoint).await.is_ok());
     check_illness(&endpoint, &Promise::default()).await;
-    assert_eq!(upstream.requests().len(), 2, "one call that worked, one that was refused");
+    assert_eq!(
+        upstream.requests().len(),
+        2,
+        "one call that worked, one that was refused"
+    );
     let account = &endpoint.state().accounts[0];
     assert_eq!(account.condition, AccountCondition::Quarantined);
     // A password that has just worked is tried again so soon.
