@@ -98,18 +98,18 @@ fn is_plain(bytes: &[u8]) -> bool {
     let (words, _) = bytes.as_chunks::<8>();
     let rest_is_plain = match bytes.last_chunk::<8>() {
         // The last bytes once more, together with some before them.
-        Some(last) => is_plain_word(last),
+        Some(last) => is_plain_word(*last),
         None => !bytes.iter().any(|&byte| NEEDS_CARE[usize::from(byte)]),
     };
-    rest_is_plain && words.iter().all(is_plain_word)
+    rest_is_plain && words.iter().all(|word| is_plain_word(*word))
 }
 
 /// True only where none of the bytes needs care; false also for some that need none.
 #[inline]
-fn is_plain_word(bytes: &[u8; 8]) -> bool {
+fn is_plain_word(bytes: [u8; 8]) -> bool {
     const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
     const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
-    let word = u64::from_ne_bytes(*bytes);
+    let word = u64::from_ne_bytes(bytes);
     // The high bit of each byte that is below `limit`, and perhaps of others above such a one.
     let below = |word: u64, limit: u8| word.wrapping_sub(LOW * u64::from(limit)) & !word;
     let equal = |word: u64, byte: u8| below(word ^ (LOW * u64::from(byte)), 1);
