@@ -80,3 +80,34 @@ SUGGESTED = {
         "03-29": [],
     },
 }
+
+
+def test_room_lists_and_their_rooms(demo):
+    environment = os.environ | {
+        "NODE_EXTRA_CA_CERTS": demo.ca,
+        "EWS_URL": demo.url,
+        "EWS_USER": demo.user,
+        "EWS_PASSWORD": demo.password,
+    }
+    run = subprocess.run(
+        ["node", "rooms.cjs"],
+        cwd=HERE,
+        env=environment,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    # From config/demo/calendars/rooms.toml.
+    assert json.loads(run.stdout) == [
+        {
+            "list": ["Berlin rooms", address("rooms-berlin")],
+            "rooms": [["Room Aurora", address("room-aurora")], ["Room Borealis", address("room-borealis")]],
+        },
+        {
+            "list": ["Sydney rooms", address("rooms-sydney")],
+            "rooms": [["Room Coral", address("room-coral")], ["Room Delta", address("room-delta")]],
+        },
+    ]

@@ -242,3 +242,47 @@ def test_what_it_looks_for_at_the_start(protocol, demo):
     root = account.root
     assert root.name == "Root" and root.id and root.total_count == 0
     assert login(demo, demo.password).root.id == root.id
+
+
+# From config/demo/calendars/rooms.toml: lists by name, rooms by address.
+ROOM_LISTS = [("Berlin rooms", "rooms-berlin"), ("Sydney rooms", "rooms-sydney")]
+ROOMS_OF = {
+    "rooms-berlin": [("Room Aurora", "room-aurora"), ("Room Borealis", "room-borealis")],
+    "rooms-sydney": [("Room Coral", "room-coral"), ("Room Delta", "room-delta")],
+}
+
+
+def test_room_lists_and_their_rooms(protocol):
+    lists = protocol.get_roomlists()
+    assert [(one.name, one.email_address) for one in lists] == [(name, address(local)) for name, local in ROOM_LISTS]
+    for room_list in lists:
+        expected = ROOMS_OF[room_list.email_address.split("@")[0]]
+        rooms = protocol.get_rooms(room_list)
+        assert [(one.name, one.email_address) for one in rooms] == [(name, address(local)) for name, local in expected]
+        members = protocol.expand_dl(room_list.email_address)
+        assert [(one.name, one.email_address) for one in members] == [(one.name, one.email_address) for one in rooms]
+    # The library takes what it is given by text as well.
+    assert len(protocol.get_rooms(address("rooms-sydney"))) == 2
+
+
+def test_an_unknown_room_list(protocol):
+    for unknown in ("rooms-nowhere", "anna", "room-aurora"):
+        with pytest.raises(ErrorNameResolutionNoResults):
+            protocol.get_rooms(address(unknown))
+        with pytest.raises(ErrorNameResolutionNoResults):
+            protocol.expand_dl(address(unknown))
+
+
+def test_rooms_are_found_by_their_names(protocol):
+    found = protocol.resolve_names(["room"], return_full_contact_data=True)
+    assert [(mailbox.name, mailbox.email_address) for mailbox, _ in found] == [
+        pair for rooms in ROOMS_OF.values() for pair in ((name, address(local)) for name, local in rooms)
+    ]
+    ((mailbox, contact),) = protocol.resolve_names(["aurora"], return_full_contact_data=True)
+    assert mailbox.email_address == address("room-aurora")
+    assert contact.display_name == "Room Aurora"
+    assert contact.office == "Berlin, floor 2"
+    assert contact.notes == "Capacity: 12\nFeatures: projector, video conference, wheelchair access"
+    # People are not found like this.
+    (nothing,) = protocol.resolve_names(["anna"])
+    assert isinstance(nothing, ErrorNameResolutionNoResults)

@@ -69,32 +69,26 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
         deadline,
     };
     let all = question.rows(ahead, between).await?;
-    let unknown = all.iter().filter(|row| row.is_unknown()).count();
-    let shown: Vec<&Row> = all
-        .iter()
-        .filter(|row| row.is_free != Some(false))
-        .collect();
-    if rooms.json {
-        let document = table::json(&shown).map_err(anyhow::Error::from)?;
-        output::say(&document)?;
-    } else {
-        let known: Vec<&Row> = shown
-            .into_iter()
-            .filter(|row| between.is_none() || row.is_free == Some(true))
-            .collect();
-        output::say(&table::Table {
-            rows: &known,
-            zone: &rooms.zone,
-        })?;
-    }
+    tell(rooms, &all, between.is_some())?;
+    let mut exit = Exit::Success;
     for row in all.iter().filter(|row| row.is_unknown()) {
         let error = row.error.as_deref().unwrap_or("unknown");
         output::complain(&format_args!("{}: {error}", row.room.address));
+        exit = Exit::Failure;
     }
-    Ok(if unknown == 0 {
-        Exit::Success
-    } else {
-        Exit::Failure
+    Ok(exit)
+}
+
+/// `is_asked`: only rooms are told that are free then; programs are told of those as well that may be.
+fn tell(rooms: &Rooms, all: &[Row], is_asked: bool) -> anyhow::Result<()> {
+    let shown = all.iter().filter(|row| row.is_free != Some(false));
+    if rooms.json {
+        return output::say(&table::json(&shown.collect::<Vec<_>>())?);
+    }
+    let known = shown.filter(|row| !is_asked || row.is_free == Some(true));
+    output::say(&table::Table {
+        rows: &known.collect::<Vec<_>>(),
+        zone: &rooms.zone,
     })
 }
 

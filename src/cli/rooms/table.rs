@@ -59,11 +59,11 @@ impl fmt::Display for Table<'_> {
             if number > 0 {
                 writeln!(f)?;
             }
-            let mut text = String::new();
-            for (cell, width) in line.iter().zip(widths) {
-                text.push_str(&format!("{cell:<width$}  "));
-            }
-            f.write_str(text.trim_end())?;
+            let cells = line.iter().zip(widths);
+            let text: Vec<_> = cells
+                .map(|(cell, width)| format!("{cell:<width$}"))
+                .collect();
+            f.write_str(text.join("  ").trim_end())?;
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use crate::service::directory::{DirectoryError, Resolved, ResolvedKind};
 
 pub(super) async fn room_lists(service: &Availability, call: &Call) -> Vec<u8> {
     let lists = service.room_lists(&call.caller, call.deadline).await;
-    rooms::write_lists_answer(lists.as_deref().map_err(no_result))
+    rooms::write_lists_answer(lists.as_deref().map_err(|error| no_result(*error)))
 }
 
 pub(super) async fn rooms(service: &Availability, asked: &RoomsRequest, call: &Call) -> Vec<u8> {
@@ -36,7 +36,7 @@ async fn rooms_of(
 ) -> Result<Vec<Listed>, NoResult> {
     let list = SmtpAddress::parse(list).map_err(|_| NoResult::Unknown)?;
     let rooms = service.rooms(&call.caller, &list, call.deadline).await;
-    let rooms = rooms.map_err(|error| no_result(&error))?.into_iter();
+    let rooms = rooms.map_err(no_result)?.into_iter();
     Ok(rooms
         .map(|room| Listed {
             address: room.address,
@@ -63,7 +63,7 @@ pub(super) async fn resolve_names(
             let found: Vec<_> = found.into_iter().map(resolution).collect();
             write(Ok(&found), !more)
         }
-        Err(error) => write(Err(no_result(&error)), true),
+        Err(error) => write(Err(no_result(error)), true),
     }
 }
 
@@ -78,7 +78,7 @@ fn resolution(found: Resolved) -> Resolution {
     }
 }
 
-fn no_result(error: &DirectoryError) -> NoResult {
+fn no_result(error: DirectoryError) -> NoResult {
     match error {
         DirectoryError::Unknown => NoResult::Unknown,
         DirectoryError::Unavailable => NoResult::Unavailable,
