@@ -262,15 +262,15 @@ def test_room_lists_and_their_rooms(protocol):
         members = protocol.expand_dl(room_list.email_address)
         assert [(one.name, one.email_address) for one in members] == [(one.name, one.email_address) for one in rooms]
     # The library takes what it is given by text as well.
-    assert len(protocol.get_rooms(address("rooms-sydney"))) == 2
+    assert len(list(protocol.get_rooms(address("rooms-sydney")))) == 2
 
 
 def test_an_unknown_room_list(protocol):
     for unknown in ("rooms-nowhere", "anna", "room-aurora"):
         with pytest.raises(ErrorNameResolutionNoResults):
-            protocol.get_rooms(address(unknown))
+            list(protocol.get_rooms(address(unknown)))
         with pytest.raises(ErrorNameResolutionNoResults):
-            protocol.expand_dl(address(unknown))
+            list(protocol.expand_dl(address(unknown)))
 
 
 def test_rooms_are_found_by_their_names(protocol):
