@@ -73,7 +73,7 @@ async fn one_operation_that_is_known() {
         "FindFolder",
         "FindItem",
         "GetDelegate",
-        "ExpandDL",
+        "FindPeople",
         "SendItem",
         "SubscribeToAnything.At-All",
     ] {
