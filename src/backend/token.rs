@@ -171,7 +171,7 @@ impl Inner {
         self.metrics.token_request(outcome);
         match result {
             Ok(granted) => self.keep(granted, begun),
-            Err(error) => self.fail(error),
+            Err(error) => self.fail(&error),
         }
     }
 
@@ -202,7 +202,7 @@ impl Inner {
         }
     }
 
-    fn fail(&self, error: EndpointError) {
+    fn fail(&self, error: &EndpointError) {
         let (first, longest) = if error.is_transient() {
             (PAUSE, LONGEST_PAUSE)
         } else {
@@ -222,7 +222,7 @@ impl Inner {
             until: now + pause,
         });
         drop(state);
-        let (name, reason) = (&self.endpoint, reason(&error));
+        let (name, reason) = (&self.endpoint, reason(error));
         let again = pause.as_secs();
         match spare {
             Some(spare) => {

@@ -269,21 +269,9 @@ impl EndpointFamilies {
                 "Role accounts of the endpoint, by whether they can be used.",
                 &["endpoint", "state"],
             ),
-            tokens: counters(
-                "token_requests_total",
-                "Tokens that the endpoint's token endpoint was asked for, by what came of it.",
-                &["endpoint", "outcome"],
-            ),
-            token_expiry: families.gauges(
-                "token_expiry_timestamp_seconds",
-                "When the endpoint's token expires; it is replaced before.",
-                &["endpoint"],
-            ),
-            credential_expiry: families.gauges(
-                "secret_expiry_timestamp_seconds",
-                "When what calbridge proves itself with at a token endpoint expires, where that is known.",
-                &["endpoint", "credential"],
-            ),
+            tokens: token_requests(families),
+            token_expiry: token_expiry(families),
+            credential_expiry: secret_expiry(families),
         }
     }
 
@@ -291,4 +279,28 @@ impl EndpointFamilies {
     fn untold() -> Self {
         Self::new(&Families::new(&family::registry()))
     }
+}
+
+fn token_requests(families: &Families<'_>) -> IntCounterVec {
+    families.counters(
+        "token_requests_total",
+        "Tokens that the endpoint's token endpoint was asked for, by what came of it.",
+        &["endpoint", "outcome"],
+    )
+}
+
+fn token_expiry(families: &Families<'_>) -> IntGaugeVec {
+    families.gauges(
+        "token_expiry_timestamp_seconds",
+        "When the endpoint's token expires; it is replaced before.",
+        &["endpoint"],
+    )
+}
+
+fn secret_expiry(families: &Families<'_>) -> IntGaugeVec {
+    families.gauges(
+        "secret_expiry_timestamp_seconds",
+        "When what calbridge proves itself with at a token endpoint expires, where that is known.",
+        &["endpoint", "credential"],
+    )
 }
