@@ -7,9 +7,9 @@ use super::document::Section;
 use super::networks::networks;
 use super::surroundings::Surroundings;
 use super::values::address;
-use super::{clients, rights, secret};
+use super::{clients, entra, rights, secret};
 use crate::domain::{CallerId, SmtpAddress};
-use crate::server::settings::{AccessSettings, ClientAddress, InboundAccount};
+use crate::server::settings::{AccessSettings, CertificateAccount, ClientAddress, InboundAccount};
 
 const MOST_A_MINUTE: u64 = 1_000_000;
 
@@ -33,10 +33,72 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> AccessSe
         ..AccessSettings::default()
     };
     clients::read(section, around, &mut settings);
+    let entra = section.within("entra", |entra| {
+        entra::read(entra, around, &settings.role_accounts)
+    });
+    settings.entra = entra.flatten();
+    let mut fingerprints = BTreeSet::new();
+    let certificates = section.each("client_certificate", |entry| {
+        client_certificate(entry, &settings.role_accounts, &mut fingerprints)
+    });
+    settings.client_certificates = certificates.into_iter().flatten().collect();
+    settings.rate_limit = rate(section, "rate_limit");
     if let Some(failures) = rate(section, "login_failures") {
         settings.login_failures = failures;
     }
     settings
+}
+
+fn client_certificate(
+    entry: &Section<'_>,
+    accounts: &[InboundAccount],
+    seen: &mut BTreeSet<[u8; 32]>,
+) -> Option<CertificateAccount> {
+    entry.require("name");
+    entry.require("sha256");
+    let name = entry.text("name").filter(|name| {
+        let usable = !name.value.trim().is_empty() && !name.value.contains(char::is_control);
+        if !usable {
+            name.problem("must be a short name for logs");
+        }
+        usable
+    });
+    let text = entry.text("sha256");
+    let fingerprint = text.as_ref().and_then(|text| {
+        text.parse(|text| {
+            read_fingerprint(text).ok_or(
+                "must be 64 hexadecimal digits, as `openssl x509 -noout -fingerprint -sha256` prints them",
+            )
+        })
+    });
+    if let (Some(text), Some(fingerprint)) = (&text, fingerprint)
+        && !seen.insert(fingerprint)
+    {
+        text.problem("is the fingerprint of another certificate, too");
+    }
+    let id = name.map_or("", |name| name.value);
+    let mut caller = rights::caller(entry, CallerId::Certificate(id.into()));
+    caller.role_accounts = Some(clients::role_accounts(entry, accounts));
+    Some(CertificateAccount {
+        fingerprint: fingerprint?,
+        caller,
+    })
+}
+
+/// With or without colons, in either case.
+fn read_fingerprint(text: &str) -> Option<[u8; 32]> {
+    let digits: Vec<u8> = text
+        .chars()
+        .filter(|c| *c != ':')
+        .map(|c| c.to_digit(16).map(|digit| digit as u8))
+        .collect::<Option<_>>()?;
+    let bytes: Vec<u8> = digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+        .collect();
+    (digits.len() == 64)
+        .then(|| bytes.try_into().ok())
+        .flatten()
 }
 
 /// A number a minute.

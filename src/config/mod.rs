@@ -10,6 +10,7 @@ mod clients;
 mod document;
 mod endpoint;
 mod endpoint_auth;
+mod entra;
 mod ews;
 mod findings;
 mod freebusy_link;

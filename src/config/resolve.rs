@@ -81,6 +81,17 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
     let connectors = freebusy_url::read_all(root, around, everybody);
     let links = freebusy_link::read_all(root);
     let server = server?;
+    if let Some(access) = access
+        .as_ref()
+        .filter(|access| !access.client_certificates.is_empty())
+        && server.client_ca.is_none()
+    {
+        let text = format!(
+            "{} certificates are named, and server.tls.client_ca, which asks callers for one, is missing",
+            access.client_certificates.len()
+        );
+        root.problem_at("access", text);
+    }
     warn_of_late_timeouts(root, &server, &endpoints);
     Some(Sections {
         server,
@@ -151,6 +162,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
             realm: server.public_url.host_str().unwrap_or_default().to_owned(),
             certificate: server.certificate,
             private_key: server.private_key,
+            client_ca: server.client_ca,
             watch: server.watch,
             access: AccessSettings {
                 issuer: server.public_url.as_str().trim_end_matches('/').into(),

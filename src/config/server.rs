@@ -19,6 +19,7 @@ pub(super) struct Server {
     pub(super) public_url: Url,
     pub(super) certificate: PathBuf,
     pub(super) private_key: PathBuf,
+    pub(super) client_ca: Option<PathBuf>,
     pub(super) watch: Duration,
     pub(super) limits: ServerLimits,
     pub(super) state_directory: Option<PathBuf>,
@@ -37,9 +38,13 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
     let public_url = public_url(section);
     section.require("tls");
     let host = public_url.as_ref().and_then(Url::host_str);
-    let mut watch = None;
+    let (mut watch, mut client_ca) = (None, None);
     let tls = section.within("tls", |tls| {
         watch = duration(tls, "watch", LONGEST_WATCH);
+        client_ca = tls.text("client_ca").and_then(|path| {
+            certificate::chain(&path, around)?;
+            Some(around.path(path.value))
+        });
         certificate::read(tls, host, around)
     });
     let limits = limits(section);
@@ -50,6 +55,7 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
         public_url: public_url?,
         certificate,
         private_key,
+        client_ca,
         watch: watch.unwrap_or(WATCH),
         limits,
         state_directory,

@@ -85,6 +85,7 @@ impl Shared {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         let origin = Origin {
             source,
+            certificate: tls::peer_fingerprint(stream.get_ref().1),
             pulse: Arc::clone(&pulse),
         };
         let shared = Arc::clone(&self);

@@ -39,6 +39,10 @@ pub enum StartError {
     PasswordHash { key: String },
     #[error("the key that signs tokens cannot be made: {0}")]
     TokenKey(#[from] TokenKeyError),
+    #[error("access.entra.authority cannot be asked: {reason}")]
+    Authority { reason: String },
+    #[error("server.tls.client_ca: {reason}")]
+    ClientCa { reason: String },
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
 }

@@ -134,7 +134,8 @@ pub(super) type Fronts = ArcSwap<Front>;
 /// Reads files, and so not on an async thread.
 async fn load_tls(settings: &ServerSettings) -> Result<TlsAcceptor, StartError> {
     let (certificate, key) = (settings.certificate.clone(), settings.private_key.clone());
-    tokio::task::spawn_blocking(move || tls::load(&certificate, &key))
+    let client_ca = settings.client_ca.clone();
+    tokio::task::spawn_blocking(move || tls::load(&certificate, &key, client_ca.as_deref()))
         .await
         .unwrap_or_else(|cause| Err(rustls::Error::General(cause.to_string()).into()))
         .map(TlsAcceptor::from)

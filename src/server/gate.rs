@@ -90,6 +90,12 @@ impl Gates {
         route: &Route,
         shown: &Shown<'_>,
     ) -> Result<Arc<Caller>, Denied> {
+        let caller = self.logged_in(route, shown).await?;
+        self.login.count(&caller.id)?;
+        Ok(caller)
+    }
+
+    async fn logged_in(&self, route: &Route, shown: &Shown<'_>) -> Result<Arc<Caller>, Denied> {
         match self.gates.get(route.place) {
             Some(Gate::Own {
                 login: Some(login), ..

@@ -5,25 +5,30 @@ mod accounts;
 mod basic;
 mod failures;
 mod passwords;
+mod rate;
 mod verdict;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderMap;
+use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 
 use self::accounts::{Accounts, Listed};
 use self::basic::Credential;
 use self::passwords::Passwords;
+use self::rate::Rate;
 use super::StartError;
 use super::settings::{AccessSettings, ClientAccount, InboundAccount};
 use super::token::Issuer;
 use super::token::bearer::{self, InvalidToken};
+use super::token::entra::Entra;
 use super::token::key::TokenKey;
-use crate::domain::Caller;
+use crate::domain::{Caller, CallerId};
 use crate::face::OwnLogin;
 
 /// How long an answer to a wrong password is held back: guessing over one connection stays slow, and a person who
@@ -40,7 +45,7 @@ pub enum Denied {
     InvalidToken,
     /// Too many logins wait to be verified.
     Overloaded,
-    /// Too many wrong passwords came before; for how long nobody is listened to.
+    /// Too many wrong passwords came before, or too many requests; for how long nobody is listened to.
     Limited(Duration),
 }
 
@@ -48,12 +53,15 @@ pub enum Denied {
 pub(super) struct Shown<'a> {
     pub(super) headers: &'a HeaderMap,
     pub(super) client: IpAddr,
+    /// SHA-256 of the certificate that the connection was opened with, which an authority of ours has issued.
+    pub(super) certificate: Option<[u8; 32]>,
 }
 
 /// Everybody who may log in.
 pub struct Login {
     accounts: Accounts,
     clients: Accounts,
+    certificates: HashMap<[u8; 32], Arc<Caller>>,
     issuer: Option<Arc<Issuer>>,
     kept: Kept,
 }
@@ -63,6 +71,8 @@ pub struct Login {
 pub(super) struct Kept {
     passwords: Arc<Passwords>,
     bounds: (usize, NonZeroU32),
+    entra: Option<Arc<Entra>>,
+    rate: Option<Arc<Rate>>,
     /// The key that was made at the start.
     key: Arc<TokenKey>,
 }
@@ -91,6 +101,7 @@ impl Login {
         Ok(Arc::new(Self {
             accounts: Accounts::new("account", accounts)?,
             clients: Accounts::new("client", clients)?,
+            certificates: certificates(access),
             issuer,
             kept,
         }))
@@ -111,8 +122,12 @@ impl Login {
         Ok(Arc::new(Self {
             accounts: Accounts::new(&only.key, [listed])?,
             clients: Accounts::new("client", [])?,
+            certificates: HashMap::new(),
             issuer: None,
-            kept: self.kept.clone(),
+            kept: Kept {
+                entra: None,
+                ..self.kept.clone()
+            },
         }))
     }
 
@@ -128,15 +143,27 @@ impl Login {
     /// The schemes that [`Login::caller`] accepts.
     pub(super) fn schemes(&self) -> Vec<&'static str> {
         let basic = (!self.accounts.is_empty()).then_some("Basic");
-        let bearer = self.issuer.is_some().then_some("Bearer");
+        let takes_tokens = self.issuer.is_some() || self.kept.entra.is_some();
+        let bearer = takes_tokens.then_some("Bearer");
         basic.into_iter().chain(bearer).collect()
     }
 
     /// Who made this request.
     pub(super) async fn caller(&self, shown: &Shown<'_>) -> Result<Arc<Caller>, Denied> {
         if let Some(token) = bearer::token_in(shown.headers) {
-            let bearer = token.and_then(|token| self.bearer(token));
-            return bearer.map_err(|InvalidToken| Denied::InvalidToken);
+            let caller = match token {
+                Ok(token) => self.bearer(token).await,
+                Err(invalid) => Err(invalid),
+            };
+            return caller.map_err(|InvalidToken| Denied::InvalidToken);
+        }
+        // A certificate replaces a password that is not there; one that is there must be right.
+        if !shown.headers.contains_key(AUTHORIZATION)
+            && let Some(caller) = shown
+                .certificate
+                .and_then(|own| self.certificates.get(&own))
+        {
+            return Ok(Arc::clone(caller));
         }
         let Credential { user, password } =
             Credential::read(shown.headers).ok_or(Denied::Absent)?;
@@ -158,13 +185,29 @@ impl Login {
         caller.map(|_| id).ok_or(Denied::Wrong)
     }
 
+    /// Counts a request against what one caller may ask.
+    pub(super) fn count(&self, caller: &CallerId) -> Result<(), Denied> {
+        let rate = self.kept.rate.as_ref();
+        rate.map_or(Ok(()), |rate| rate.count(caller))
+            .map_err(Denied::Limited)
+    }
+
     /// Argon2 runs since the start.
     pub fn verifications(&self) -> u64 {
         self.kept.passwords.verifications()
     }
 
-    fn bearer(&self, token: &str) -> Result<Arc<Caller>, InvalidToken> {
+    async fn bearer(&self, token: &str) -> Result<Arc<Caller>, InvalidToken> {
+        // Only chooses who verifies it: each accepts its own issuer and its own keys alone.
         let claimed = bearer::claimed_issuer(token)?;
+        let entra = self.kept.entra.as_ref();
+        if let Some(entra) = entra.filter(|entra| entra.is_issuer(&claimed)) {
+            let client = entra.client_of(token).await?;
+            return Ok(Arc::new(Caller {
+                id: CallerId::Client(client.into()),
+                ..entra.settings.caller.clone()
+            }));
+        }
         let issuer = self.issuer.as_ref().filter(|own| *own.url == *claimed);
         let client = issuer.ok_or(InvalidToken)?.client_of(token)?;
         // A client that is no longer configured has no rights, however fresh its token is.
@@ -178,19 +221,47 @@ impl Kept {
             passwords: Arc::new(Passwords::new(queue, access.login_failures)?),
             bounds: (queue, access.login_failures),
             key: Arc::new(TokenKey::generate()?),
+            entra: made_entra(access)?,
+            rate: made_rate(access),
         })
     }
 
     /// Under other bounds, what was found and counted begins anew.
-    fn adapted(self, queue: usize, access: &AccessSettings) -> Result<Self, StartError> {
+    fn adapted(mut self, queue: usize, access: &AccessSettings) -> Result<Self, StartError> {
+        if self.entra.as_ref().map(|entra| &entra.settings) != access.entra.as_ref() {
+            self.entra = made_entra(access)?;
+        }
+        if self.rate.as_ref().map(|rate| rate.per_minute) != access.rate_limit {
+            self.rate = made_rate(access);
+        }
         if self.bounds == (queue, access.login_failures) {
             return Ok(self);
         }
         Ok(Self {
-            key: self.key,
-            ..Self::new(queue, access)?
+            passwords: Arc::new(Passwords::new(queue, access.login_failures)?),
+            bounds: (queue, access.login_failures),
+            ..self
         })
     }
+}
+
+fn made_rate(access: &AccessSettings) -> Option<Arc<Rate>> {
+    let per_minute = access.rate_limit?;
+    Some(Arc::new(Rate::new(per_minute)))
+}
+
+fn made_entra(access: &AccessSettings) -> Result<Option<Arc<Entra>>, StartError> {
+    let settings = access.entra.clone();
+    settings
+        .map(|settings| Entra::new(settings).map(Arc::new))
+        .transpose()
+}
+
+fn certificates(access: &AccessSettings) -> HashMap<[u8; 32], Arc<Caller>> {
+    let listed = access.client_certificates.iter();
+    listed
+        .map(|account| (account.fingerprint, Arc::new(account.caller.clone())))
+        .collect()
 }
 
 /// Identifiers are GUIDs as a rule, which are written in either case.

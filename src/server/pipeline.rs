@@ -3,6 +3,7 @@
 //! Knows HTTP but no sockets. The order is part of the contract: what costs nothing comes first, and the body is read
 //! before a 401 so that a caller who first asks without credentials keeps the connection.
 
+mod denial;
 mod succession;
 
 use std::any::Any;
@@ -28,7 +29,7 @@ use super::body::{self, BodyError, BodyReader};
 use super::compress;
 use super::count::CountedRequest;
 use super::gate::Gates;
-use super::login::{Denied, FAILURE_DELAY, Login, Shown};
+use super::login::{Login, Shown};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
@@ -62,6 +63,8 @@ pub(super) struct Pipeline {
 pub(super) struct Origin {
     /// The peer, or who the peer announced in its PROXY header.
     pub(super) source: IpAddr,
+    /// SHA-256 of the certificate that it has shown, where it has a valid one.
+    pub(super) certificate: Option<[u8; 32]>,
     pub(super) pulse: Arc<Pulse>,
 }
 
@@ -71,6 +74,7 @@ struct Passed<'a> {
     route: &'a Route,
     parameters: Parameters,
     client: IpAddr,
+    certificate: Option<[u8; 32]>,
     id: Uuid,
 }
 
@@ -165,6 +169,7 @@ impl Pipeline {
                     route,
                     parameters,
                     client,
+                    certificate: origin.certificate,
                     id,
                 };
                 self.attend(passed, body).await
@@ -214,6 +219,7 @@ impl Pipeline {
         let shown = Shown {
             headers: &head.headers,
             client: passed.client,
+            certificate: passed.certificate,
         };
         let caller = match self.gates.caller(route, &shown).await {
             Ok(caller) => caller,
@@ -293,39 +299,6 @@ impl Pipeline {
             body_left: true,
             ..outgoing
         }
-    }
-
-    async fn deny(&self, route: &Route, denied: Denied) -> Outgoing {
-        match denied {
-            Denied::Absent => {}
-            Denied::InvalidToken => self.metrics.login_failed(),
-            Denied::Wrong => {
-                self.metrics.login_failed();
-                tokio::time::sleep(FAILURE_DELAY).await;
-            }
-            Denied::Overloaded => {
-                return self.refuse(route.face.name(), &Refusal::ComeBack(COME_BACK));
-            }
-            Denied::Limited(left) => {
-                return self.refuse(route.face.name(), &Refusal::Limited(left));
-            }
-        }
-        let challenges = self.challenges(route, denied == Denied::InvalidToken);
-        self.refuse(route.face.name(), &Refusal::NotLoggedIn(challenges))
-    }
-
-    /// One for each scheme that is accepted here.
-    fn challenges(&self, route: &Route, token_is_invalid: bool) -> Vec<HeaderValue> {
-        let schemes = self.gates.schemes(route);
-        let challenges = schemes.into_iter().map(|scheme| {
-            let challenge = reply::challenge(scheme, &self.realm);
-            if token_is_invalid && scheme == "Bearer" {
-                reply::invalid_token(&challenge)
-            } else {
-                challenge
-            }
-        });
-        challenges.collect()
     }
 
     fn refuse(&self, face: &'static str, refusal: &Refusal) -> Outgoing {

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::token::entra::EntraSettings;
 use super::token::key::TokenKey;
 use crate::domain::{Caller, SmtpAddress};
 
@@ -20,6 +21,8 @@ pub struct ServerSettings {
     pub certificate: PathBuf,
     /// PEM: PKCS#8, PKCS#1 or SEC1.
     pub private_key: PathBuf,
+    /// PEM: certificates of clients are asked for, and must be issued by one of these. Without one, none is asked for.
+    pub client_ca: Option<PathBuf>,
     /// How often these files are looked at, in case that others renew them.
     pub watch: Duration,
     pub access: AccessSettings,
@@ -40,6 +43,12 @@ pub struct AccessSettings {
     /// Signs the own tokens; without one, a key is made at the start.
     pub token_key: Option<Arc<TokenKey>>,
     pub token_lifetime: Duration,
+    /// Whose tokens of Microsoft Entra are accepted.
+    pub entra: Option<EntraSettings>,
+    /// Callers that a certificate admits in place of a password.
+    pub client_certificates: Vec<CertificateAccount>,
+    /// Requests a minute of one caller; without one, there is no such bound.
+    pub rate_limit: Option<NonZeroU32>,
     /// Wrong passwords a minute from one address, and for one account, before nobody is listened to.
     pub login_failures: NonZeroU32,
 }
@@ -56,6 +65,9 @@ impl Default for AccessSettings {
             issuer: "".into(),
             token_key: None,
             token_lifetime: Duration::from_mins(15),
+            entra: None,
+            client_certificates: Vec::new(),
+            rate_limit: None,
             login_failures: LOGIN_FAILURES,
         }
     }
@@ -89,6 +101,15 @@ pub struct ClientAccount {
     /// Argon2id in PHC form.
     pub secret_hash: String,
     /// The caller that a token of this client makes.
+    pub caller: Caller,
+}
+
+/// A client certificate that replaces a password.
+#[derive(Debug, Clone)]
+pub struct CertificateAccount {
+    /// SHA-256 of the certificate in DER form.
+    pub fingerprint: [u8; 32],
+    /// The caller that a connection with this certificate makes.
     pub caller: Caller,
 }
 

@@ -6,12 +6,15 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::ServerConfig;
-use rustls::crypto::{CryptoProvider, aws_lc_rs};
+use aws_lc_rs::digest::{SHA256, digest};
+use rustls::crypto::CryptoProvider;
+use rustls::crypto::aws_lc_rs as provider_of_tls;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::ParsedCertificate;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use uuid::Uuid;
@@ -22,16 +25,49 @@ use super::StartError;
 const HANDSHAKE_RECORD: u8 = 22;
 
 /// Reads and checks certificate and key; blocking file access, used once at the start.
-pub(super) fn load(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, StartError> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
+/// `client_ca`: see [`super::settings::ServerSettings::client_ca`].
+pub(super) fn load(
+    certificate: &Path,
+    key: &Path,
+    client_ca: Option<&Path>,
+) -> Result<Arc<ServerConfig>, StartError> {
+    let provider = Arc::new(provider_of_tls::default_provider());
     let pair = certified_key(&provider, certificate, key)?;
+    let verifier = match client_ca {
+        Some(path) => client_verifier(&provider, path)?,
+        None => WebPkiClientVerifier::no_client_auth(),
+    };
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
+        .with_client_cert_verifier(verifier)
         .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    config.ticketer = aws_lc_rs::Ticketer::new()?;
+    config.ticketer = provider_of_tls::Ticketer::new()?;
     Ok(Arc::new(config))
+}
+
+/// Callers without a certificate are let in as well: they log in otherwise.
+fn client_verifier(
+    provider: &Arc<CryptoProvider>,
+    path: &Path,
+) -> Result<Arc<dyn ClientCertVerifier>, StartError> {
+    let unusable = |cause: &dyn std::fmt::Display| StartError::ClientCa {
+        reason: cause.to_string(),
+    };
+    let mut roots = RootCertStore::empty();
+    for authority in read_chain(path)? {
+        roots.add(authority).map_err(|cause| unusable(&cause))?;
+    }
+    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .allow_unauthenticated()
+        .build()
+        .map_err(|cause| unusable(&cause))
+}
+
+/// SHA-256 of the certificate that the peer has shown, which was verified in the handshake.
+pub(super) fn peer_fingerprint(connection: &ServerConnection) -> Option<[u8; 32]> {
+    let leaf = connection.peer_certificates()?.first()?;
+    digest(&SHA256, leaf).as_ref().try_into().ok()
 }
 
 fn certified_key(

@@ -7,6 +7,7 @@
 pub(super) mod bearer;
 pub(super) mod discovery;
 pub(super) mod endpoint;
+pub mod entra;
 pub mod key;
 
 use std::sync::Arc;

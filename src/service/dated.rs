@@ -34,7 +34,7 @@ impl Availability {
                 let as_of = as_of(&verdict, begun, now);
                 let lifetime = self.fresh_for(&verdict);
                 Dated {
-                    outcome: self.shown(verdict, detail),
+                    outcome: self.shown(verdict, detail, query.caller.mask.as_deref()),
                     as_of,
                     fresh_for: remaining(lifetime, as_of, now),
                 }

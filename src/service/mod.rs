@@ -277,6 +277,7 @@ impl Availability {
         verdicts: Vec<Verdict>,
         detail: Detail,
     ) -> Vec<Outcome> {
+        let mask = query.caller.mask.as_deref();
         let pairs = query.attendees.iter().zip(verdicts);
         let shown = pairs.map(|(attendee, verdict)| {
             let is_plain = attendee
@@ -284,18 +285,22 @@ impl Availability {
                 .as_ref()
                 .is_ok_and(|asked| self.is_plain_room(&self.aliases.internal(asked)));
             let most = if is_plain { Detail::BusyOnly } else { detail };
-            self.shown(verdict, detail.min(most))
+            self.shown(verdict, detail.min(most), mask)
         });
         shown.collect()
     }
 
     /// What the caller sees of it: the cache holds what the endpoint granted.
-    fn shown(&self, verdict: Verdict, detail: Detail) -> Outcome {
+    fn shown(&self, verdict: Verdict, detail: Detail, mask: Option<&str>) -> Outcome {
         match verdict {
             Verdict::Refused(error) => Err(error),
             Verdict::Told { told, .. } => told
                 .outcome
-                .map(|known| self.status_map.shown(known.stripped_to(detail))),
+                .map(|known| self.status_map.shown(known.stripped_to(detail)))
+                .map(|known| match mask {
+                    Some(mask) => known.with_subjects(mask),
+                    None => known,
+                }),
         }
     }
 

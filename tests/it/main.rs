@@ -7,6 +7,7 @@
 
 mod autodiscover;
 mod cache_command;
+mod client_certificates;
 mod command_line;
 mod concurrency;
 mod connector;

@@ -72,6 +72,7 @@ pub(crate) fn settings(folder: &Path) -> ServerSettings {
         realm: "localhost".to_owned(),
         certificate,
         private_key,
+        client_ca: None,
         watch: Duration::from_mins(1),
         access: AccessSettings {
             allow: vec!["127.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()],

@@ -1,6 +1,7 @@
 //! The configuration as an administrator meets it: whole files, and every problem with its line and key.
 
 mod auth;
+mod callers;
 mod routing;
 mod sections;
 mod service;

@@ -46,6 +46,7 @@ fn from<'a>(client: &str, headers: &'a HeaderMap) -> Shown<'a> {
     Shown {
         headers,
         client: client.parse().unwrap(),
+        certificate: None,
     }
 }
 

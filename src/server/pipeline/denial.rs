@@ -1,0 +1,43 @@
+//! What a caller is told who did not log in.
+
+use http::HeaderValue;
+
+use super::{COME_BACK, Outgoing, Pipeline};
+use crate::face::Route;
+use crate::server::login::{Denied, FAILURE_DELAY};
+use crate::server::reply::{self, Refusal};
+
+impl Pipeline {
+    pub(super) async fn deny(&self, route: &Route, denied: Denied) -> Outgoing {
+        match denied {
+            Denied::Absent => {}
+            Denied::InvalidToken => self.metrics.login_failed(),
+            Denied::Wrong => {
+                self.metrics.login_failed();
+                tokio::time::sleep(FAILURE_DELAY).await;
+            }
+            Denied::Overloaded => {
+                return self.refuse(route.face.name(), &Refusal::ComeBack(COME_BACK));
+            }
+            Denied::Limited(left) => {
+                return self.refuse(route.face.name(), &Refusal::Limited(left));
+            }
+        }
+        let challenges = self.challenges(route, denied == Denied::InvalidToken);
+        self.refuse(route.face.name(), &Refusal::NotLoggedIn(challenges))
+    }
+
+    /// One for each scheme that is accepted here.
+    fn challenges(&self, route: &Route, token_is_invalid: bool) -> Vec<HeaderValue> {
+        let schemes = self.gates.schemes(route);
+        let challenges = schemes.into_iter().map(|scheme| {
+            let challenge = reply::challenge(scheme, &self.realm);
+            if token_is_invalid && scheme == "Bearer" {
+                reply::invalid_token(&challenge)
+            } else {
+                challenge
+            }
+        });
+        challenges.collect()
+    }
+}
