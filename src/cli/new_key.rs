@@ -13,11 +13,7 @@ use super::{CommandError, Exit, output};
 const KEY_BYTES: usize = 24;
 
 pub(super) fn run() -> Result<Exit, CommandError> {
-    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-    SystemRandom::new()
-        .fill(&mut *bytes)
-        .context("the system gave no random numbers")?;
-    let key = Zeroizing::new(digits(&*bytes));
+    let key = random()?;
     output::say(&description(&key))?;
     if std::io::stdout().is_terminal() {
         output::complain(
@@ -27,13 +23,27 @@ pub(super) fn run() -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
+/// A key that nobody has had before.
+pub(super) fn random() -> anyhow::Result<Zeroizing<String>> {
+    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    SystemRandom::new()
+        .fill(&mut *bytes)
+        .context("the system gave no random numbers")?;
+    Ok(Zeroizing::new(digits(&*bytes)))
+}
+
+/// What a configuration has of a key.
+pub(super) fn sha256(key: &str) -> String {
+    digits(digest(&SHA256, key.as_bytes()).as_ref())
+}
+
 /// Letters and digits of one case only, so that no program changes them on their way into a URL.
 fn digits(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn description(key: &str) -> String {
-    let hash = digits(digest(&SHA256, key.as_bytes()).as_ref());
+    let hash = sha256(key);
     format!(
         "key:    {key}\n\
          sha256: {hash}\n\

@@ -214,11 +214,13 @@ fn mailbox(file: &str) -> Option<SmtpAddress> {
     let (address, ending) = file.rsplit_once('.')?;
     let known = ["ifb", "vfb", "ics"];
     let is_known = known.iter().any(|known| ending.eq_ignore_ascii_case(known));
+    // What stands for others in other places stands for nobody here.
+    if !is_known || address.contains(['*', '%', '?']) {
+        return None;
+    }
     // A prefix such as `smtp:` makes an address of a text that is none by itself.
-    let address = SmtpAddress::parse(address)
-        .ok()
-        .filter(|parsed| parsed.as_str().len() == address.len());
-    address.filter(|_| is_known)
+    let parsed = SmtpAddress::parse(address).ok()?;
+    (parsed.as_str().len() == address.len()).then_some(parsed)
 }
 
 /// A mailbox that is not there, or not to be asked for, is nothing; of any other it is not said that it is free.
@@ -287,7 +289,8 @@ mod tests {
             "anna@example.com",
             "anna@example.com.txt",
             "*.ifb",
-            "*@example.com.ifb/",
+            "*@example.com.ifb",
+            "an%@example.com.ifb",
             "anna.ifb",
             ".ifb",
             "",

@@ -35,11 +35,13 @@ def keep_log(name, lines):
 class Demo:
     """A running `calbridge demo`: where it listens, how to log in, whom to trust."""
 
-    def __init__(self, url, user, password, ca):
+    def __init__(self, url, user, password, ca, link):
         self.url = url
         self.user = user
         self.password = password
         self.ca = ca
+        # With <address> where the mailbox stands.
+        self.link = link
 
 
 class Process:
@@ -108,6 +110,7 @@ def demo():
         user=told["role account"],
         password=told["password"],
         ca=str(ROOT / told["trust"]),
+        link=told["link"],
     )
     assert process.stop() == 0, f"exit status after SIGTERM:\n{''.join(process.lines)}"
 

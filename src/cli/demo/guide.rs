@@ -47,6 +47,8 @@ pub(super) struct Guide<'a> {
     pub(super) mailboxes: &'a [SmtpAddress],
     pub(super) authority: &'a Path,
     pub(super) password: &'a SecretString,
+    /// Of the free/busy link.
+    pub(super) key: &'a str,
 }
 
 impl Guide<'_> {
@@ -71,6 +73,10 @@ impl Guide<'_> {
         say(&format_args!(
             "password:      {}",
             self.password.expose_secret()
+        ))?;
+        say(&format_args!(
+            "link:          https://{}/freebusy/{}/<address>.ifb",
+            self.gateway, self.key
         ))?;
         say(&format_args!("trust:         {}", self.authority.display()))
     }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use self::calendars::Calendars;
 use self::guide::{DOMAIN, Guide};
 use self::sides::Passwords;
-use super::{CommandError, Exit};
+use super::{CommandError, Exit, new_key};
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::gateway::Gateway;
@@ -55,10 +55,13 @@ pub(super) async fn run(demo: &Demo) -> Result<Exit, CommandError> {
         interop: demo.password.clone().unwrap_or_else(random),
         exchange: random(),
     };
+    let key = new_key::random()?;
     let listen = demo.exchange_listen;
     let config = sides::exchange(listen, &certificates, calendars.path(), &passwords)?;
     let exchange = Side::start(config, "--exchange-listen").await?;
-    let config = sides::gateway(demo.listen, &certificates, exchange.address, &passwords)?;
+    let hash = new_key::sha256(&key);
+    let ports = (demo.listen, exchange.address);
+    let config = sides::gateway(ports, &certificates, &passwords, &hash)?;
     let gateway = Side::start(config, "--listen").await?;
     let guide = Guide {
         gateway: gateway.address,
@@ -67,6 +70,7 @@ pub(super) async fn run(demo: &Demo) -> Result<Exit, CommandError> {
         mailboxes: &mailboxes,
         authority: &certificates.authority,
         password: &passwords.interop,
+        key: &key,
     };
     guide.tell(SystemClock.now()).await?;
     signals.next().await;

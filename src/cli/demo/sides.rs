@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use toml::{Table, Value};
 
 use super::certificates::Certificates;
+use super::guide::DOMAIN;
 use crate::config::{self, Config};
 
 const GATEWAY: &str = include_str!("../../../config/demo.toml");
@@ -34,18 +35,23 @@ pub(super) fn exchange(
     load(&table, "config/demo/exchange.toml", passwords)
 }
 
-/// The gateway, in front of the Exchange side at `exchange`.
+/// The gateway, in front of the Exchange side at `exchange`, with a free/busy link for the key with this hash.
 pub(super) fn gateway(
-    listen: SocketAddr,
+    (listen, exchange): (SocketAddr, SocketAddr),
     certificates: &Certificates,
-    exchange: SocketAddr,
     passwords: &Passwords,
+    key_sha256: &str,
 ) -> anyhow::Result<Config> {
     let mut table = server(GATEWAY, listen, certificates)?;
     let url = format!("https://{exchange}/EWS/Exchange.asmx");
     set(&mut table, &["endpoint", "url"], url.into());
     let authority = path(&certificates.authority)?;
     set(&mut table, &["endpoint", "ca_certificate"], authority);
+    let mut link = Table::new();
+    link.insert("key_sha256".to_owned(), key_sha256.into());
+    link.insert("domains".to_owned(), vec![Value::from(DOMAIN)].into());
+    link.insert("event_details".to_owned(), true.into());
+    table.insert("freebusy_link".to_owned(), vec![Value::Table(link)].into());
     load(&table, "config/demo.toml", passwords)
 }
 

@@ -1,0 +1,114 @@
+//! A server with all faces over calendars in memory: EWS, a connector directory, free/busy links, and JSON.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use calbridge::backend::instance::Instance;
+use calbridge::domain::{DomainPattern, FixedClock, MailDomain, MailboxPattern, SmtpAddress};
+use calbridge::face::Routes;
+use calbridge::face::connector::{self, ConnectorSettings, Form};
+use calbridge::face::ews::EwsFace;
+use calbridge::face::json::{AvailabilityFace, FreeBusyFace, OpenApiFace};
+use calbridge::face::links::{LinkSettings, LinksFace};
+use calbridge::service::Availability;
+use calbridge::service::settings::ServiceSettings;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::gateway_world::{MemoryBackend, endpoint};
+use crate::world::{ACCOUNT, PATIENCE, TestServer};
+
+/// The keys of links that tell details, tell none, open one mailbox, and open nothing from here.
+pub(crate) const KEY: &str = "6f1d0c5b9a8e7f0e3b2a1d4c5e6f708192a3b4c5d6e7f809";
+pub(crate) const DETAILS_KEY: &str = "0011223344556677889900112233445566778899001122aa";
+pub(crate) const ONE_KEY: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa9988";
+pub(crate) const ELSEWHERE_KEY: &str = "123456789012345678901234567890123456789012345678";
+
+pub(crate) const NOW: &str = "2026-09-01T12:00:00Z";
+
+pub(crate) fn domain(text: &str) -> MailDomain {
+    MailDomain::parse(text).unwrap()
+}
+
+fn link(key: &str) -> LinkSettings {
+    LinkSettings {
+        key_sha256: digest(&SHA256, key.as_bytes()).as_ref().try_into().unwrap(),
+        mailboxes: vec![MailboxPattern::Domain(domain("example.com").into())],
+        event_details: false,
+        allow: None,
+    }
+}
+
+fn links() -> Vec<LinkSettings> {
+    let one = SmtpAddress::parse("anna@example.com").unwrap();
+    vec![
+        link(KEY),
+        LinkSettings {
+            event_details: true,
+            ..link(DETAILS_KEY)
+        },
+        LinkSettings {
+            mailboxes: vec![MailboxPattern::Mailbox(one)],
+            ..link(ONE_KEY)
+        },
+        LinkSettings {
+            allow: Some(vec!["192.0.2.0/24".parse().unwrap()]),
+            ..link(ELSEWHERE_KEY)
+        },
+    ]
+}
+
+fn directory() -> ConnectorSettings {
+    ConnectorSettings {
+        name: "freebusy_url[0]".into(),
+        directory: "lookup".into(),
+        allow: vec!["127.0.0.0/8".parse().unwrap()],
+        login: None,
+        domains: vec![DomainPattern::from(domain("example.com"))],
+        event_details: false,
+        domain_mapping: Vec::new(),
+        submit_url: "https://calendar.example/slot".into(),
+        form: Form::Json,
+        time_zone: TimeZone::UTC,
+    }
+}
+
+/// The server, at [`NOW`].
+pub(crate) async fn start(backend: Arc<MemoryBackend>, settings: &ServiceSettings) -> TestServer {
+    let now: Timestamp = NOW.parse().unwrap();
+    let instance = Instance::new(Arc::new(FixedClock(now)));
+    let timeout = Duration::from_secs(5);
+    let endpoints = vec![endpoint("hq", &["example.com"], backend, timeout)];
+    let availability = Arc::new(Availability::new(endpoints, settings, &instance));
+    let ews = EwsFace::new(
+        Arc::clone(&availability),
+        [SmtpAddress::parse(ACCOUNT).unwrap()],
+    );
+    let routes = Routes::default()
+        .with(EwsFace::PATH, Arc::new(ews))
+        .with(
+            FreeBusyFace::PATH,
+            Arc::new(FreeBusyFace::new(Arc::clone(&availability))),
+        )
+        .with(
+            AvailabilityFace::PATH,
+            Arc::new(AvailabilityFace::new(Arc::clone(&availability))),
+        )
+        .with(OpenApiFace::PATH, Arc::new(OpenApiFace::default()))
+        .with(
+            LinksFace::PATH,
+            Arc::new(LinksFace::new(Arc::clone(&availability), links())),
+        );
+    let routes = connector::with_directory(routes, directory(), &availability);
+    TestServer::try_with(routes, |_| {}).await.unwrap()
+}
+
+/// A client that finds the server, and the start of its addresses.
+pub(crate) fn client(server: &TestServer) -> (reqwest::Client, String) {
+    let client = server.client().timeout(PATIENCE).build().unwrap();
+    (
+        client,
+        format!("https://localhost:{}", server.address.port()),
+    )
+}
