@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use calbridge::backend::instance::Instance;
-use calbridge::domain::{DomainPattern, FixedClock, MailDomain, MailboxPattern, SmtpAddress};
+use calbridge::domain::{
+    Caller, Detail, DomainPattern, FixedClock, MailDomain, MailboxPattern, SmtpAddress,
+};
 use calbridge::face::Routes;
 use calbridge::face::connector::{self, ConnectorSettings, Form};
 use calbridge::face::ews::EwsFace;
@@ -81,9 +83,10 @@ pub(crate) async fn start(backend: Arc<MemoryBackend>, settings: &ServiceSetting
     let timeout = Duration::from_secs(5);
     let endpoints = vec![endpoint("hq", &["example.com"], backend, timeout)];
     let availability = Arc::new(Availability::new(endpoints, settings, &instance));
+    let account = SmtpAddress::parse(ACCOUNT).unwrap();
     let ews = EwsFace::new(
         Arc::clone(&availability),
-        [SmtpAddress::parse(ACCOUNT).unwrap()],
+        [Caller::of_account(account, Detail::Subjects)],
     );
     let routes = Routes::default()
         .with(EwsFace::PATH, Arc::new(ews))
