@@ -89,7 +89,7 @@ impl Gateway {
         }
         let world = World::new(config, &instance)?;
         let (settings, routes) = (world.server.clone(), world.routes());
-        let ops = world.ops;
+        let ops = world.ops.clone();
         let server = Server::bind(settings, routes, Arc::clone(&metrics)).await?;
         let counting = Arc::clone(&metrics);
         let reloader = Arc::new(Reloader::new(
@@ -102,6 +102,9 @@ impl Gateway {
         let ops = ops
             .map(|ops| OpsServer::bind(&ops, target, metrics))
             .transpose()?;
+        if let Some(ops) = &ops {
+            reloader.controls_ops(ops.control());
+        }
         Ok(Self {
             server,
             ops,

@@ -53,7 +53,7 @@ enum Answer {
 
 pub(super) async fn run(cache: &Cache) -> Result<Exit, CommandError> {
     let config = cache.file.load()?;
-    let listener = OpsClient::new(config.ops.map(|ops| ops.listen))?;
+    let listener = OpsClient::new(config.ops.as_ref().into())?;
     let address = listener.address();
     let Action::Drop(scope) = &cache.action;
     match listener

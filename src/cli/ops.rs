@@ -1,18 +1,42 @@
 //! How commands ask a running gateway: over its ops listener.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{CommandError, ConfigFile};
+use crate::config;
+use crate::server::settings::OpsSettings;
 
-/// A listener of a gateway that ought to run.
-pub(super) struct OpsClient {
-    address: SocketAddr,
+/// Where the password of `[ops.login]` is looked for: on a command line, everybody could read it.
+const PASSWORD: &str = "CALBRIDGE_OPS_PASSWORD";
+
+/// What a configuration says about the listener.
+pub(super) struct Listener {
+    pub(super) listen: Option<SocketAddr>,
+    /// The name that the certificate is made for, where there is one.
+    pub(super) host: Option<String>,
+    pub(super) user: Option<String>,
+    /// Over TLS; trusted beside the machine's roots.
+    pub(super) certificate: Option<PathBuf>,
+}
+
+impl From<Option<&OpsSettings>> for Listener {
+    fn from(ops: Option<&OpsSettings>) -> Self {
+        let login = ops.and_then(|ops| ops.login.as_ref());
+        let tls = ops.and_then(|ops| ops.tls.as_ref());
+        Self {
+            listen: ops.map(|ops| ops.listen),
+            host: ops.and_then(|ops| ops.hosts.first().cloned()),
+            user: login.map(|login| login.user.clone()),
+            certificate: tls.map(|tls| tls.certificate.clone()),
+        }
+    }
 }
 
 /// The one part of the file that is looked at by [`OpsClient::of`].
@@ -24,6 +48,38 @@ struct Excerpt {
 #[derive(Debug, Deserialize)]
 struct Ops {
     listen: Option<SocketAddr>,
+    #[serde(default)]
+    hosts: Vec<String>,
+    login: Option<Login>,
+    tls: Option<Tls>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Login {
+    user: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Tls {
+    certificate: PathBuf,
+}
+
+impl Ops {
+    /// `folder`: where relative paths start.
+    fn listener(self, folder: &Path) -> Listener {
+        Listener {
+            listen: self.listen,
+            host: self.hosts.into_iter().next(),
+            user: self.login.map(|login| login.user),
+            certificate: self.tls.map(|tls| folder.join(tls.certificate)),
+        }
+    }
+}
+
+/// A listener of a gateway that ought to run.
+pub(super) struct OpsClient {
+    address: SocketAddr,
+    listener: Listener,
 }
 
 impl OpsClient {
@@ -33,26 +89,28 @@ impl OpsClient {
         let path = &file.config;
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("{} cannot be read", path.display()))?;
-        let listen = match toml::from_str::<Excerpt>(&text) {
-            Ok(excerpt) => excerpt.ops.and_then(|ops| ops.listen),
-            // Not to be asked for at all; loading says why, in full.
-            Err(_) => file.load()?.ops.map(|ops| ops.listen),
+        let listener = match toml::from_str::<Excerpt>(&text) {
+            Ok(Excerpt { ops: Some(ops) }) => ops.listener(path.parent().unwrap_or(Path::new(""))),
+            Ok(Excerpt { ops: None }) => None.into(),
+            // It says nothing that could be asked for; loading says why, in full.
+            Err(_) => file.load()?.ops.as_ref().into(),
         };
-        Self::new(listen)
+        Self::new(listener)
     }
 
-    /// `listen` as the configuration has it.
-    pub(super) fn new(listen: Option<SocketAddr>) -> Result<Self, CommandError> {
-        let address = listen
-            .filter(|address| address.port() != 0)
-            .ok_or_else(|| {
-                CommandError::Usage(
+    pub(super) fn new(listener: Listener) -> Result<Self, CommandError> {
+        let listen = listener.listen.filter(|address| address.port() != 0);
+        let mut address = listen.ok_or_else(|| {
+            CommandError::Usage(
                 "a running gateway is asked over its ops listener, and the configuration has none: \
                  give [ops] listen an address, as \"127.0.0.1:9464\""
                     .to_owned(),
             )
-            })?;
-        Ok(Self { address })
+        })?;
+        if address.ip().is_unspecified() {
+            address.set_ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        }
+        Ok(Self { address, listener })
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -66,53 +124,86 @@ impl OpsClient {
         body: &serde_json::Value,
         patience: Duration,
     ) -> anyhow::Result<A> {
-        let client = client(patience)?;
-        let request = client
+        let request = self
+            .client(patience)?
             .post(self.url(path))
             .header("x-calbridge-ops", "1")
             .header("content-type", "application/json")
             .body(body.to_string());
-        let answer = self.heard(request.send().await)?;
+        let answer = self.heard(self.logged_in(request)?).await?;
+        let address = self.address;
         let status = answer.status();
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(anyhow!(
+                "the gateway at {address} refused the login of [ops.login]; is {PASSWORD} right?"
+            ));
+        }
         let text = answer.bytes().await?;
         serde_json::from_slice(&text).with_context(|| {
-            let address = self.address;
             format!("what listens on {address} (ops.listen) is not calbridge: it answered with HTTP status {status}")
         })
     }
 
-    /// The status and the text of a page.
+    /// The status and the text of a page that needs no login.
     pub(super) async fn get(
         &self,
         path: &str,
         patience: Duration,
     ) -> anyhow::Result<(StatusCode, String)> {
-        let request = client(patience)?.get(self.url(path));
-        let answer = self.heard(request.send().await)?;
+        let request = self.client(patience)?.get(self.url(path));
+        let answer = self.heard(request).await?;
         Ok((answer.status(), answer.text().await?))
     }
 
-    fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+    fn logged_in(&self, request: RequestBuilder) -> anyhow::Result<RequestBuilder> {
+        let Some(user) = &self.listener.user else {
+            return Ok(request);
+        };
+        let password = config::process_environment(PASSWORD);
+        let password = password
+            .and_then(|password| password.into_string().ok())
+            .with_context(|| format!("the listener has a login: set {PASSWORD} to its password"))?;
+        Ok(request.basic_auth(user, Some(password)))
     }
 
-    fn heard(&self, answer: reqwest::Result<Response>) -> anyhow::Result<Response> {
+    async fn heard(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let address = self.address;
-        answer.map_err(|error| {
+        request.send().await.map_err(|error| {
             if error.is_connect() {
-                anyhow!("nobody listens on {address} (ops.listen); is calbridge running with this configuration?")
+                anyhow!(error.without_url()).context(format!(
+                    "nobody listens on {address} (ops.listen); is calbridge running with this configuration?"
+                ))
             } else {
                 anyhow!(error.without_url()).context(format!("no answer from {address} (ops.listen)"))
             }
         })
     }
-}
 
-/// Plain HTTP to an address of this machine: no certificates, no proxy from the environment.
-fn client(patience: Duration) -> reqwest::Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .tls_certs_only([])
-        .no_proxy()
-        .timeout(patience)
-        .build()
+    fn url(&self, path: &str) -> String {
+        let address = self.address;
+        match (&self.listener.certificate, &self.listener.host) {
+            (Some(_), Some(host)) => format!("https://{host}:{}{path}", address.port()),
+            (Some(_), None) => format!("https://{address}{path}"),
+            (None, _) => format!("http://{address}{path}"),
+        }
+    }
+
+    /// No proxy from the environment: this stays on the machine.
+    fn client(&self, patience: Duration) -> anyhow::Result<reqwest::Client> {
+        let mut builder = reqwest::Client::builder().no_proxy().timeout(patience);
+        if let Some(host) = &self.listener.host {
+            builder = builder.resolve(host, self.address);
+        }
+        builder = match &self.listener.certificate {
+            None => builder.tls_certs_only([]),
+            Some(file) => {
+                let pem = std::fs::read(file)
+                    .with_context(|| format!("{} cannot be read", file.display()))?;
+                let chain = reqwest::Certificate::from_pem_bundle(&pem)
+                    .with_context(|| format!("{} holds no certificates", file.display()))?;
+                builder.tls_certs_merge(chain)
+            }
+        };
+        Ok(builder.build()?)
+    }
 }

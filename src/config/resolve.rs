@@ -71,7 +71,9 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
     let taken = server
         .as_ref()
         .map_or(&[][..], |server| server.listen.as_slice());
-    let ops = root.within("ops", |ops| ops::read(ops, taken)).flatten();
+    let ops = root
+        .within("ops", |ops| ops::read(ops, taken, around))
+        .flatten();
     let sharing = root.within("sharing", |sharing| sharing::read(sharing, around));
     let (sharing, permit) = sharing.unwrap_or_default();
     let cache = root.within("cache", cache::read).unwrap_or_default();

@@ -31,7 +31,7 @@ pub struct OwnAdmission {
 }
 
 /// A Basic login that only one face knows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnLogin {
     /// Where it is configured, for an error about its hash: `freebusy_url[0].password_hash`.
     pub key: String,

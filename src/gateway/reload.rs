@@ -4,7 +4,7 @@
 //! Sockets are kept, so `server.listen` and `ops.listen` cannot change.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -15,18 +15,24 @@ use crate::backend::build::Change;
 use crate::backend::instance::Instance;
 use crate::config::{self, Config};
 use crate::metrics::Metrics;
-use crate::server::{CertificateMark, ServerControl};
+use crate::server::ops::{OpsControl, OpsPrepared};
+use crate::server::{CertificateMark, Prepared, ServerControl, StartError};
 
 /// Changes a running gateway. One change is made at a time.
 pub struct Reloader {
     world: ArcSwap<World>,
     server: ServerControl,
+    /// Set once, where there is an ops listener.
+    ops: OnceLock<OpsControl>,
     instance: Instance,
     metrics: Arc<Metrics>,
     file: Option<PathBuf>,
     /// The certificate that was last looked at.
     turn: Mutex<CertificateMark>,
 }
+
+/// What both listeners will be.
+type Listeners = (Prepared, Option<OpsPrepared>);
 
 /// What a reload changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +71,11 @@ impl Reloader {
         metrics: Arc<Metrics>,
     ) -> Self {
         metrics.started_at(instance.clock.now().as_second());
-        let mark = CertificateMark::of(&world.server);
+        let mark = CertificateMark::of(&world.server, world.ops.as_ref());
         Self {
             world: ArcSwap::from_pointee(world),
             server,
+            ops: OnceLock::new(),
             instance,
             metrics,
             file,
@@ -78,6 +85,12 @@ impl Reloader {
 
     pub(super) fn now(&self) -> jiff::Timestamp {
         self.instance.clock.now()
+    }
+
+    /// The ops listener is bound after this, because it can wish for a reload.
+    pub(super) fn controls_ops(&self, ops: OpsControl) {
+        // Nobody else sets it.
+        let _ = self.ops.set(ops);
     }
 
     /// The world of the moment.
@@ -148,14 +161,14 @@ impl Reloader {
             .map(|endpoint| Arc::from(&*endpoint.name));
         let all: Vec<Arc<str>> = old_names.iter().cloned().chain(names).collect();
         self.metrics.endpoints_are(&all);
-        let mark = CertificateMark::of(&config.server);
+        let mark = CertificateMark::of(&config.server, config.ops.as_ref());
         let prepared = self.prepare(before, config).await;
         let (world, changes, prepared) = prepared.inspect_err(|_| {
             self.metrics.endpoints_are(&old_names);
         })?;
         let names = world.endpoint_names();
         self.world.store(Arc::clone(&world));
-        self.server.put(prepared);
+        self.put(prepared);
         *turn = mark;
         self.metrics.endpoints_are(&names);
         // It may have to look at every entry.
@@ -168,7 +181,7 @@ impl Reloader {
         &self,
         before: &Arc<World>,
         config: Config,
-    ) -> Result<(Arc<World>, Changes, crate::server::Prepared), Refused> {
+    ) -> Result<(Arc<World>, Changes, Listeners), Refused> {
         let (before, instance) = (Arc::clone(before), self.instance.clone());
         // Building an endpoint reads files.
         let next = tokio::task::spawn_blocking(move || before.next(config, &instance)).await;
@@ -178,7 +191,22 @@ impl Reloader {
         })?;
         let prepared = self.server.prepare(&world.server, world.routes()).await;
         let prepared = prepared.map_err(|error| error.to_string())?;
-        Ok((Arc::new(world), changes, prepared))
+        let ops = self
+            .prepare_ops(&world)
+            .map_err(|error| error.to_string())?;
+        Ok((Arc::new(world), changes, (prepared, ops)))
+    }
+
+    fn prepare_ops(&self, world: &World) -> Result<Option<OpsPrepared>, StartError> {
+        let both = self.ops.get().zip(world.ops.as_ref());
+        both.map(|(control, ops)| control.prepare(ops)).transpose()
+    }
+
+    fn put(&self, (server, ops): Listeners) {
+        self.server.put(server);
+        if let Some((control, ops)) = self.ops.get().zip(ops) {
+            control.put(ops);
+        }
     }
 
     /// Looks at the files of the certificate now and then, and takes those that others have put there. A pair that cannot
@@ -197,7 +225,8 @@ impl Reloader {
     async fn look_at_certificate(&self) {
         let mut turn = self.turn.lock().await;
         let world = self.world();
-        let looked = tokio::task::spawn_blocking(move || CertificateMark::of(&world.server)).await;
+        let look = move || CertificateMark::of(&world.server, world.ops.as_ref());
+        let looked = tokio::task::spawn_blocking(look).await;
         let Ok(mark) = looked else {
             return;
         };
@@ -206,9 +235,10 @@ impl Reloader {
         }
         *turn = mark;
         let world = self.world();
-        match self.server.prepare_tls(&world.server).await {
+        let server = self.server.prepare_tls(&world.server).await;
+        match server.and_then(|server| Ok((server, self.prepare_ops(&world)?))) {
             Ok(prepared) => {
-                self.server.put(prepared);
+                self.put(prepared);
                 tracing::info!(
                     "Took the new certificate; connections that are open keep the old one"
                 );

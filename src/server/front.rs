@@ -18,7 +18,7 @@ use super::conn::Shared;
 use super::gate::Gates;
 use super::login::{Kept, Login};
 use super::pipeline::Pipeline;
-use super::settings::{ServerLimits, ServerSettings};
+use super::settings::{OpsSettings, ServerLimits, ServerSettings};
 use super::{StartError, tls, token};
 use crate::face::Routes;
 use crate::metrics::Metrics;
@@ -114,17 +114,17 @@ impl ServerControl {
 pub struct CertificateMark(Vec<Option<Vec<u8>>>);
 
 impl CertificateMark {
-    /// Reads the files.
-    pub fn of(settings: &ServerSettings) -> Self {
+    /// Reads the files of both listeners.
+    pub fn of(settings: &ServerSettings, ops: Option<&OpsSettings>) -> Self {
         let digest = |file: &PathBuf| {
             let bytes = std::fs::read(file).ok()?;
             Some(digest::digest(&SHA256, &bytes).as_ref().to_vec())
         };
-        Self(
-            [&settings.certificate, &settings.private_key]
-                .map(digest)
-                .into(),
-        )
+        let mut files = vec![&settings.certificate, &settings.private_key];
+        if let Some(tls) = ops.and_then(|ops| ops.tls.as_ref()) {
+            files.extend([&tls.certificate, &tls.private_key]);
+        }
+        Self(files.into_iter().map(digest).collect())
     }
 }
 

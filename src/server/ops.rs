@@ -1,10 +1,11 @@
-//! The ops listener: metrics, health and the cache for whoever runs the gateway. Plain HTTP/1.1 on an address of its
-//! own; callers never see it.
+//! The ops listener: metrics, health and the cache for whoever runs the gateway. HTTP/1.1, plain or over TLS, on an
+//! address of its own; callers never see it.
 //!
 //! One connection answers one request and lives ten seconds at most, so nobody can hold it for long. What is answered
 //! stands in `answer`; this file owns the sockets.
 
 mod answer;
+mod front;
 mod origin;
 mod scope;
 
@@ -19,13 +20,16 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::answer::Desk;
+use self::answer::{Desk, Visit};
+use self::front::Fronts;
+pub use self::front::{OpsControl, OpsPrepared};
 use super::StartError;
 use super::accept;
 use super::settings::OpsSettings;
@@ -94,6 +98,7 @@ pub struct OpsServer {
     listener: TcpListener,
     address: SocketAddr,
     desk: Arc<Desk>,
+    fronts: Arc<Fronts>,
     connections: Arc<Semaphore>,
     tasks: TaskTracker,
     cut: CancellationToken,
@@ -106,6 +111,8 @@ impl OpsServer {
         target: Arc<dyn OpsTarget>,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
+        let front = front::Front::build(settings)?;
+        let fronts = Arc::new(Fronts::from_pointee(front));
         let address = settings.listen;
         let named = |source| StartError::ListenOps { address, source };
         let listener = accept::bind(address, false).map_err(named)?;
@@ -114,10 +121,16 @@ impl OpsServer {
             listener,
             address,
             desk: Arc::new(Desk::new(target, metrics)),
+            fronts,
             connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         })
+    }
+
+    /// What changes the listener while it runs.
+    pub fn control(&self) -> OpsControl {
+        OpsControl(Arc::clone(&self.fronts))
     }
 
     /// Where it really listens.
@@ -149,23 +162,43 @@ impl OpsServer {
             return;
         };
         let (desk, cut) = (Arc::clone(&self.desk), self.cut.clone());
-        let stopping = stopping.clone();
+        let (front, stopping) = (self.fronts.load_full(), stopping.clone());
         self.tasks.spawn(async move {
             let _permit = permit;
-            let served = timeout(LIFETIME, serve(stream, desk, stopping));
+            let Ok(local) = stream.local_addr() else {
+                return;
+            };
+            let visit = Visit {
+                local: local.ip(),
+                front,
+                stopping,
+            };
+            let served = timeout(LIFETIME, open(stream, desk, visit));
             cut.run_until_cancelled(served).await;
         });
     }
 }
 
-/// One request and its answer.
-async fn serve(stream: TcpStream, desk: Arc<Desk>, stopping: CancellationToken) {
-    let Ok(local) = stream.local_addr() else {
+/// Over TLS where the listener has a certificate.
+async fn open(stream: TcpStream, desk: Arc<Desk>, visit: Visit) {
+    let Some(tls) = visit.front.tls.clone() else {
+        serve(stream, desk, visit).await;
         return;
     };
+    match tls.accept(stream).await {
+        Ok(stream) => serve(stream, desk, visit).await,
+        Err(cause) => tracing::debug!(%cause, "A connection to the ops listener did not open"),
+    }
+}
+
+/// One request and its answer.
+async fn serve<S>(stream: S, desk: Arc<Desk>, visit: Visit)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let service = service_fn(move |request: Request<Incoming>| {
-        let (desk, stopping) = (Arc::clone(&desk), stopping.is_cancelled());
-        async move { Ok::<_, Infallible>(desk.answer(request, local.ip(), stopping).await) }
+        let (desk, visit) = (Arc::clone(&desk), visit.clone());
+        async move { Ok::<_, Infallible>(desk.answer(request, &visit).await) }
     });
     let connection = http1::Builder::new()
         .keep_alive(false)

@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use super::token::entra::EntraSettings;
 use super::token::key::TokenKey;
 use crate::domain::{Caller, SmtpAddress};
+use crate::face::OwnLogin;
 
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
@@ -155,9 +156,34 @@ impl Default for ServerLimits {
     }
 }
 
-/// The listener for those who run the gateway. Plain HTTP without a login, so that it listens on this machine only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The listener for those who run the gateway. One that other machines reach has a login and TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpsSettings {
-    /// A loopback address.
     pub listen: SocketAddr,
+    /// Names by which it is asked, beside its addresses and `localhost`; in lower case.
+    pub hosts: Vec<String>,
+    /// Asked of everybody, but for whether the gateway lives and is ready.
+    pub login: Option<OwnLogin>,
+    /// Plain HTTP without.
+    pub tls: Option<OpsTls>,
+}
+
+impl OpsSettings {
+    /// Without login and TLS.
+    pub fn plain(listen: SocketAddr) -> Self {
+        Self {
+            listen,
+            hosts: Vec::new(),
+            login: None,
+            tls: None,
+        }
+    }
+}
+
+/// The certificate of the ops listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OpsTls {
+    /// PEM, as for callers.
+    pub certificate: PathBuf,
+    pub private_key: PathBuf,
 }

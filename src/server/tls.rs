@@ -70,6 +70,13 @@ pub(super) fn peer_fingerprint(connection: &ServerConnection) -> Option<[u8; 32]
     digest(&SHA256, leaf).as_ref().try_into().ok()
 }
 
+/// The same for HTTP/1.1 alone.
+pub(super) fn load_pair(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, StartError> {
+    let mut config = ServerConfig::clone(load(certificate, key, None)?.as_ref());
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 fn certified_key(
     provider: &CryptoProvider,
     certificate: &Path,

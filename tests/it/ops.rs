@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use calbridge::metrics::Metrics;
 use calbridge::server::StartError;
 use calbridge::server::ops::{EndpointReadiness, OpsServer, OpsTarget, Readiness, Reloaded};
-use calbridge::server::settings::OpsSettings;
+use calbridge::server::settings::{OpsSettings, OpsTls};
 use calbridge::service::cache::DropScope;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
@@ -81,12 +81,15 @@ pub(crate) struct Ops {
 
 impl Ops {
     pub(crate) fn start() -> Self {
+        Self::with(&OpsSettings::plain("127.0.0.1:0".parse().unwrap()))
+    }
+
+    fn with(settings: &OpsSettings) -> Self {
         let target = Arc::new(Noted::default());
         let metrics = Arc::new(Metrics::new(&["cloud", "hq"]));
         *target.metrics.lock().unwrap() = Some(Arc::clone(&metrics));
-        let listen = "127.0.0.1:0".parse().unwrap();
         let told: Arc<dyn OpsTarget> = Arc::clone(&target) as _;
-        let server = OpsServer::bind(&OpsSettings { listen }, told, metrics).unwrap();
+        let server = OpsServer::bind(settings, told, metrics).unwrap();
         let (stopping, stop) = (CancellationToken::new(), CancellationToken::new());
         Self {
             address: server.address(),
@@ -356,7 +359,11 @@ async fn an_address_in_use_names_the_key() {
     let ops = Ops::start();
     let listen = ops.address;
     let metrics = Arc::new(Metrics::new::<&str>(&[]));
-    let second = OpsServer::bind(&OpsSettings { listen }, Arc::new(Noted::default()), metrics);
+    let second = OpsServer::bind(
+        &OpsSettings::plain(listen),
+        Arc::new(Noted::default()),
+        metrics,
+    );
     let error: StartError = second.err().unwrap();
     assert!(error.is_address_in_use());
     let text = error.to_string();
@@ -392,4 +399,63 @@ async fn a_reload_is_answered_with_what_became_of_it() {
     assert!(refused.text().contains(problems), "{}", refused.text());
     let got = ops.get("/reload").await;
     assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
+}
+
+/// With a login and TLS; the certificate that it shows.
+fn guarded() -> (Ops, rustls::pki_types::CertificateDer<'static>) {
+    let folder = tempfile::tempdir().unwrap();
+    let callers = crate::world::settings(folder.path());
+    let account = crate::world::role_account("operator@example.com", "right");
+    let settings = OpsSettings {
+        hosts: vec!["ops.example.com".to_owned()],
+        login: Some(calbridge::face::OwnLogin {
+            key: "ops.login.password_hash".to_owned(),
+            user: "operator".to_owned(),
+            password_hash: account.password_hash,
+        }),
+        tls: Some(OpsTls {
+            certificate: callers.certificate.clone(),
+            private_key: callers.private_key,
+        }),
+        ..OpsSettings::plain("127.0.0.1:0".parse().unwrap())
+    };
+    let pem = std::fs::read(callers.certificate).unwrap();
+    let certificate = rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap();
+    (Ops::with(&settings), certificate)
+}
+
+#[tokio::test]
+async fn a_login_is_asked_of_everybody_but_probes() {
+    let (ops, certificate) = guarded();
+    let root = reqwest::Certificate::from_der(&certificate).unwrap();
+    let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
+    let client = client.build().unwrap();
+    let url = |path: &str| format!("https://127.0.0.1:{}{path}", ops.address.port());
+    let get = async |path: &str, password: Option<&str>| {
+        let mut request = client.get(url(path)).header("host", "ops.example.com");
+        if let Some(password) = password {
+            request = request.basic_auth("operator", Some(password));
+        }
+        request.send().await.unwrap()
+    };
+    assert_eq!(get("/livez", None).await.status(), 200);
+    assert_eq!(get("/readyz", None).await.status(), 200);
+    for path in ["/readyz?verbose", "/metrics", "/", "/nowhere"] {
+        let answer = get(path, None).await;
+        assert_eq!(answer.status(), 401, "{path}");
+        let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
+        assert!(challenge.starts_with("Basic realm="), "{challenge}");
+        assert_eq!(get(path, Some("wrong")).await.status(), 401, "{path}");
+    }
+    assert_eq!(get("/metrics", Some("right")).await.status(), 200);
+    let post = |password: &str| {
+        let request = client.post(url("/reload")).header("x-calbridge-ops", "1");
+        request.basic_auth("operator", Some(password)).send()
+    };
+    assert_eq!(post("wrong").await.unwrap().status(), 401);
+    assert_eq!(ops.target.reloads.lock().unwrap().0, 0);
+    assert_eq!(post("right").await.unwrap().status(), 200);
+    // Plain HTTP is not spoken.
+    let plain = client.get(format!("http://{}/livez", ops.address));
+    assert!(plain.send().await.is_err());
 }

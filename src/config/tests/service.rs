@@ -277,10 +277,20 @@ fn the_ops_listener_is_for_this_machine() {
         refused(
             &listen(address),
             &[
-                "8 ops.listen: must be a loopback address, as 127.0.0.1 or [::1]: this listener has no login",
+                "8 ops.listen: must be a loopback address, as 127.0.0.1 or [::1], without both [ops.login] and [ops.tls]",
             ],
         );
     }
+    let guarded = "[ops]\nlisten = \"0.0.0.0:9464\"\nhosts = [\"Ops.example.com\"]\n[ops.login]\nuser = \"operator\"\n\
+        password_env = \"HQ_PASSWORD\"\n[ops.tls]\ncertificate = \"server.pem\"\nprivate_key = \"server.key\"";
+    let ops = read(guarded).ops.unwrap();
+    assert_eq!(ops.hosts, ["ops.example.com"]);
+    assert_eq!(ops.login.unwrap().user, "operator");
+    assert!(ops.tls.is_some());
+    refused(
+        &guarded.replace("user = \"operator\"", "user = \"a:b\""),
+        &["12 ops.login.user: must be a user name without a colon"],
+    );
     for address in ["localhost:9464", "127.0.0.1", ""] {
         let expect = "8 ops.listen: must be an IP address with a port";
         refused(&listen(address), &[expect]);

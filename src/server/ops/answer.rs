@@ -5,15 +5,20 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
+use tokio_util::sync::CancellationToken;
 
-use super::origin::{self, Foreign};
+use super::front::Front;
+use super::origin::{self, Foreign, Own};
 use super::scope::{self, ScopeError};
 use super::{OpsTarget, Readiness, Reloaded};
 use crate::metrics::{Metrics, TEXT_FORMAT};
+use crate::server::login::{Denied, FAILURE_DELAY};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -21,6 +26,16 @@ const JSON: &str = "application/json";
 const WANTED: HeaderName = HeaderName::from_static("x-calbridge-ops");
 /// An address and its name take less.
 const MAX_BODY: usize = 4 << 10;
+
+/// One connection, as far as it decides over its answer.
+#[derive(Clone)]
+pub(super) struct Visit {
+    /// The address that the connection was made to.
+    pub(super) local: IpAddr,
+    pub(super) front: Arc<Front>,
+    /// Cancelled when the gateway is about to end.
+    pub(super) stopping: CancellationToken,
+}
 
 /// Who answers.
 pub(super) struct Desk {
@@ -33,16 +48,25 @@ impl Desk {
         Self { target, metrics }
     }
 
-    /// `local`: the address that the connection was made to; `stopping`: whether the gateway is about to end.
     pub(super) async fn answer(
         &self,
         request: Request<Incoming>,
-        local: IpAddr,
-        stopping: bool,
+        visit: &Visit,
     ) -> Response<Full<Bytes>> {
         let is_head = request.method() == Method::HEAD;
-        let mut response = match origin::check(request.uri(), request.headers(), local) {
-            Ok(()) => self.answer_own(request, stopping).await,
+        let own = Own {
+            address: visit.local,
+            hosts: &visit.front.hosts,
+            has_tls: visit.front.tls.is_some(),
+        };
+        let mut response = match origin::check(request.uri(), request.headers(), &own) {
+            Ok(()) => match self.admit(&request, &visit.front).await {
+                Ok(()) => {
+                    self.answer_own(request, visit.stopping.is_cancelled())
+                        .await
+                }
+                Err(refusal) => refusal,
+            },
             Err(Foreign::Host) => say(
                 StatusCode::MISDIRECTED_REQUEST,
                 "Ask by the listener's address or as localhost.\n",
@@ -61,6 +85,30 @@ impl Desk {
             *response.body_mut() = Bytes::new();
         }
         response.map(Full::new)
+    }
+
+    /// Probes ask without a login: whether it lives and is ready is no secret.
+    async fn admit(
+        &self,
+        request: &Request<Incoming>,
+        front: &Front,
+    ) -> Result<(), Response<Bytes>> {
+        if matches!(request.uri().path(), "/livez" | "/readyz") && request.uri().query().is_none() {
+            return Ok(());
+        }
+        match front.admits(request.headers()).await {
+            Ok(()) => Ok(()),
+            Err(Denied::Overloaded) => Err(say(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Too many logins wait to be verified.\n",
+            )),
+            Err(Denied::Absent) => Err(challenge()),
+            Err(Denied::Wrong) => {
+                tracing::warn!("A login at the ops listener was refused");
+                tokio::time::sleep(FAILURE_DELAY).await;
+                Err(challenge())
+            }
+        }
     }
 
     async fn answer_own(&self, request: Request<Incoming>, stopping: bool) -> Response<Bytes> {
@@ -186,6 +234,16 @@ fn line(text: &mut String, good: bool, what: &str, state: &str) {
     let sign = if good { '+' } else { '-' };
     // Writing to a String does not fail.
     let _ = writeln!(text, "[{sign}] {what}: {state}");
+}
+
+fn challenge() -> Response<Bytes> {
+    let mut response = say(
+        StatusCode::UNAUTHORIZED,
+        "This needs the login of [ops.login].\n",
+    );
+    let realm = HeaderValue::from_static("Basic realm=\"calbridge ops\", charset=\"UTF-8\"");
+    response.headers_mut().insert(WWW_AUTHENTICATE, realm);
+    response
 }
 
 fn not_allowed(methods: &'static str) -> Response<Bytes> {

@@ -17,10 +17,18 @@ pub(super) enum Foreign {
     Page,
 }
 
-/// `local`: the address that the connection was made to. Any port will do: behind a forwarded port it is another.
-pub(super) fn check(uri: &Uri, headers: &HeaderMap, local: IpAddr) -> Result<(), Foreign> {
+/// Who the listener is. Any port will do: behind a forwarded port it is another.
+pub(super) struct Own<'a> {
+    /// The address that the connection was made to.
+    pub(super) address: IpAddr,
+    /// Configured names, in lower case.
+    pub(super) hosts: &'a [String],
+    pub(super) has_tls: bool,
+}
+
+pub(super) fn check(uri: &Uri, headers: &HeaderMap, this: &Own<'_>) -> Result<(), Foreign> {
     let host = only(headers, &HOST).ok_or(Foreign::Host)?;
-    if !is_own(host, local) {
+    if !is_own(host, this) {
         return Err(Foreign::Host);
     }
     // A request line with a whole URL counts instead of Host (RFC 9112 section 3.2.2).
@@ -32,7 +40,7 @@ pub(super) fn check(uri: &Uri, headers: &HeaderMap, local: IpAddr) -> Result<(),
     if headers.contains_key(ORIGIN) {
         let own = |origin: &str| {
             origin
-                .strip_prefix("http://")
+                .strip_prefix(if this.has_tls { "https://" } else { "http://" })
                 .is_some_and(|from| from.eq_ignore_ascii_case(host))
         };
         if !only(headers, &ORIGIN).is_some_and(own) {
@@ -50,11 +58,12 @@ fn only<'a>(headers: &'a HeaderMap, name: &http::HeaderName) -> Option<&'a str> 
 }
 
 /// `localhost`, a loopback address, or the address that was connected to; with or without a port.
-fn is_own(host: &str, local: IpAddr) -> bool {
+fn is_own(host: &str, this: &Own<'_>) -> bool {
     let Some(name) = without_port(host) else {
         return false;
     };
-    if name.eq_ignore_ascii_case("localhost") {
+    let is_name = |known: &String| known.eq_ignore_ascii_case(name);
+    if name.eq_ignore_ascii_case("localhost") || this.hosts.iter().any(is_name) {
         return true;
     }
     let address = match name.strip_prefix('[') {
@@ -66,7 +75,7 @@ fn is_own(host: &str, local: IpAddr) -> bool {
     };
     address.is_some_and(|address| {
         let address = address.to_canonical();
-        address.is_loopback() || address == local.to_canonical()
+        address.is_loopback() || address == this.address.to_canonical()
     })
 }
 
@@ -96,8 +105,12 @@ mod tests {
         for (name, value) in lines {
             headers.append(*name, value.parse().unwrap());
         }
-        let local = "192.0.2.7".parse().unwrap();
-        let got = check(&target.parse().unwrap(), &headers, local);
+        let own = Own {
+            address: "192.0.2.7".parse().unwrap(),
+            hosts: &["ops.example.com".to_owned()],
+            has_tls: false,
+        };
+        let got = check(&target.parse().unwrap(), &headers, &own);
         assert_eq!(got, expect, "{target} {lines:?}");
     }
 
@@ -113,6 +126,7 @@ mod tests {
             "[::1]:9464",
             "[::ffff:127.0.0.1]:9464",
             "192.0.2.7:80",
+            "Ops.example.com:9464",
         ] {
             check_headers("/", &[("host", own)], Ok(()));
         }
@@ -125,6 +139,7 @@ mod tests {
             "evil.example",
             "evil.example:9464",
             "localhost.evil.example",
+            "evil.ops.example.com",
             "evil.localhost",
             "127.0.0.1.evil.example",
             "192.0.2.8",

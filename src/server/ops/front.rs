@@ -1,0 +1,83 @@
+//! What the configuration decides about the ops listener: its certificate, its login, its names. Another takes its place
+//! while the listener runs; the socket stays.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use http::HeaderMap;
+use tokio_rustls::TlsAcceptor;
+
+use crate::domain::Caller;
+use crate::server::login::{Denied, Login};
+use crate::server::settings::{OpsSettings, OpsTls};
+use crate::server::{StartError, tls};
+
+/// Logins that may wait to be verified.
+const QUEUE: usize = 8;
+
+pub(super) type Fronts = ArcSwap<Front>;
+
+/// What one connection sees.
+pub(super) struct Front {
+    pub(super) tls: Option<TlsAcceptor>,
+    pub(super) hosts: Vec<String>,
+    login: Option<Arc<Login>>,
+    settings: OpsSettings,
+}
+
+impl Front {
+    /// Reads the certificate's files.
+    pub(super) fn build(settings: &OpsSettings) -> Result<Self, StartError> {
+        Ok(Self {
+            tls: settings.tls.as_ref().map(acceptor).transpose()?,
+            hosts: settings.hosts.clone(),
+            login: login(settings)?,
+            settings: settings.clone(),
+        })
+    }
+
+    /// Whether these headers may ask; everybody may where there is no login.
+    pub(super) async fn admits(&self, headers: &HeaderMap) -> Result<(), Denied> {
+        match &self.login {
+            Some(login) => login.caller(headers).await.map(drop),
+            None => Ok(()),
+        }
+    }
+}
+
+fn acceptor(settings: &OpsTls) -> Result<TlsAcceptor, StartError> {
+    let loaded = tls::load_pair(&settings.certificate, &settings.private_key)?;
+    Ok(TlsAcceptor::from(loaded))
+}
+
+fn login(settings: &OpsSettings) -> Result<Option<Arc<Login>>, StartError> {
+    let Some(only) = &settings.login else {
+        return Ok(None);
+    };
+    let nobody = Arc::new(Caller::nobody());
+    Login::new(&[], QUEUE)?.apart(only, &nobody).map(Some)
+}
+
+/// Changes a running listener.
+#[derive(Clone)]
+pub struct OpsControl(pub(super) Arc<Fronts>);
+
+/// What the listener will be, complete and checked.
+pub struct OpsPrepared(Front);
+
+impl OpsControl {
+    /// Everything but `settings.listen`. Reads files. A login that did not change remembers who has logged in.
+    pub fn prepare(&self, settings: &OpsSettings) -> Result<OpsPrepared, StartError> {
+        let mut front = Front::build(settings)?;
+        let before = self.0.load();
+        if front.settings.login == before.settings.login {
+            front.login.clone_from(&before.login);
+        }
+        Ok(OpsPrepared(front))
+    }
+
+    /// From now on, new connections see this.
+    pub fn put(&self, prepared: OpsPrepared) {
+        self.0.store(Arc::new(prepared.0));
+    }
+}
