@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use prometheus::{IntCounter, IntGauge, Registry, TextEncoder};
+use prometheus::{IntCounter, IntGauge, IntGaugeVec, Registry, TextEncoder};
 
 pub use self::endpoint::EndpointMetrics;
 pub use self::labels::{BreakerState, CacheResult};
@@ -42,6 +42,7 @@ pub struct Metrics {
     cache_entries: IntGauge,
     cache_bytes: IntGauge,
     reloads: Reloads,
+    certificates: IntGaugeVec,
     per_endpoint: EndpointFamilies,
     forgetters: Vec<Forget>,
     endpoints: RwLock<HashMap<Box<str>, EndpointMetrics>>,
@@ -91,6 +92,11 @@ impl Metrics {
             cache_entries: families.gauge("cache_entries", "Mailboxes held in the cache."),
             cache_bytes: families.gauge("cache_bytes", "Bytes that the cached mailboxes take."),
             reloads: Reloads::new(&families),
+            certificates: families.gauges(
+                "tls_certificate_expiry_timestamp_seconds",
+                "When the certificate of a listener expires, in seconds since 1970.",
+                &["listener"],
+            ),
             per_endpoint,
             endpoints: RwLock::new(endpoints),
             nowhere,
@@ -124,6 +130,15 @@ impl Metrics {
             endpoints
                 .entry(name.into())
                 .or_insert_with(|| EndpointMetrics::new(&self.per_endpoint, name));
+        }
+    }
+
+    /// When the certificate of a listener (`server`, `ops`) expires, in seconds since 1970; None where it has none.
+    pub fn certificate_expiry(&self, listener: &'static str, at: Option<i64>) {
+        match at {
+            Some(at) => self.certificates.with_label_values(&[listener]).set(at),
+            // There was none to take away.
+            None => drop(self.certificates.remove_label_values(&[listener])),
         }
     }
 

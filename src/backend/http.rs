@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use reqwest::{Certificate, Client, Proxy, RequestBuilder, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, RequestBuilder, Response, redirect};
 
 use super::EndpointError;
 use super::build::BuildProblem;
@@ -40,6 +40,12 @@ impl Reach {
 
     /// A client with connections and cookies of its own: a server keeps an account on one back end by its cookies.
     pub(super) fn client(&self) -> Result<Client, BuildProblem> {
+        self.builder()
+            .build()
+            .map_err(|error| BuildProblem::Client(failure::innermost(&error)))
+    }
+
+    pub(super) fn builder(&self) -> ClientBuilder {
         let mut client = Client::builder()
             .user_agent(USER_AGENT)
             .https_only(true)
@@ -60,8 +66,6 @@ impl Reach {
             client = client.tls_certs_only(trusted.iter().cloned());
         }
         client
-            .build()
-            .map_err(|error| BuildProblem::Client(failure::innermost(&error)))
     }
 }
 

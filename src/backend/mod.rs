@@ -10,6 +10,7 @@ mod failure;
 mod http;
 pub mod instance;
 pub mod quarantine;
+pub mod reach;
 mod role_account;
 pub mod rooms;
 pub mod settings;

@@ -1,21 +1,43 @@
-//! `calbridge check`: everything about a configuration that can be told without the network.
+//! `calbridge check`: everything about a configuration that can be told without the network. What needs the network is
+//! the work of [`super::doctor`].
 
 mod routes;
 
 use std::fmt::Display;
 use std::sync::Arc;
 
-use super::{CommandError, ConfigFile, Exit, output};
+use clap::Args;
+
+use super::{CommandError, ConfigFile, Exit, doctor, output};
 use crate::backend::calendar_files::inspect;
 use crate::backend::instance::Instance;
 use crate::backend::settings::{BackendSettings, EndpointSettings};
 use crate::config::Config;
-use crate::domain::Clock;
+use crate::domain::{Clock, SmtpAddress};
 use crate::gateway::{self, BuildError};
 use crate::server::clock::SystemClock;
 
-pub(super) fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
-    let config = file.load()?;
+/// What the command is asked.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// Ask the servers, too: names, connections, certificates, every role account once. Exit status 1 on a failure
+    #[arg(long)]
+    online: bool,
+    /// Look this mailbox up as every role account of its endpoint, and tell how much each may see
+    #[arg(long, value_name = "ADDRESS", value_parser = SmtpAddress::parse, requires = "online")]
+    mailbox: Option<SmtpAddress>,
+    /// Print the findings as JSON
+    #[arg(long, requires = "online")]
+    json: bool,
+}
+
+pub(super) async fn run(check: &Check) -> Result<Exit, CommandError> {
+    let config = check.file.load()?;
+    if check.online {
+        return doctor::run(&config, check.mailbox.as_ref(), check.json).await;
+    }
     let summary = summary(&config);
     config.endpoints.iter().for_each(warn_of_flaws);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);

@@ -3,6 +3,7 @@
 mod cache;
 mod check;
 mod demo;
+mod doctor;
 mod gssmo;
 mod hash_password;
 mod health;
@@ -46,8 +47,8 @@ enum Command {
     Serve(ConfigFile),
     /// Try everything on this machine: an Exchange side with demo calendars, and the gateway in front of it
     Demo(demo::Demo),
-    /// Check a configuration and everything it refers to, without the network
-    Check(ConfigFile),
+    /// Check a configuration and everything it refers to; with --online, what it names on the network, too
+    Check(check::Check),
     /// Ask for mailboxes the way the server does, and draw their days
     Lookup(lookup::Lookup),
     /// List the rooms, with the next hour in which each is free
@@ -125,7 +126,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     let result = match cli.command {
         Command::Serve(file) => serve::run(&file).await,
         Command::Demo(demo) => demo::run(&demo).await,
-        Command::Check(file) => check::run(&file),
+        Command::Check(check) => check::run(&check).await,
         Command::Cache(cache) => cache::run(&cache).await,
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::Reload(file) => reload::run(&file).await,

@@ -144,13 +144,19 @@ impl OpsClient {
         })
     }
 
-    /// The status and the text of a page that needs no login.
+    /// The status and the text of a page.
     pub(super) async fn get(
         &self,
         path: &str,
         patience: Duration,
     ) -> anyhow::Result<(StatusCode, String)> {
         let request = self.client(patience)?.get(self.url(path));
+        // Some pages need no login: the gateway says so.
+        let bare = request.try_clone();
+        let request = match (self.logged_in(request), bare) {
+            (Ok(request), _) | (Err(_), Some(request)) => request,
+            (Err(error), None) => return Err(error),
+        };
         let answer = self.heard(request).await?;
         Ok((answer.status(), answer.text().await?))
     }

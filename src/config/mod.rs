@@ -41,6 +41,7 @@ use crate::face::links::LinkSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::settings::ServiceSettings;
 
+pub use networks::google_calendar_interop;
 pub use problems::{ConfigErrors, Place, Problem};
 pub use surroundings::{Environment, process_environment};
 

@@ -21,6 +21,12 @@ const GOOGLE_CALENDAR_INTEROP: (&str, [&str; 7]) = (
     ],
 );
 
+/// The networks behind the name for Google's own.
+pub fn google_calendar_interop() -> Vec<IpNet> {
+    let texts = GOOGLE_CALENDAR_INTEROP.1.iter();
+    texts.filter_map(|text| text.parse().ok()).collect()
+}
+
 /// The networks of a list; without one, none.
 pub(super) fn networks(list: Option<&Located<'_, Vec<Located<'_, &str>>>>) -> Vec<IpNet> {
     let entries = list.iter().flat_map(|list| &list.value);
@@ -28,12 +34,9 @@ pub(super) fn networks(list: Option<&Located<'_, Vec<Located<'_, &str>>>>) -> Ve
 }
 
 fn named_or_network(entry: &Located<'_, &str>) -> Vec<IpNet> {
-    let (name, networks) = GOOGLE_CALENDAR_INTEROP;
+    let name = GOOGLE_CALENDAR_INTEROP.0;
     if entry.value == name {
-        return networks
-            .iter()
-            .filter_map(|text| text.parse().ok())
-            .collect();
+        return google_calendar_interop();
     }
     let Some(network) = entry.parse(|text| parse(text)) else {
         return Vec::new();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -14,9 +15,9 @@ use super::world::{Changes, World};
 use crate::backend::build::Change;
 use crate::backend::instance::Instance;
 use crate::config::{self, Config};
-use crate::metrics::Metrics;
+use crate::metrics::{EndpointMetrics, Metrics};
 use crate::server::ops::{OpsControl, OpsPrepared};
-use crate::server::{CertificateMark, Prepared, ServerControl, StartError};
+use crate::server::{CertificateMark, Denial, Prepared, ServerControl, StartError};
 
 /// Changes a running gateway. One change is made at a time.
 pub struct Reloader {
@@ -91,6 +92,20 @@ impl Reloader {
     pub(super) fn controls_ops(&self, ops: OpsControl) {
         // Nobody else sets it.
         let _ = self.ops.set(ops);
+    }
+
+    /// The networks whose connections were refused last.
+    pub(super) fn denied(&self) -> Vec<Denial> {
+        self.server.denied()
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.instance.clock.now()
+    }
+
+    /// The counters of an endpoint.
+    pub(super) fn counters(&self, endpoint: &str) -> EndpointMetrics {
+        self.instance.metrics(endpoint)
     }
 
     /// The world of the moment.

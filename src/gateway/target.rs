@@ -1,12 +1,21 @@
 //! What the ops listener tells about and acts on: the service and its endpoints of the moment. Counts nothing itself.
 
+mod look_up;
+mod status;
+
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::reload::Reloader;
+use crate::domain::SmtpAddress;
 use crate::metrics::{BreakerState, Metrics};
-use crate::server::ops::{EndpointReadiness, OpsTarget, Readiness, Reloaded};
+use crate::server::ops::{
+    EndpointReadiness, LookUp, OpsTarget, Readiness, Reloaded, Setup, Status,
+};
+use crate::server::validity::end_of;
 use crate::service::Availability;
 use crate::service::cache::DropScope;
 
@@ -52,6 +61,39 @@ impl OpsTarget for Target {
         self.metrics.cache_size(entries, bytes);
         let endpoints = availability.endpoints();
         endpoints.for_each(|endpoint| endpoint.tell_metrics());
+        let world = self.reloader.world();
+        let server = end_of(&world.server.certificate).map(|at| at.as_second());
+        self.metrics.certificate_expiry("server", server);
+        let ops = world.ops.as_ref().and_then(|ops| ops.tls.as_ref());
+        let ops = ops.and_then(|tls| end_of(&tls.certificate));
+        self.metrics
+            .certificate_expiry("ops", ops.map(|at| at.as_second()));
+    }
+
+    fn status(&self) -> Status {
+        status::status(&self.reloader, self.ready().is_ready())
+    }
+
+    fn today(&self) -> Date {
+        self.reloader.now().to_zoned(TimeZone::UTC).date()
+    }
+
+    async fn look_up(&self, mailbox: &SmtpAddress, day: Date) -> Option<LookUp> {
+        look_up::look_up(&self.reloader.world(), mailbox, day).await
+    }
+
+    fn setup(&self) -> Setup {
+        let world = self.reloader.world();
+        let accounts = world.server.access.role_accounts.iter();
+        let south = world.south_account();
+        Setup {
+            ews_url: format!("{}EWS/Exchange.asmx", world.public_url),
+            base_url: world.public_url.to_string(),
+            role_accounts: accounts
+                .map(|account| account.address.to_string())
+                .collect(),
+            south_account: south.unwrap_or_else(|| "svc-calbridge@example.com".to_owned()),
+        }
     }
 
     async fn reload(&self) -> Reloaded {

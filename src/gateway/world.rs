@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use super::discovery::Discovery;
 use super::routes::with_json_and_links;
+use url::Url;
+
 use crate::backend::build::{self, Built, Change};
 use crate::backend::instance::Instance;
 use crate::config::Config;
@@ -18,6 +20,7 @@ use crate::service::{Availability, Successor};
 pub(super) struct World {
     pub(super) server: ServerSettings,
     pub(super) ops: Option<OpsSettings>,
+    pub(super) public_url: Url,
     links: Vec<LinkSettings>,
     pub(super) availability: Arc<Availability>,
     endpoints: Vec<Built>,
@@ -43,6 +46,7 @@ impl World {
         Ok(Self {
             server: config.server,
             ops: config.ops,
+            public_url: config.public_url,
             links: config.links,
             availability,
             endpoints,
@@ -84,6 +88,7 @@ impl World {
         let next = Self {
             server: config.server,
             ops: config.ops,
+            public_url: config.public_url,
             links: config.links,
             availability,
             endpoints,
@@ -107,6 +112,15 @@ impl World {
             connector::with_directory(routes, directory, &self.availability)
         });
         with_json_and_links(routes, &self.availability, self.links.clone())
+    }
+
+    /// The name of some role account in the south, for examples.
+    pub(super) fn south_account(&self) -> Option<String> {
+        let mut accounts = self
+            .availability
+            .endpoints()
+            .map(|endpoint| endpoint.state().accounts);
+        accounts.find_map(|accounts| Some(accounts.first()?.address.to_string()))
     }
 
     pub(super) fn endpoint_names(&self) -> Vec<Arc<str>> {

@@ -1,6 +1,7 @@
 //! What is counted for one endpoint: mailboxes looked up, the cache in front of it, the calls to it, its state.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use prometheus::{Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec};
@@ -15,6 +16,8 @@ use super::labels::{
 const SECONDS: &[f64] = &[
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0,
 ];
+/// Calls whose times are remembered for the status page.
+const RECENT: usize = 60;
 /// Mailboxes. Exchange takes 100 in one call.
 const MAILBOXES: &[f64] = &[1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
@@ -28,6 +31,8 @@ struct Counters {
     calls: Words<IntCounter>,
     seconds: Histogram,
     batches: Histogram,
+    /// The latest calls.
+    recent: Mutex<VecDeque<Duration>>,
     throttled: IntCounter,
     retries: IntCounter,
     hedges: IntCounter,
@@ -63,6 +68,7 @@ impl EndpointMetrics {
             calls: word(&families.calls, UPSTREAM_OUTCOMES),
             seconds: families.seconds.with_label_values(&[name]),
             batches: families.batches.with_label_values(&[name]),
+            recent: Mutex::default(),
             throttled: families.throttled.with_label_values(&[name]),
             retries: families.retries.with_label_values(&[name]),
             hedges: families.hedges.with_label_values(&[name]),
@@ -117,6 +123,17 @@ impl EndpointMetrics {
     pub fn upstream_call(&self, outcome: &'static str, elapsed: Duration) {
         self.0.calls.get(outcome).inc();
         self.0.seconds.observe(elapsed.as_secs_f64());
+        let mut recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if recent.len() >= RECENT {
+            recent.pop_front();
+        }
+        recent.push_back(elapsed);
+    }
+
+    /// The times of the latest calls, the latest last.
+    pub fn recent_calls(&self) -> Vec<Duration> {
+        let recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        recent.iter().copied().collect()
     }
 
     /// How many mailboxes a call asks for.

@@ -14,12 +14,15 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::StartError;
+use super::clock::SystemClock;
 use super::conn::Shared;
 use super::count::CountedConnection;
+use super::denied::Denials;
 use super::front::{Front, Fronts, ServerControl};
 use super::inherited::Inherited;
 use super::login::Login;
 use super::settings::ServerSettings;
+use crate::domain::Clock;
 use crate::face::Routes;
 use crate::metrics::Metrics;
 
@@ -56,6 +59,7 @@ impl Server {
             addresses,
             shared: Arc::new(Shared {
                 front: Fronts::from_pointee(front),
+                denied: Denials::default(),
                 stop,
             }),
             tasks: TaskTracker::new(),
@@ -125,6 +129,7 @@ impl Server {
         let metrics = front.pipeline.metrics();
         if !front.access.may_connect(peer) {
             metrics.denied();
+            self.shared.denied.note(peer, SystemClock.now());
             tracing::debug!(%peer, "Dropped a connection from an address that is not allowed");
             return;
         }

@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
+use super::denied::Denials;
 use super::front::{Front, Fronts};
 use super::pipeline::{MAX_HEADER_BYTES, MAX_HEADERS, Origin};
 use super::proxy::{self, Announced};
@@ -48,6 +49,8 @@ const LINGER_TIME: Duration = Duration::from_secs(1);
 pub(super) struct Shared {
     /// What the configuration of the moment gives.
     pub(super) front: Fronts,
+    /// Who was not let in.
+    pub(super) denied: Denials,
     /// No more requests are wanted.
     pub(super) stop: CancellationToken,
 }

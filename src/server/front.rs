@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::address::Access;
 use super::conn::Shared;
+use super::denied::Denial;
 use super::gate::Gates;
 use super::login::{Kept, Login};
 use super::pipeline::Pipeline;
@@ -101,6 +102,11 @@ impl ServerControl {
             tls,
             ..(*before).clone()
         }))
+    }
+
+    /// The networks that were refused last, the latest first.
+    pub fn denied(&self) -> Vec<Denial> {
+        self.0.denied.list()
     }
 
     /// From now on, new connections and requests see this; those under way keep what they began with.

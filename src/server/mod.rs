@@ -10,6 +10,7 @@ pub mod clock;
 mod compress;
 mod conn;
 mod count;
+mod denied;
 mod error;
 mod front;
 mod gate;
@@ -24,8 +25,10 @@ mod reply;
 pub mod settings;
 mod tls;
 pub mod token;
+pub mod validity;
 
 pub use accept::Server;
 pub use clock::SystemClock;
+pub use denied::Denial;
 pub use error::StartError;
 pub use front::{CertificateMark, Prepared, ServerControl};

@@ -7,6 +7,7 @@
 mod answer;
 mod front;
 mod origin;
+mod page;
 mod scope;
 
 use std::convert::Infallible;
@@ -20,6 +21,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use jiff::civil::Date;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -30,9 +32,14 @@ use tokio_util::task::TaskTracker;
 use self::answer::{Desk, Visit};
 use self::front::Fronts;
 pub use self::front::{OpsControl, OpsPrepared};
+pub use self::page::{
+    AccountStatus, DeniedNetwork, EndpointStatus, ExpiryStatus, Hour, Line, LookUp, LookUpEvent,
+    Setup, Sparkline, Status,
+};
 use super::StartError;
 use super::accept;
 use super::settings::OpsSettings;
+use crate::domain::SmtpAddress;
 use crate::metrics::Metrics;
 use crate::service::cache::DropScope;
 
@@ -62,6 +69,18 @@ pub trait OpsTarget: Send + Sync + 'static {
 
     /// Asks nobody: what is known now.
     fn ready(&self) -> Readiness;
+
+    /// How everything is, in words.
+    fn status(&self) -> Status;
+
+    /// Today's date, UTC.
+    fn today(&self) -> Date;
+
+    /// A mailbox's day, UTC, as a caller would be told it; None where nobody may ask.
+    async fn look_up(&self, mailbox: &SmtpAddress, day: Date) -> Option<LookUp>;
+
+    /// What others have to be told of this gateway.
+    fn setup(&self) -> Setup;
 
     /// Reads the configuration again and applies it.
     async fn reload(&self) -> Reloaded;

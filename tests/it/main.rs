@@ -32,6 +32,7 @@ mod lookup;
 mod metrics;
 mod metrics_text;
 mod ops;
+mod ops_change;
 mod ops_gateway;
 mod process;
 mod program;

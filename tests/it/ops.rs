@@ -5,11 +5,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use calbridge::domain::SmtpAddress;
 use calbridge::metrics::Metrics;
 use calbridge::server::StartError;
-use calbridge::server::ops::{EndpointReadiness, OpsServer, OpsTarget, Readiness, Reloaded};
-use calbridge::server::settings::{OpsSettings, OpsTls};
+use calbridge::server::ops::{
+    EndpointReadiness, EndpointStatus, LookUp, OpsServer, OpsTarget, Readiness, Reloaded, Setup,
+    Status,
+};
+use calbridge::server::settings::OpsSettings;
 use calbridge::service::cache::DropScope;
+use jiff::civil::Date;
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -25,7 +30,7 @@ pub(crate) struct Noted {
     failing: AtomicBool,
     metrics: Mutex<Option<Arc<Metrics>>>,
     /// How often a reload was wished for, and what it is refused for.
-    reloads: Mutex<(usize, Vec<String>)>,
+    pub(crate) reloads: Mutex<(usize, Vec<String>)>,
 }
 
 #[async_trait]
@@ -52,6 +57,40 @@ impl OpsTarget for Noted {
         }
     }
 
+    fn status(&self) -> Status {
+        Status {
+            version: "1.2.3",
+            ready: true,
+            endpoints: vec![EndpointStatus {
+                name: "<hq>".to_owned(),
+                usable: true,
+                state: "asked",
+                last_error: "\"<script>\"".to_owned(),
+                ..EndpointStatus::default()
+            }],
+            ..Status::default()
+        }
+    }
+
+    fn today(&self) -> Date {
+        jiff::civil::date(2026, 9, 7)
+    }
+
+    async fn look_up(&self, mailbox: &SmtpAddress, day: Date) -> Option<LookUp> {
+        let error = Some(format!("{mailbox} has no answer on {day}"));
+        Some(LookUp {
+            error,
+            ..LookUp::default()
+        })
+    }
+
+    fn setup(&self) -> Setup {
+        Setup {
+            base_url: "https://interop.example.com/".to_owned(),
+            ..Setup::default()
+        }
+    }
+
     async fn reload(&self) -> Reloaded {
         let mut reloads = self.reloads.lock().unwrap();
         reloads.0 += 1;
@@ -73,7 +112,7 @@ impl OpsTarget for Noted {
 /// A listener that runs until it is dropped.
 pub(crate) struct Ops {
     pub(crate) address: SocketAddr,
-    target: Arc<Noted>,
+    pub(crate) target: Arc<Noted>,
     stopping: CancellationToken,
     stop: CancellationToken,
     run: Option<JoinHandle<()>>,
@@ -84,7 +123,7 @@ impl Ops {
         Self::with(&OpsSettings::plain("127.0.0.1:0".parse().unwrap()))
     }
 
-    fn with(settings: &OpsSettings) -> Self {
+    pub(crate) fn with(settings: &OpsSettings) -> Self {
         let target = Arc::new(Noted::default());
         let metrics = Arc::new(Metrics::new(&["cloud", "hq"]));
         *target.metrics.lock().unwrap() = Some(Arc::clone(&metrics));
@@ -105,7 +144,7 @@ impl Ops {
     }
 
     /// One request on a connection of its own; `headers` end in CRLF each.
-    async fn ask(&self, target: &str, headers: &str, body: &str) -> Answer {
+    pub(crate) async fn ask(&self, target: &str, headers: &str, body: &str) -> Answer {
         let (method, _) = target.split_once(' ').unwrap();
         let length = body.len();
         let mut connection = self.connect().await;
@@ -116,7 +155,7 @@ impl Ops {
         answer
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.ask(&format!("GET {path}"), "Host: localhost\r\n", "")
             .await
     }
@@ -371,91 +410,4 @@ async fn an_address_in_use_names_the_key() {
         text.starts_with(&format!("ops.listen: cannot listen on {listen}")),
         "{text}"
     );
-}
-
-#[tokio::test]
-async fn a_reload_is_answered_with_what_became_of_it() {
-    let ops = Ops::start();
-    let ask = async |headers: &str| {
-        let headers = format!("Host: localhost\r\n{headers}");
-        ops.ask("POST /reload", &headers, "").await
-    };
-    assert_eq!(ask("").await.status, 403);
-    let foreign = "X-Calbridge-Ops: 1\r\nOrigin: http://elsewhere.example\r\n";
-    assert_eq!(ask(foreign).await.status, 403);
-    assert_eq!(ops.target.reloads.lock().unwrap().0, 0);
-    let applied = ask("X-Calbridge-Ops: 1\r\n").await;
-    assert_eq!(applied.status, 200);
-    assert!(
-        applied.text().contains(r#""rebuilt":["cloud"]"#),
-        "{}",
-        applied.text()
-    );
-    let problems = ["line 3: key: bad", "line 5: other: bad"].map(String::from);
-    ops.target.reloads.lock().unwrap().1 = problems.into();
-    let refused = ask("X-Calbridge-Ops: 1\r\n").await;
-    assert_eq!(refused.status, 422);
-    let problems = r#""problems":["line 3: key: bad","line 5: other: bad"]"#;
-    assert!(refused.text().contains(problems), "{}", refused.text());
-    let got = ops.get("/reload").await;
-    assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
-}
-
-/// With a login and TLS; the certificate that it shows.
-fn guarded() -> (Ops, rustls::pki_types::CertificateDer<'static>) {
-    let folder = tempfile::tempdir().unwrap();
-    let callers = crate::world::settings(folder.path());
-    let account = crate::world::role_account("operator@example.com", "right");
-    let settings = OpsSettings {
-        hosts: vec!["ops.example.com".to_owned()],
-        login: Some(calbridge::face::OwnLogin {
-            key: "ops.login.password_hash".to_owned(),
-            user: "operator".to_owned(),
-            password_hash: account.password_hash,
-        }),
-        tls: Some(OpsTls {
-            certificate: callers.certificate.clone(),
-            private_key: callers.private_key,
-        }),
-        ..OpsSettings::plain("127.0.0.1:0".parse().unwrap())
-    };
-    let pem = std::fs::read(callers.certificate).unwrap();
-    let certificate = rustls::pki_types::pem::PemObject::from_pem_slice(&pem).unwrap();
-    (Ops::with(&settings), certificate)
-}
-
-#[tokio::test]
-async fn a_login_is_asked_of_everybody_but_probes() {
-    let (ops, certificate) = guarded();
-    let root = reqwest::Certificate::from_der(&certificate).unwrap();
-    let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
-    let client = client.build().unwrap();
-    let url = |path: &str| format!("https://127.0.0.1:{}{path}", ops.address.port());
-    let get = async |path: &str, password: Option<&str>| {
-        let mut request = client.get(url(path)).header("host", "ops.example.com");
-        if let Some(password) = password {
-            request = request.basic_auth("operator", Some(password));
-        }
-        request.send().await.unwrap()
-    };
-    assert_eq!(get("/livez", None).await.status(), 200);
-    assert_eq!(get("/readyz", None).await.status(), 200);
-    for path in ["/readyz?verbose", "/metrics", "/", "/nowhere"] {
-        let answer = get(path, None).await;
-        assert_eq!(answer.status(), 401, "{path}");
-        let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
-        assert!(challenge.starts_with("Basic realm="), "{challenge}");
-        assert_eq!(get(path, Some("wrong")).await.status(), 401, "{path}");
-    }
-    assert_eq!(get("/metrics", Some("right")).await.status(), 200);
-    let post = |password: &str| {
-        let request = client.post(url("/reload")).header("x-calbridge-ops", "1");
-        request.basic_auth("operator", Some(password)).send()
-    };
-    assert_eq!(post("wrong").await.unwrap().status(), 401);
-    assert_eq!(ops.target.reloads.lock().unwrap().0, 0);
-    assert_eq!(post("right").await.unwrap().status(), 200);
-    // Plain HTTP is not spoken.
-    let plain = client.get(format!("http://{}/livez", ops.address));
-    assert!(plain.send().await.is_err());
 }

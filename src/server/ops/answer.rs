@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::front::Front;
 use super::origin::{self, Foreign, Own};
 use super::scope::{self, ScopeError};
-use super::{OpsTarget, Readiness, Reloaded};
+use super::{OpsTarget, Readiness, Reloaded, page};
 use crate::metrics::{Metrics, TEXT_FORMAT};
 use crate::server::login::{Denied, FAILURE_DELAY};
 
@@ -61,10 +61,7 @@ impl Desk {
         };
         let mut response = match origin::check(request.uri(), request.headers(), &own) {
             Ok(()) => match self.admit(&request, &visit.front).await {
-                Ok(()) => {
-                    self.answer_own(request, visit.stopping.is_cancelled())
-                        .await
-                }
+                Ok(()) => self.answer_own(request, visit).await,
                 Err(refusal) => refusal,
             },
             Err(Foreign::Host) => say(
@@ -111,16 +108,20 @@ impl Desk {
         }
     }
 
-    async fn answer_own(&self, request: Request<Incoming>, stopping: bool) -> Response<Bytes> {
+    async fn answer_own(&self, request: Request<Incoming>, visit: &Visit) -> Response<Bytes> {
+        let stopping = visit.stopping.is_cancelled();
+        let query = request.uri().query().unwrap_or("");
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
-            "/metrics" | "/livez" | "/readyz" if !reads => not_allowed("GET, HEAD"),
+            "/" | "/setup" | "/style.css" | "/metrics" | "/livez" | "/readyz" if !reads => {
+                not_allowed("GET, HEAD")
+            }
+            "/" => page::status(&self.target, query, visit.front.has_login()).await,
+            "/setup" => page::setup(&self.target),
+            "/style.css" => page::style(),
             "/metrics" => self.metrics(),
             "/livez" => respond(StatusCode::OK, TEXT, "ok\n"),
-            "/readyz" => {
-                let query = request.uri().query().unwrap_or("");
-                readyz(&self.target.ready(), stopping, is_verbose(query))
-            }
+            "/readyz" => readyz(&self.target.ready(), stopping, is_verbose(query)),
             "/cache/drop" | "/reload" if *request.method() != Method::POST => not_allowed("POST"),
             "/cache/drop" => self.drop_cached(request).await,
             "/reload" => self.reload(request.headers()).await,

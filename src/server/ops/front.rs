@@ -36,6 +36,10 @@ impl Front {
         })
     }
 
+    pub(super) fn has_login(&self) -> bool {
+        self.login.is_some()
+    }
+
     /// Whether these headers may ask; everybody may where there is no login.
     pub(super) async fn admits(&self, headers: &HeaderMap) -> Result<(), Denied> {
         match &self.login {
