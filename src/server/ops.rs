@@ -189,6 +189,7 @@ impl OpsServer {
             };
             let visit = Visit {
                 local: local.ip(),
+                peer: peer.to_canonical(),
                 front,
                 stopping,
             };

@@ -32,6 +32,7 @@ const MAX_BODY: usize = 4 << 10;
 pub(super) struct Visit {
     /// The address that the connection was made to.
     pub(super) local: IpAddr,
+    pub(super) peer: IpAddr,
     pub(super) front: Arc<Front>,
     /// Cancelled when the gateway is about to end.
     pub(super) stopping: CancellationToken,
@@ -60,7 +61,7 @@ impl Desk {
             has_tls: visit.front.tls.is_some(),
         };
         let mut response = match origin::check(request.uri(), request.headers(), &own) {
-            Ok(()) => match self.admit(&request, &visit.front).await {
+            Ok(()) => match self.admit(&request, visit).await {
                 Ok(()) => self.answer_own(request, visit).await,
                 Err(refusal) => refusal,
             },
@@ -88,18 +89,22 @@ impl Desk {
     async fn admit(
         &self,
         request: &Request<Incoming>,
-        front: &Front,
+        visit: &Visit,
     ) -> Result<(), Response<Bytes>> {
         if matches!(request.uri().path(), "/livez" | "/readyz") && request.uri().query().is_none() {
             return Ok(());
         }
-        match front.admits(request.headers()).await {
+        match visit.front.admits(request.headers(), visit.peer).await {
             Ok(()) => Ok(()),
             Err(Denied::Overloaded) => Err(say(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Too many logins wait to be verified.\n",
             )),
-            Err(Denied::Absent) => Err(challenge()),
+            Err(Denied::Limited(_)) => Err(say(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many wrong passwords came from there. Wait a minute.\n",
+            )),
+            Err(Denied::Absent | Denied::InvalidToken) => Err(challenge()),
             Err(Denied::Wrong) => {
                 tracing::warn!("A login at the ops listener was refused");
                 tokio::time::sleep(FAILURE_DELAY).await;

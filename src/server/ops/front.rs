@@ -1,6 +1,7 @@
 //! What the configuration decides about the ops listener: its certificate, its login, its names. Another takes its place
 //! while the listener runs; the socket stays.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -8,8 +9,8 @@ use http::HeaderMap;
 use tokio_rustls::TlsAcceptor;
 
 use crate::domain::Caller;
-use crate::server::login::{Denied, Login};
-use crate::server::settings::{OpsSettings, OpsTls};
+use crate::server::login::{Denied, Login, Shown};
+use crate::server::settings::{AccessSettings, OpsSettings, OpsTls};
 use crate::server::{StartError, tls};
 
 /// Logins that may wait to be verified.
@@ -41,9 +42,9 @@ impl Front {
     }
 
     /// Whether these headers may ask; everybody may where there is no login.
-    pub(super) async fn admits(&self, headers: &HeaderMap) -> Result<(), Denied> {
+    pub(super) async fn admits(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Denied> {
         match &self.login {
-            Some(login) => login.caller(headers).await.map(drop),
+            Some(login) => login.caller(&Shown { headers, client }).await.map(drop),
             None => Ok(()),
         }
     }
@@ -59,7 +60,8 @@ fn login(settings: &OpsSettings) -> Result<Option<Arc<Login>>, StartError> {
         return Ok(None);
     };
     let nobody = Arc::new(Caller::nobody());
-    Login::new(&[], QUEUE)?.apart(only, &nobody).map(Some)
+    let nobodys = Login::new(&AccessSettings::default(), QUEUE, None)?;
+    nobodys.apart(only, &nobody).map(Some)
 }
 
 /// Changes a running listener.
