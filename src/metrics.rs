@@ -92,11 +92,7 @@ impl Metrics {
             cache_entries: families.gauge("cache_entries", "Mailboxes held in the cache."),
             cache_bytes: families.gauge("cache_bytes", "Bytes that the cached mailboxes take."),
             reloads: Reloads::new(&families),
-            certificates: families.gauges(
-                "tls_certificate_expiry_timestamp_seconds",
-                "When the certificate of a listener expires, in seconds since 1970.",
-                &["listener"],
-            ),
+            certificates: certificates(&families),
             per_endpoint,
             endpoints: RwLock::new(endpoints),
             nowhere,
@@ -270,6 +266,17 @@ fn own_token_requests(families: &Families<'_>) -> Words<IntCounter> {
     Words::new(labels::OWN_TOKEN_OUTCOMES, |outcome| {
         total.with_label_values(&[outcome])
     })
+}
+
+/// Callers always need one; when it ends is told when the metrics are read.
+fn certificates(families: &Families<'_>) -> IntGaugeVec {
+    let ends = families.gauges(
+        "tls_certificate_expiry_timestamp_seconds",
+        "When the certificate of a listener expires, in seconds since 1970.",
+        &["listener"],
+    );
+    ends.with_label_values(&["server"]).set(0);
+    ends
 }
 
 fn build_info(families: &Families<'_>) {

@@ -1,11 +1,16 @@
 //! What changes the gateway over the ops listener, and who may: reloads, the login, TLS.
 
+use std::sync::Arc;
+
 use calbridge::face::OwnLogin;
+use calbridge::metrics::Metrics;
+use calbridge::server::StartError;
+use calbridge::server::ops::OpsServer;
 use calbridge::server::settings::{OpsSettings, OpsTls};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
-use crate::ops::Ops;
+use crate::ops::{Noted, Ops};
 use crate::world::{role_account, settings};
 
 #[tokio::test]
@@ -171,4 +176,23 @@ async fn a_look_up_is_a_plain_request_of_somebody_who_has_logged_in() {
     );
     let escaped = ask("mailbox=%3Cb%3E").await;
     assert!(!escaped.contains("<b>\""), "{escaped}");
+}
+
+#[tokio::test]
+async fn an_address_in_use_names_the_key() {
+    let ops = Ops::start();
+    let listen = ops.address;
+    let metrics = Arc::new(Metrics::new::<&str>(&[]));
+    let second = OpsServer::bind(
+        &OpsSettings::plain(listen),
+        Arc::new(Noted::default()),
+        metrics,
+    );
+    let error: StartError = second.err().unwrap();
+    assert!(error.is_address_in_use());
+    let text = error.to_string();
+    assert!(
+        text.starts_with(&format!("ops.listen: cannot listen on {listen}")),
+        "{text}"
+    );
 }

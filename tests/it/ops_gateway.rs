@@ -162,7 +162,7 @@ async fn what_callers_ask_is_counted_and_can_be_forgotten() {
         (2.0, 1.0, 1.0)
     );
     assert_eq!(
-        count(r#"upstream_calls_total{endpoint="files",outcome="ok"}"#),
+        count(r#"upstream_batch_mailboxes_count{endpoint="files"}"#),
         1.0
     );
     assert_eq!(

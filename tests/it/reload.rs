@@ -292,7 +292,7 @@ async fn two_hundred_reloads_under_load_fail_nobody_and_leave_nothing() {
         200.0
     );
     // Every question after the first was answered from the cache of the endpoint that did not change.
-    let calls = "calbridge_upstream_calls_total{endpoint=\"files\",outcome=\"ok\"}";
+    let calls = "calbridge_upstream_batch_mailboxes_count{endpoint=\"files\"}";
     assert_eq!(served.metric(calls).await, 1.0);
 }
 
