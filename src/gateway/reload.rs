@@ -84,7 +84,7 @@ impl Reloader {
         }
     }
 
-    pub(super) fn now(&self) -> jiff::Timestamp {
+    pub(super) fn now(&self) -> Timestamp {
         self.instance.clock.now()
     }
 
@@ -97,10 +97,6 @@ impl Reloader {
     /// The networks whose connections were refused last.
     pub(super) fn denied(&self) -> Vec<Denial> {
         self.server.denied()
-    }
-
-    pub(super) fn now(&self) -> Timestamp {
-        self.instance.clock.now()
     }
 
     /// The counters of an endpoint.

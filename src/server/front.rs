@@ -127,6 +127,7 @@ impl CertificateMark {
             Some(digest::digest(&SHA256, &bytes).as_ref().to_vec())
         };
         let mut files = vec![&settings.certificate, &settings.private_key];
+        files.extend(&settings.client_ca);
         if let Some(tls) = ops.and_then(|ops| ops.tls.as_ref()) {
             files.extend([&tls.certificate, &tls.private_key]);
         }

@@ -44,7 +44,14 @@ impl Front {
     /// Whether these headers may ask; everybody may where there is no login.
     pub(super) async fn admits(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Denied> {
         match &self.login {
-            Some(login) => login.caller(&Shown { headers, client }).await.map(drop),
+            Some(login) => {
+                let shown = Shown {
+                    headers,
+                    client,
+                    certificate: None,
+                };
+                login.caller(&shown).await.map(drop)
+            }
             None => Ok(()),
         }
     }
