@@ -1,5 +1,6 @@
 //! `calbridge new-key`: a key for a free/busy link, its SHA-256, and the entry of the configuration to paste.
 
+use std::fmt::Write as _;
 use std::io::IsTerminal;
 
 use anyhow::Context;
@@ -39,7 +40,10 @@ pub(super) fn sha256(key: &str) -> String {
 
 /// Letters and digits of one case only, so that no program changes them on their way into a URL.
 fn digits(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 fn description(key: &str) -> String {

@@ -20,11 +20,11 @@ fn read(section: &Section<'_>, taken: &mut Vec<[u8; 32]>) -> Option<LinkSettings
     let key = key(section, taken);
     let domains = section
         .texts("domains")
-        .map(|list| entries(&list, |text| DomainPattern::parse(text)))
+        .map(|list| entries(&list, DomainPattern::parse))
         .unwrap_or_default();
     let mailboxes = section
         .texts("mailboxes")
-        .map(|list| entries(&list, |text| SmtpAddress::parse(text)))
+        .map(|list| entries(&list, SmtpAddress::parse))
         .unwrap_or_default();
     if !section.has("domains") && !section.has("mailboxes") {
         section.problem_at("domains", "or mailboxes must say who may be asked for");

@@ -40,7 +40,7 @@ pub fn write_component(writer: &mut Writer, head: &FreeBusyHead<'_>, hours: &Wor
 
 /// The working times inside a window, in Unix seconds, sorted, without overlaps.
 pub fn available(hours: &WorkingHours, window: &TimeWindow) -> Vec<(i64, i64)> {
-    let zone = Zone::from_rules(hours.zone.clone());
+    let zone = Zone::from_rules(hours.zone);
     let (first, last) = window.seconds();
     let mut times: Vec<(i64, i64)> = days(window)
         .flat_map(|day| hours.periods.iter().map(move |period| (day, period)))

@@ -1,6 +1,8 @@
 //! The answer as HTTP caches want it (RFC 9110 section 8.8 and 13, RFC 9111): validators, how long it may be kept, and
 //! 304 where the reader has it already.
 
+use std::fmt::Write as _;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use http::header::{
@@ -62,9 +64,12 @@ fn tag(document: &[u8]) -> String {
     }
     hash.update(rest);
     let hash = hash.finish();
-    let digits = hash.as_ref().iter().take(16);
-    let digits: String = digits.map(|byte| format!("{byte:02x}")).collect();
-    format!("W/\"{digits}\"")
+    let mut tag = String::from("W/\"");
+    for byte in hash.as_ref().iter().take(16) {
+        let _ = write!(tag, "{byte:02x}");
+    }
+    tag.push('"');
+    tag
 }
 
 /// RFC 9110 section 13.2.2: a tag counts, and only without one the time.
