@@ -7,6 +7,7 @@ import sys
 from datetime import datetime
 
 from exchangelib import DELEGATE, IMPERSONATION, Account, Configuration, Credentials, Identity, OAuth2Credentials
+from exchangelib.errors import ErrorProxyRequestProcessingFailed
 from exchangelib.ewsdatetime import EWSDateTime, EWSTimeZone
 from exchangelib.transport import OAUTH2
 
@@ -47,12 +48,15 @@ def main():
     views = account(url, *how).protocol.get_free_busy_info(
         accounts=[(mailbox, "Required", False)], start=at(0), end=at(23), requested_view="Detailed"
     )
-    events = [
-        [event.start.isoformat(), event.end.isoformat(), event.busy_type, event.details and event.details.subject]
-        for view in views
-        # A mailbox that could not be looked up is an exception in the list.
-        for event in getattr(view, "calendar_events", None) or []
-    ]
+    try:
+        events = [
+            [event.start.isoformat(), event.end.isoformat(), event.busy_type, event.details and event.details.subject]
+            for view in views
+            for event in view.calendar_events or []
+        ]
+    except ErrorProxyRequestProcessingFailed:
+        # The error of the one mailbox that was asked for.
+        events = "not looked up"
     print(json.dumps(events))
 
 

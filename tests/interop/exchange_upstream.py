@@ -33,6 +33,12 @@ ONE = (
 TAIL = "</FreeBusyResponseArray></GetUserAvailabilityResponse></s:Body></s:Envelope>"
 
 
+NO_ROOM_LISTS = """<?xml version="1.0" encoding="utf-8"?>
+<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>
+<GetRoomListsResponse xmlns="http://schemas.microsoft.com/exchange/services/2006/messages" ResponseClass="Success">
+<ResponseCode>NoError</ResponseCode><RoomLists/></GetRoomListsResponse></s:Body></s:Envelope>"""
+
+
 class Upstream:
     """Listens from the start; `calls` has what was served, `refusals` why what was not."""
 
@@ -80,6 +86,9 @@ class Upstream:
             except (jwt.InvalidTokenError, KeyError, ValueError) as error:
                 self.refusals.append(repr(error))
                 return 401, ""
+            # Asked for in the background, whoever calls.
+            if "GetRoomLists" in body:
+                return 200, NO_ROOM_LISTS
             mailboxes = re.findall(r"<t:Address>([^<]+)</t:Address>", body)
             self.calls.append((account, mailboxes))
         return 200, HEAD + ONE * len(mailboxes) + TAIL
