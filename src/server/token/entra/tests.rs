@@ -3,6 +3,8 @@
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{EncodingKey, Header};
 use serde_json::{Value, json};
 
@@ -32,7 +34,9 @@ impl World {
         });
         let entra = entra.unwrap();
         let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
-        let signing = EncodingKey::from_rsa_der(pair.as_der().unwrap().as_ref());
+        let pkcs8 = STANDARD.encode(pair.as_der().unwrap().as_ref());
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{pkcs8}\n-----END PRIVATE KEY-----\n");
+        let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
         let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
         entra
             .keys
