@@ -6,6 +6,7 @@ mod status;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -62,12 +63,12 @@ impl OpsTarget for Target {
         let endpoints = availability.endpoints();
         endpoints.for_each(|endpoint| endpoint.tell_metrics());
         let world = self.reloader.world();
-        let server = end_of(&world.server.certificate).map(|at| at.as_second());
+        let server = end_of(&world.server.certificate).map(Timestamp::as_second);
         self.metrics.certificate_expiry("server", server);
         let ops = world.ops.as_ref().and_then(|ops| ops.tls.as_ref());
         let ops = ops.and_then(|tls| end_of(&tls.certificate));
         self.metrics
-            .certificate_expiry("ops", ops.map(|at| at.as_second()));
+            .certificate_expiry("ops", ops.map(Timestamp::as_second));
     }
 
     fn status(&self) -> Status {

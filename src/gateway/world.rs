@@ -82,7 +82,7 @@ impl World {
             return Err(errors);
         }
         let availability = &self.availability;
-        let availability = availability.succeeded_by(successors, &config.service, instance);
+        let availability = availability.succeeded_by(&successors, &config.service, instance);
         let availability = Arc::new(availability);
         availability.keep_rooms();
         let next = Self {

@@ -102,7 +102,9 @@ impl Cache {
     pub fn keep_seats(&self, seats: &[u32]) {
         let keys = self.entries.iter().map(|(key, _)| key);
         let gone: Vec<_> = keys.filter(|key| !seats.contains(&key.endpoint)).collect();
-        gone.iter().for_each(|key| self.entries.invalidate(&**key));
+        for key in gone {
+            self.entries.invalidate(&*key);
+        }
     }
 
     /// To be called when an endpoint is asked, for [`Cache::store`].

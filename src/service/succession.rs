@@ -60,7 +60,7 @@ impl Availability {
     #[must_use]
     pub fn succeeded_by(
         &self,
-        successors: Vec<Successor>,
+        successors: &[Successor],
         settings: &ServiceSettings,
         instance: &Instance,
     ) -> Self {

@@ -23,11 +23,12 @@ use crate::server_faces::{Echo, by_hand};
 use crate::world::{PATIENCE, TestServer, basic, logged_in, post, request};
 
 /// The only labels; none of them ever says who asks or for whom.
-const LABELS: [&str; 9] = [
+const LABELS: [&str; 10] = [
     "credential",
     "endpoint",
     "face",
     "le",
+    "listener",
     "operation",
     "outcome",
     "result",
