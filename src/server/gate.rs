@@ -14,8 +14,7 @@ use crate::face::{Admission, Route, Routes};
 
 /// The gates of all routes.
 pub(super) struct Gates {
-    /// By the places of the routes.
-    gates: Vec<Gate>,
+    by_place: Vec<Gate>,
     access: Arc<Access>,
     login: Arc<Login>,
     nobody: Arc<Caller>,
@@ -51,7 +50,7 @@ impl Gates {
             }),
         });
         Ok(Self {
-            gates: gates.collect::<Result<_, StartError>>()?,
+            by_place: gates.collect::<Result<_, StartError>>()?,
             access,
             login,
             nobody: Arc::new(Caller::nobody()),
@@ -70,7 +69,7 @@ impl Gates {
         headers: &HeaderMap,
     ) -> Result<IpAddr, Refusal> {
         let client = self.access.client(source, headers);
-        let (admitted, refusal) = match self.gates.get(route.place) {
+        let (admitted, refusal) = match self.by_place.get(route.place) {
             Some(Gate::Own { allow, .. }) => (
                 client.filter(|client| allow.contains(*client)),
                 // Who is not meant by it learns not even that it is there.
@@ -96,7 +95,7 @@ impl Gates {
     }
 
     async fn logged_in(&self, route: &Route, shown: &Shown<'_>) -> Result<Arc<Caller>, Denied> {
-        match self.gates.get(route.place) {
+        match self.by_place.get(route.place) {
             Some(Gate::Own {
                 login: Some(login), ..
             }) => login.caller(shown).await,
@@ -112,7 +111,7 @@ impl Gates {
 
     /// What `WWW-Authenticate` names where somebody has to log in.
     pub(super) fn schemes(&self, route: &Route) -> Vec<&'static str> {
-        match self.gates.get(route.place) {
+        match self.by_place.get(route.place) {
             Some(Gate::Own {
                 login: Some(login), ..
             }) => login.schemes(),
@@ -124,6 +123,6 @@ impl Gates {
 
     /// Whether the face behind this route reads the caller's credentials itself.
     pub(super) fn leaves_credentials(&self, route: &Route) -> bool {
-        matches!(self.gates.get(route.place), Some(Gate::Open))
+        matches!(self.by_place.get(route.place), Some(Gate::Open))
     }
 }

@@ -4,9 +4,9 @@
 //! before a 401 so that a caller who first asks without credentials keeps the connection.
 
 mod denial;
+mod refusals;
 mod succession;
 
-use std::any::Any;
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
@@ -25,7 +25,9 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::body::{self, BodyError, BodyReader};
+use refusals::{broken, busy, refuse, refuse_body, refuse_unread};
+
+use super::body::{self, BodyReader};
 use super::compress;
 use super::count::CountedRequest;
 use super::gate::Gates;
@@ -136,7 +138,7 @@ impl Pipeline {
         let outgoing = AssertUnwindSafe(self.walk(&head, body, &origin, id))
             .catch_unwind()
             .await
-            .unwrap_or_else(|panic| self.broken(id, panic.as_ref()));
+            .unwrap_or_else(|panic| broken(id, panic.as_ref()));
         log(&head.method, &outgoing, counted.started().elapsed(), id);
         counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
         if outgoing.body_left {
@@ -158,9 +160,7 @@ impl Pipeline {
 
     async fn walk(&self, head: &Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
         let Some((route, parameters)) = self.routes.find(head.uri.path()) else {
-            return self
-                .refuse_unread(head, body, NONE, Refusal::NoSuchPath)
-                .await;
+            return refuse_unread(head, body, NONE, Refusal::NoSuchPath).await;
         };
         let outgoing = match self.admit(head, route, origin) {
             Ok(client) => {
@@ -175,14 +175,9 @@ impl Pipeline {
                 self.attend(passed, body).await
             }
             Err(Refusal::NoSuchPath) => {
-                return self
-                    .refuse_unread(head, body, NONE, Refusal::NoSuchPath)
-                    .await;
+                return refuse_unread(head, body, NONE, Refusal::NoSuchPath).await;
             }
-            Err(refusal) => {
-                self.refuse_unread(head, body, route.face.name(), refusal)
-                    .await
-            }
+            Err(refusal) => refuse_unread(head, body, route.face.name(), refusal).await,
         };
         let response = if outgoing.refused {
             route.face.reword(outgoing.response)
@@ -208,13 +203,11 @@ impl Pipeline {
             };
         };
         if is_compressed(&head.headers) {
-            return self
-                .refuse_unread(head, body, face.name(), Refusal::CompressedBody)
-                .await;
+            return refuse_unread(head, body, face.name(), Refusal::CompressedBody).await;
         }
         let (bytes, share) = match self.bodies.read(body).await {
             Ok(held) => held.into_parts(),
-            Err(error) => return self.refuse_body(face, error),
+            Err(error) => return refuse_body(face, error),
         };
         let shown = Shown {
             headers: &head.headers,
@@ -246,7 +239,7 @@ impl Pipeline {
         };
         match timeout_at(deadline + overtime, face.answer(call)).await {
             Ok(response) => answered(face, response),
-            Err(_) => self.refuse(face.name(), &Refusal::Late(COME_BACK)),
+            Err(_) => refuse(face.name(), &Refusal::Late(COME_BACK)),
         }
     }
 
@@ -273,65 +266,12 @@ impl Pipeline {
         }
         headers
     }
-
-    async fn refuse_unread(
-        &self,
-        head: &Parts,
-        body: Incoming,
-        face: &'static str,
-        refusal: Refusal,
-    ) -> Outgoing {
-        let body_left = !body::discard(&head.headers, body).await;
-        Outgoing {
-            body_left,
-            ..self.refuse(face, &refusal)
-        }
-    }
-
-    fn refuse_body(&self, face: &dyn Face, error: BodyError) -> Outgoing {
-        let outgoing = match error {
-            BodyError::TooLarge => self.refuse(face.name(), &Refusal::BodyTooLarge),
-            BodyError::TooSlow => self.refuse(face.name(), &Refusal::BodyTooSlow),
-            BodyError::Broken => self.refuse(face.name(), &Refusal::BodyBroken),
-            BodyError::NoRoom => busy(face),
-        };
-        Outgoing {
-            body_left: true,
-            ..outgoing
-        }
-    }
-
-    fn refuse(&self, face: &'static str, refusal: &Refusal) -> Outgoing {
-        Outgoing {
-            response: refusal.response(),
-            route: None,
-            face,
-            outcome: refusal.outcome(),
-            refused: true,
-            body_left: false,
-        }
-    }
-
-    fn broken(&self, id: Uuid, panic: &(dyn Any + Send)) -> Outgoing {
-        // The panic's text may carry anything of the request, so it stays out of the logs; the panic hook told where.
-        let _ = panic;
-        tracing::error!(request_id = %id, "A request was given up because of a defect in this program");
-        self.refuse(NONE, &Refusal::Broken)
-    }
 }
 
 impl Outgoing {
     fn operation(&self) -> &'static str {
         let name = self.response.extensions().get::<OperationName>();
         name.map_or(NONE, |name| name.0)
-    }
-}
-
-fn busy(face: &dyn Face) -> Outgoing {
-    Outgoing {
-        refused: true,
-        outcome: "busy",
-        ..answered(face, face.busy())
     }
 }
 

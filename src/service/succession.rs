@@ -66,7 +66,7 @@ impl Availability {
     ) -> Self {
         let same = successors.iter().filter(|one| one.keeps_cache);
         let same: Vec<_> = same.map(|one| Arc::clone(one.endpoint.name())).collect();
-        let next = self.furnished(&successors, settings, instance);
+        let next = self.furnished(successors, settings, instance);
         next.inherit_rooms(self, &same);
         next
     }

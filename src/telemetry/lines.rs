@@ -198,8 +198,10 @@ mod tests {
         }
         drop(guard);
         let text: Vec<u8> = seen.try_iter().flatten().collect();
-        let expect: String = (0..10_000).map(|number| format!("{number}\n")).collect();
-        assert_eq!(String::from_utf8(text).unwrap(), expect);
+        let text = String::from_utf8(text).unwrap();
+        let expect = (0..10_000).map(|number: u32| number.to_string());
+        assert!(text.ends_with('\n'));
+        assert!(text.lines().eq(expect), "{text}");
     }
 
     #[test]

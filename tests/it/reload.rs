@@ -330,9 +330,8 @@ async fn new_connections_get_the_renewed_certificate_and_nobody_fails() {
     // A pair that does not fit is not taken.
     let key = KeyPair::generate().unwrap();
     served.write("server.key", &key.serialize_pem());
-    let program = served.program.lock().unwrap();
-    program.lines_until("The changed certificate is not used");
-    drop(program);
+    let refused = "The changed certificate is not used";
+    served.program.lock().unwrap().lines_until(refused);
     busy(served.question(&served.caller())).await.unwrap();
 }
 

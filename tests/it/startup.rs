@@ -94,10 +94,11 @@ async fn the_usual_folders_are_there_and_empty() {
     let known = ids(&only, "FolderId");
     assert_eq!(known, ids(&all, "FolderId"));
     assert!(!only.contains("DisplayName"));
-    let by_id: String = known
+    let by_id = known
         .iter()
         .map(|id| format!("<t:FolderId Id=\"{id}\" ChangeKey=\"old\"/>"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     let shape = "<t:BaseShape>IdOnly</t:BaseShape><t:AdditionalProperties><t:FieldURI FieldURI=\"folder:DisplayName\"/>\
                  <t:ExtendedFieldURI PropertyTag=\"0x670a\" PropertyType=\"SystemTime\"/></t:AdditionalProperties>";
     let again = ask(&server, &get_folder(shape, &by_id)).await;

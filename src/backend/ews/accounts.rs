@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tracing::warn;
 
 use super::Ews;
-use super::asking::{Asking, FreeBusyAsking};
+use super::asking::{Asking, Budget, FreeBusyAsking};
 use super::call::{Failure, Setback};
 use super::login::Login;
 use crate::backend::examine::{AccountFinding, Seen};
@@ -56,7 +56,7 @@ impl Ews {
             let call = self.server.call(lease.login(), (asking, level), &ask.via);
             match call.await {
                 Ok(answer) => {
-                    settle(&lease, asking.throttled(&answer)).await;
+                    settle(&lease, asking.budget(&answer)).await;
                     return Ok(answer);
                 }
                 Err(failure) => {
@@ -165,13 +165,13 @@ impl Way {
     }
 }
 
-/// `throttled`: the account's budget is used up although the call went through.
-async fn settle(lease: &Lease<'_, Login>, throttled: Option<Option<Duration>>) {
-    match throttled {
-        Some(back_off) => {
+/// What a call that went through means for its account.
+async fn settle(lease: &Lease<'_, Login>, budget: Budget) {
+    match budget {
+        Budget::Spent(back_off) => {
             lease.accepted().await;
             lease.throttled(back_off);
         }
-        None => lease.served().await,
+        Budget::Left => lease.served().await,
     }
 }

@@ -16,11 +16,17 @@ pub(super) trait Asking: Clone + Send + Sync + 'static {
 
     fn read(&self, body: &[u8], level: SchemaLevel) -> Result<Self::Answer, ReadError>;
 
-    /// Whether the account is to wait although the call went through; the inner value is for how long, where the server
-    /// says so.
-    fn throttled(&self, _answer: &Self::Answer) -> Option<Option<Duration>> {
-        None
+    /// What the answer says of the account's budget.
+    fn budget(&self, _answer: &Self::Answer) -> Budget {
+        Budget::Left
     }
+}
+
+/// Whether an account is to wait although its call went through.
+pub(super) enum Budget {
+    Left,
+    /// It is to wait for so long, where the server says so.
+    Spent(Option<Duration>),
 }
 
 /// GetUserAvailability; the answers are in the order of the mailboxes.
@@ -59,11 +65,15 @@ impl Asking for FreeBusyAsking {
     }
 
     /// A mailbox answered with a back-off, or every mailbox throttled, means that the account's budget is used up.
-    fn throttled(&self, answers: &Vec<MailboxAnswer>) -> Option<Option<Duration>> {
+    fn budget(&self, answers: &Vec<MailboxAnswer>) -> Budget {
         let failures = answers.iter().filter_map(|answer| answer.as_ref().err());
         let throttled = failures.filter(|failure| failure.error == MailboxError::Throttled);
         let back_off = throttled.clone().filter_map(|f| f.back_off).max();
         let all = !answers.is_empty() && throttled.count() == answers.len();
-        (back_off.is_some() || all).then_some(back_off)
+        if all || back_off.is_some() {
+            Budget::Spent(back_off)
+        } else {
+            Budget::Left
+        }
     }
 }

@@ -21,6 +21,10 @@ pub struct Request {
 }
 
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every request is the large one, and each lives alone and shortly"
+)]
 pub enum Operation {
     GetUserAvailability(AvailabilityRequest),
     ConvertId(ConvertIdRequest),

@@ -2,19 +2,20 @@
 //! would refuse; lenient, it goes by local names and steps over what it does not know.
 
 mod attributes;
+mod rarity;
 mod scan;
 
 use std::borrow::Cow;
 
 use quick_xml::errors::IllFormedError;
 use quick_xml::events::attributes::Attributes;
-use quick_xml::events::{BytesRef, Event};
 use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
 
 pub use attributes::Foreign;
+use rarity::invalid_character;
 use scan::{Piece, Tag};
 
-use super::{Caps, DecodeError, Ns, forbidden_character, is_allowed};
+use super::{Caps, DecodeError, Ns, forbidden_character};
 
 pub struct Cursor<'a> {
     text: &'a str,
@@ -221,28 +222,6 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// What is neither a tag nor plain text: text, something that says nothing, or something that must not be.
-    fn rarity(&self, event: Event<'a>) -> Result<Option<Cow<'a, str>>, DecodeError> {
-        match event {
-            Event::Text(text) => Ok(Some(text.xml10_content())),
-            Event::CData(text) => Ok(Some(text.xml10_content())),
-            Event::GeneralRef(reference) => self.reference(&reference).map(Some),
-            Event::DocType(_) => {
-                Err(self.error("For security reasons DTD is prohibited in this XML document."))
-            }
-            Event::Decl(declaration) => {
-                if let Some(Ok(encoding)) = declaration.encoding() {
-                    self.check_encoding(&encoding)?;
-                }
-                Ok(None)
-            }
-            Event::Comment(_) | Event::PI(_) => Ok(None),
-            Event::Start(_) | Event::Empty(_) | Event::End(_) | Event::Eof => {
-                Err(self.error("A tag is not well formed."))
-            }
-        }
-    }
-
     fn start(&mut self, tag: Tag<'a>) -> Result<Element<'a>, DecodeError> {
         if self.open.len() >= self.caps.depth {
             return Err(self.error(format!(
@@ -340,56 +319,6 @@ impl<'a> Cursor<'a> {
         }
         Token::End
     }
-
-    fn reference(&self, reference: &BytesRef<'a>) -> Result<Cow<'a, str>, DecodeError> {
-        if reference.is_char_ref() {
-            return match referred(reference) {
-                Some(code) => match char::from_u32(code).filter(|&c| is_allowed(c)) {
-                    Some(character) => Ok(Cow::Owned(character.to_string())),
-                    None => Err(self.error(invalid_character(code))),
-                },
-                None => Err(self.error("Invalid syntax for a character reference.")),
-            };
-        }
-        match quick_xml::escape::resolve_predefined_entity(&reference.xml10_content()) {
-            Some(text) => Ok(Cow::Borrowed(text)),
-            None => Err(self.error("Reference to undeclared entity.")),
-        }
-    }
-
-    /// The document is UTF-8 text by now: a declaration that says something else lies about the bytes.
-    fn check_encoding(&self, encoding: &str) -> Result<(), DecodeError> {
-        let fits = match encoding.to_ascii_lowercase().as_str() {
-            "utf-8" | "utf8" => true,
-            "us-ascii" | "ascii" | "iso-8859-1" | "windows-1252" => self.text.is_ascii(),
-            _ => false,
-        };
-        if fits {
-            Ok(())
-        } else {
-            Err(self.error("The encoding in the declaration does not match the document."))
-        }
-    }
-}
-
-/// The number of `#65` or `#x41`, whether or not there is such a character.
-fn referred(reference: &str) -> Option<u32> {
-    let number = reference.strip_prefix('#')?;
-    let (digits, radix) = match number.strip_prefix('x') {
-        Some(digits) => (digits, 16),
-        None => (number, 10),
-    };
-    // `from_str_radix` would take a sign.
-    if digits.chars().all(|digit| digit.is_digit(radix)) {
-        u32::from_str_radix(digits, radix).ok()
-    } else {
-        None
-    }
-}
-
-/// As .NET words it; the character itself cannot be told.
-fn invalid_character(code: u32) -> String {
-    format!("'', hexadecimal value 0x{code:02X}, is an invalid character.")
 }
 
 fn ns_of(resolved: &ResolveResult<'_>) -> Ns {

@@ -2,6 +2,7 @@
 
 use http::HeaderValue;
 
+use super::refusals::refuse;
 use super::{COME_BACK, Outgoing, Pipeline};
 use crate::face::Route;
 use crate::server::login::{Denied, FAILURE_DELAY};
@@ -17,14 +18,14 @@ impl Pipeline {
                 tokio::time::sleep(FAILURE_DELAY).await;
             }
             Denied::Overloaded => {
-                return self.refuse(route.face.name(), &Refusal::ComeBack(COME_BACK));
+                return refuse(route.face.name(), &Refusal::ComeBack(COME_BACK));
             }
             Denied::Limited(left) => {
-                return self.refuse(route.face.name(), &Refusal::Limited(left));
+                return refuse(route.face.name(), &Refusal::Limited(left));
             }
         }
         let challenges = self.challenges(route, denied == Denied::InvalidToken);
-        self.refuse(route.face.name(), &Refusal::NotLoggedIn(challenges))
+        refuse(route.face.name(), &Refusal::NotLoggedIn(challenges))
     }
 
     /// One for each scheme that is accepted here.

@@ -1,6 +1,7 @@
 //! The token endpoint (RFC 6749 section 3.2) for the client credentials grant, with the answers and errors of Azure's v2
 //! endpoint, which callers of Exchange Online are made for. Any tenant and any scope are taken and mean nothing.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -282,7 +283,7 @@ fn read_header(line: &HeaderValue) -> Option<Vec<(String, SecretString)>> {
     }
     let plain = String::from_utf8(STANDARD.decode(token.trim()).ok()?).ok()?;
     let (id, secret) = plain.split_once(':')?;
-    let mut readings = vec![(form_decoded(id)?, form_decoded(secret)?)];
+    let mut readings = vec![(form_decoded(id), form_decoded(secret))];
     if readings[0] != (id.to_owned(), secret.to_owned()) {
         readings.push((id.to_owned(), secret.to_owned()));
     }
@@ -290,10 +291,10 @@ fn read_header(line: &HeaderValue) -> Option<Vec<(String, SecretString)>> {
     Some(readings.map(|(id, secret)| (id, secret.into())).collect())
 }
 
-fn form_decoded(text: &str) -> Option<String> {
+fn form_decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
     let decoded = percent_encoding::percent_decode_str(&spaced).decode_utf8();
-    Some(decoded.map_or(text.to_owned(), std::borrow::Cow::into_owned))
+    decoded.map_or_else(|_| text.to_owned(), Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -59,7 +59,6 @@ fn concerns_the_wire(vector: &Value) -> bool {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "the differences are to be read")]
 async fn every_vector_of_the_wire_passes_or_says_why_not() {
     let (mut passed, mut apart) = (0, 0);
     for vector in vectors().iter().filter(|vector| concerns_the_wire(vector)) {

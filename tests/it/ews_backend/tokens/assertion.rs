@@ -1,0 +1,55 @@
+//! An application that proves itself with a certificate instead of a secret.
+
+use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
+use calbridge::backend::settings::{AssertionAlgorithm, ClientCertificate};
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
+
+use super::*;
+
+#[tokio::test]
+async fn an_application_proves_itself_with_a_certificate() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    for (algorithm, expect) in [
+        (AssertionAlgorithm::Ps256, Algorithm::PS256),
+        (AssertionAlgorithm::Rs256, Algorithm::RS256),
+    ] {
+        let tokens = Upstream::start(|number, _| grant(number, 3600)).await;
+        let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
+        let mut ews = by_token(&upstream, &tokens, &["svc"]);
+        let AuthSettings::OAuth2(oauth2) = &mut ews.auth else {
+            panic!("by token");
+        };
+        oauth2.credential = ClientCredential::Certificate(ClientCertificate {
+            der: certificate.der().to_vec(),
+            expires: at("2027-03-01T00:00Z"),
+            key: key.serialize_pem().into(),
+            algorithm,
+        });
+        let url = oauth2.token_url.clone();
+        ask_anna(&backend(ews)).await.unwrap();
+        let form = tokens.requests()[0].form();
+        assert_eq!(form.get("client_secret"), None);
+        assert_eq!(
+            form["client_assertion_type"],
+            "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        );
+        let mut validation = Validation::new(expect);
+        validation.set_audience(&[url]);
+        validation.set_issuer(&["the-client"]);
+        // The test's clock stands in September 2026.
+        validation.validate_exp = false;
+        let public = DecodingKey::from_rsa_pem(key.public_key_pem().as_bytes()).unwrap();
+        let statement =
+            decode::<serde_json::Value>(&form["client_assertion"], &public, &validation).unwrap();
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, certificate.der());
+        let thumbprint = BASE64_URL_SAFE_NO_PAD.encode(digest.as_ref());
+        assert_eq!(statement.header.x5t_s256, Some(thumbprint));
+        let claims = statement.claims;
+        assert_eq!(claims["sub"], "the-client");
+        let moment = clock().0.as_second();
+        assert_eq!(claims["nbf"], moment);
+        assert_eq!(claims["exp"], moment + 600);
+    }
+}
