@@ -8,6 +8,7 @@ mod answer;
 mod front;
 mod origin;
 mod page;
+mod process;
 mod scope;
 
 use std::convert::Infallible;

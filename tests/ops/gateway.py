@@ -59,6 +59,24 @@ cache = {{ fresh_for = "1s" }}
 address = "interop@exchange.example"
 password_file = "password"
 """
+# Never asked: it is there for its metrics of secrets and tokens.
+CLOUD = """
+[sharing]
+room_booking = false
+[[endpoint]]
+name = "cloud"
+kind = "ews"
+domains = ["cloud.example"]
+url = "https://127.0.0.1:1/EWS/Exchange.asmx"
+[endpoint.auth]
+kind = "oauth2"
+token_url = "https://127.0.0.1:1/token"
+client_id = "11111111-2222-3333-4444-555555555555"
+client_secret_file = "password"
+client_secret_expires = 2099-01-01
+[[endpoint.role_account]]
+address = "interop@cloud.example"
+"""
 QUESTION = """<?xml version="1.0" encoding="utf-8"?>
 <s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"
     xmlns:m="http://schemas.microsoft.com/exchange/services/2006/messages"

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::front::Front;
 use super::origin::{self, Foreign, Own};
+use super::process::Process;
 use super::scope::{self, ScopeError};
 use super::{OpsTarget, Readiness, Reloaded, page};
 use crate::metrics::{Metrics, TEXT_FORMAT};
@@ -42,11 +43,16 @@ pub(super) struct Visit {
 pub(super) struct Desk {
     target: Arc<dyn OpsTarget>,
     metrics: Arc<Metrics>,
+    process: Process,
 }
 
 impl Desk {
     pub(super) fn new(target: Arc<dyn OpsTarget>, metrics: Arc<Metrics>) -> Self {
-        Self { target, metrics }
+        Self {
+            target,
+            metrics,
+            process: Process::new(),
+        }
     }
 
     pub(super) async fn answer(
@@ -136,7 +142,8 @@ impl Desk {
 
     fn metrics(&self) -> Response<Bytes> {
         self.target.refresh_metrics();
-        respond(StatusCode::OK, TEXT_FORMAT, self.metrics.render())
+        let text = self.metrics.render() + &self.process.render();
+        respond(StatusCode::OK, TEXT_FORMAT, text)
     }
 
     async fn reload(&self, headers: &HeaderMap) -> Response<Bytes> {
