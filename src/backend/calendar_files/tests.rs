@@ -301,6 +301,7 @@ async fn the_demo_calendars_are_all_read() {
     let mailboxes: Vec<_> = fs::read_dir(directory)
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "ics"))
         .map(|path| address(path.file_stem().unwrap().to_str().unwrap()))
         .collect();
     assert!(mailboxes.len() >= 12);

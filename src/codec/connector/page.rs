@@ -47,9 +47,7 @@ mod tests {
     fn the_policy_names_the_script() {
         let sum = STANDARD.encode(digest(&SHA256, SCRIPT.as_bytes()));
         assert!(
-            CONTENT_SECURITY_POLICY.ends_with(&format!(
-                "'sha256-80xIX4uL1KYPS4Ib9uceqAc6/8kq7Ttr1RpV2vrNR9k={sum}'"
-            )),
+            CONTENT_SECURITY_POLICY.ends_with(&format!("'sha256-{sum}'")),
             "{sum}"
         );
     }

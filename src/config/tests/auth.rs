@@ -175,7 +175,7 @@ fn a_password_beside_a_token_is_a_mistake() {
     let keys = format!("{OAUTH2}client_secret_env = \"HQ_PASSWORD\"");
     check(
         &[(ACCOUNT, &section(&keys, ACCOUNT))],
-        &["23 endpoint[0].role_account[0]: needs no user name and no password"],
+        &["22 endpoint[0].role_account[0]: needs no user name and no password"],
     );
 }
 

@@ -289,7 +289,7 @@ fn the_ops_listener_is_for_this_machine() {
     assert!(ops.tls.is_some());
     refused(
         &guarded.replace("user = \"operator\"", "user = \"a:b\""),
-        &["12 ops.login.user: must be a user name without a colon"],
+        &["11 ops.login.user: must be a user name without a colon"],
     );
     for address in ["localhost:9464", "127.0.0.1", ""] {
         let expect = "8 ops.listen: must be an IP address with a port";

@@ -110,7 +110,7 @@ mod tests {
     fn calendar(events: &str) -> FreeBusy {
         let events = events.split_terminator(';').map(|text| {
             let words: Vec<&str> = text.split_whitespace().collect();
-            let (start, end) = words[0].split_once('-').unwrap();
+            let (start, end) = words[0].rsplit_once('-').unwrap();
             let status = match words[1] {
                 "." => BusyStatus::Free,
                 "w" => BusyStatus::WorkingElsewhere,
