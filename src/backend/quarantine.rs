@@ -8,6 +8,7 @@
 mod store;
 
 use std::collections::BTreeMap;
+use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -80,6 +81,11 @@ impl Quarantine {
         }))
     }
 
+    /// Where it is kept, if on disk.
+    pub fn directory(&self) -> Option<&Path> {
+        self.0.store.as_ref().map(Store::directory)
+    }
+
     /// The login of `user` with `secret` at `server`, an URL.
     pub(super) fn mark(&self, server: &str, user: &str, secret: &SecretString) -> Mark {
         let mut context = hmac::Context::with_key(&self.0.key);
@@ -98,7 +104,7 @@ impl Quarantine {
             let read = spawn_blocking(move || {
                 let read = this.0.store.as_ref().map(Store::read);
                 match read {
-                    Some(Ok(known)) => *this.known() = known,
+                    Some(Ok(read)) => this.merge(read),
                     Some(Err(error)) => told(&error),
                     None => {}
                 }
@@ -117,13 +123,24 @@ impl Quarantine {
         let this = self.clone();
         let write = spawn_blocking(move || {
             if let Some(store) = &this.0.store {
-                match store.note(mark, known) {
-                    Ok(all) => *this.known() = all,
+                let own = this.known().clone();
+                match store.note(mark, known, own) {
+                    Ok(all) => this.merge(all),
                     Err(error) => told(&error),
                 }
             }
         });
         let _ = write.await;
+    }
+
+    /// Takes over what was read. What is newer here could not be written yet, or is just being, and stays.
+    fn merge(&self, read: BTreeMap<Mark, Known>) {
+        let mut known = self.known();
+        let own = mem::take(&mut *known);
+        *known = store::merged(read, own);
+        if let Some(newest) = known.values().map(|known| known.noted).max() {
+            known.retain(|_, known| !store::is_forgotten(known, newest));
+        }
     }
 
     /// A panic elsewhere leaves the map whole.

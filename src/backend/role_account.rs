@@ -27,6 +27,8 @@ const RECALL: Duration = Duration::from_secs(1);
 pub(super) struct RoleAccounts<L> {
     accounts: Vec<Account<L>>,
     states: Mutex<States>,
+    /// Held while the notes of other processes are looked at, so that nobody picks an account before they are known.
+    recalling: tokio::sync::Mutex<()>,
     /// Wakes those who wait for an account.
     changed: Notify,
     instance: Instance,
@@ -84,6 +86,7 @@ impl<L> RoleAccounts<L> {
                 next: 0,
                 recalled: None,
             }),
+            recalling: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             instance: instance.clone(),
         }
@@ -141,8 +144,18 @@ impl<L> RoleAccounts<L> {
     }
 
     /// Learns what is noted of the accounts that are about to be tried. Accounts that are known to work need no look.
+    /// Where another call is at it, its end is waited for.
     pub(super) async fn recall(&self) {
-        for index in self.to_be_recalled() {
+        if self.to_be_recalled().is_empty() {
+            return;
+        }
+        let _turn = self.recalling.lock().await;
+        let untried = self.to_be_recalled();
+        if untried.is_empty() {
+            return;
+        }
+        let begun = Instant::now();
+        for index in untried {
             let Some(account) = self.accounts.get(index) else {
                 continue;
             };
@@ -151,6 +164,7 @@ impl<L> RoleAccounts<L> {
                 self.change(index, |state| state.learn(&known, Instant::now(), clock));
             }
         }
+        self.lock().recalled = Some(begun);
     }
 
     fn to_be_recalled(&self) -> Vec<usize> {
@@ -160,13 +174,8 @@ impl<L> RoleAccounts<L> {
             return Vec::new();
         }
         let each = states.each.iter_mut().enumerate();
-        let untried: Vec<usize> = each
-            .filter_map(|(index, state)| (!state.accepted && state.is_open(now)).then_some(index))
-            .collect();
-        if !untried.is_empty() {
-            states.recalled = Some(now);
-        }
-        untried
+        each.filter_map(|(index, state)| (!state.accepted && state.is_open(now)).then_some(index))
+            .collect()
     }
 
     fn pick(&self, tried: &Tried) -> Pick {

@@ -162,8 +162,9 @@ impl Reloader {
     ) -> Result<Applied, Refused> {
         let file = self.file.clone().unwrap_or_default();
         let warnings = config.warnings.iter();
+        let warnings = warnings.map(|warning| warning.in_file(&file).to_string());
         let warnings = warnings
-            .map(|warning| warning.in_file(&file).to_string())
+            .chain(self.kept_in_the_old_place(&config))
             .collect();
         let old_names = before.endpoint_names();
         let names = config
@@ -186,6 +187,14 @@ impl Reloader {
         let forget = tokio::task::spawn_blocking(move || world.availability.forget_others());
         let _ = forget.await;
         Ok(Applied::new(&old_names, &changes, warnings))
+    }
+
+    /// Logins that were refused stay remembered where they are: moving them would forget some.
+    fn kept_in_the_old_place(&self, config: &Config) -> Option<String> {
+        let is_same = self.instance.quarantine.directory() == config.state_directory.as_deref();
+        (!is_same).then(|| {
+            "server.state_directory: cannot change while calbridge runs; the old one is used until a restart".to_owned()
+        })
     }
 
     async fn prepare(

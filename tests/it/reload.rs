@@ -1,6 +1,8 @@
 //! A configuration that is changed while `calbridge serve` answers callers: nobody's request fails, nothing is left over,
 //! and what is wrong is refused.
 
+mod state;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -1,14 +1,17 @@
 //! The files of the state directory: what is known of logins, and the key that their marks are made with. Writes are
 //! atomic and one at a time among all processes; a file that cannot be read is set aside, never overwritten.
+//!
+//! Root may open the files of a directory that belongs to the service. Whoever took the service over must gain nothing
+//! by that: links are not followed, and ownership is given through the open file, never by its name.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 use uuid::Uuid;
@@ -56,49 +59,73 @@ impl Store {
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o700);
         builder.create(directory).map_err(at(directory))?;
-        let _lock = store.lock().map_err(at(&store.path(LOCK)))?;
+        let _lock = store.locked()?;
         let key = store.key().map_err(at(&store.path(KEY)))?;
-        store.read()?;
+        store.read_or_set_aside()?;
         Ok((store, key))
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// All that is known. A file that is not ours, or broken, is set aside and counts as empty.
     pub(super) fn read(&self) -> Result<BTreeMap<Mark, Known>, StateError> {
+        match self.look()? {
+            Ok(known) => Ok(known),
+            // Only under the lock: another process may have put a good one there meanwhile.
+            Err(_) => {
+                let _lock = self.locked()?;
+                self.read_or_set_aside()
+            }
+        }
+    }
+
+    /// The same for whoever holds the lock.
+    fn read_or_set_aside(&self) -> Result<BTreeMap<Mark, Known>, StateError> {
+        match self.look()? {
+            Ok(known) => Ok(known),
+            Err(why) => {
+                self.set_aside(RECORDS, why)?;
+                Ok(BTreeMap::new())
+            }
+        }
+    }
+
+    /// What the file says, or why it says nothing.
+    fn look(&self) -> Result<Result<BTreeMap<Mark, Known>, &'static str>, StateError> {
         let path = self.path(RECORDS);
         let bytes = match read_bounded(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Ok(Ok(BTreeMap::new()));
+            }
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
-                return self
-                    .set_aside(RECORDS, "it is too long")
-                    .map(|()| BTreeMap::new());
+                return Ok(Err("it is too long"));
             }
             Err(why) => return Err(StateError { path, why }),
         };
         // The parser's own words may repeat parts of the file.
-        let why = match serde_json::from_slice::<Document>(&bytes) {
-            Ok(document) if document.version == VERSION => return Ok(document.role_accounts),
-            Ok(_) => "another version wrote it",
-            Err(_) => "it is damaged",
-        };
-        self.set_aside(RECORDS, why)?;
-        Ok(BTreeMap::new())
+        Ok(match serde_json::from_slice::<Document>(&bytes) {
+            Ok(document) if document.version == VERSION => Ok(document.role_accounts),
+            Ok(_) => Err("another version wrote it"),
+            Err(_) => Err("it is damaged"),
+        })
     }
 
-    /// Writes what has become of one login beside what others have written meanwhile; returns all.
+    /// Writes what has become of one login, and what else this process knows that could not be written before, beside
+    /// what others have written meanwhile; returns all.
     pub(super) fn note(
         &self,
         mark: Mark,
         known: Known,
+        own: BTreeMap<Mark, Known>,
     ) -> Result<BTreeMap<Mark, Known>, StateError> {
-        let _lock = self.lock().map_err(|why| StateError {
-            path: self.path(LOCK),
-            why,
-        })?;
-        let mut all = self.read()?;
+        let _lock = self.locked()?;
         let now = known.noted;
-        all.retain(|_, known| now.duration_since(known.noted) < FORGOTTEN_AFTER);
+        let mut all = merged(self.read_or_set_aside()?, own);
         all.insert(mark, known);
+        all.retain(|_, known| !is_forgotten(known, now));
         let document = Document {
             version: VERSION,
             role_accounts: all,
@@ -114,17 +141,20 @@ impl Store {
     }
 
     /// Held by one process at a time, until it is dropped.
-    fn lock(&self) -> io::Result<File> {
+    fn locked(&self) -> Result<File, StateError> {
         let path = self.path(LOCK);
-        let file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .mode(0o600)
-            .open(&path)?;
-        self.give_to_owner(&path);
-        file.lock()?;
-        Ok(file)
+        let lock = || {
+            let mut options = OpenOptions::new();
+            options.create(true).truncate(false).write(true).mode(0o600);
+            let file = open_regular(&mut options, &path)?;
+            self.give_to_owner(&file);
+            file.lock()?;
+            Ok(file)
+        };
+        lock().map_err(|why| StateError {
+            path: path.clone(),
+            why,
+        })
     }
 
     /// The key of the marks, made at the first start.
@@ -155,16 +185,21 @@ impl Store {
             .tempfile_in(&self.directory)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
-        self.give_to_owner(file.path());
+        self.give_to_owner(file.as_file());
         file.persist(self.path(name)).map_err(|error| error.error)?;
         File::open(&self.directory)?.sync_all()
     }
 
     /// An administrator who calls `check --online` as root leaves files that the service can read. Whoever may not give
     /// files away has the right owner already.
-    fn give_to_owner(&self, file: &Path) {
-        if let Ok(directory) = fs::metadata(&self.directory) {
-            let _ = chown(file, Some(directory.uid()), Some(directory.gid()));
+    fn give_to_owner(&self, file: &File) {
+        let (Ok(directory), Ok(own)) = (fs::metadata(&self.directory), file.metadata()) else {
+            return;
+        };
+        let owner = (directory.uid(), directory.gid());
+        // A file with a second name may be somebody else's.
+        if own.nlink() == 1 && (own.uid(), own.gid()) != owner {
+            let _ = fchown(file, Some(owner.0), Some(owner.1));
         }
     }
 
@@ -180,9 +215,43 @@ impl Store {
     }
 }
 
+/// What was noted so long ago says nothing any more.
+pub(super) fn is_forgotten(known: &Known, now: Timestamp) -> bool {
+    now.duration_since(known.noted) >= FORGOTTEN_AFTER
+}
+
+/// What was read from the file, and what this process knows newer.
+pub(super) fn merged(
+    mut read: BTreeMap<Mark, Known>,
+    own: BTreeMap<Mark, Known>,
+) -> BTreeMap<Mark, Known> {
+    for (mark, known) in own {
+        if read.get(&mark).is_none_or(|read| read.noted < known.noted) {
+            read.insert(mark, known);
+        }
+    }
+    read
+}
+
+/// Opens a regular file: not what a link leads to, nor a device, and without waiting for whoever writes a pipe.
+fn open_regular(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options
+        .custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK)
+        .open(path)
+        .map_err(|error| match error.raw_os_error() {
+            Some(libc::ELOOP) => io::Error::other("it is a symbolic link, not a file of ours"),
+            _ => error,
+        })?;
+    if file.metadata()?.is_file() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no regular file"))
+    }
+}
+
 fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let file = File::open(path)?;
+    let file = open_regular(OpenOptions::new().read(true), path)?;
     file.take(LONGEST_FILE + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LONGEST_FILE {
         return Err(io::ErrorKind::FileTooLarge.into());

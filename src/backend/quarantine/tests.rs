@@ -1,7 +1,8 @@
 //! What is remembered, by whom, and what becomes of files that cannot be read.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
@@ -140,4 +141,101 @@ async fn what_is_old_is_forgotten() {
     quarantine.note(new.clone(), later.clone()).await;
     assert_eq!(quarantine.recall(&old).await, None);
     assert_eq!(quarantine.recall(&new).await, Some(later));
+}
+
+/// A file of the same name outside, which must stay as it is.
+fn precious(folder: &TempDir, text: &str) -> PathBuf {
+    let file = folder.path().join("precious");
+    fs::write(&file, text).unwrap();
+    fs::set_permissions(&file, PermissionsExt::from_mode(0o640)).unwrap();
+    file
+}
+
+#[tokio::test]
+async fn links_in_the_state_directory_are_not_followed() {
+    for name in ["lock", "key", "json"] {
+        let folder = TempDir::new().unwrap();
+        let state = folder.path().join("state");
+        fs::create_dir(&state).unwrap();
+        let file = precious(&folder, "01234567890123456789012345678901");
+        symlink(&file, state.join(format!("role-accounts.{name}"))).unwrap();
+        let error = Quarantine::open(&state).err().unwrap().to_string();
+        assert!(
+            error.contains(name) && error.contains("symbolic link"),
+            "{error}"
+        );
+        let kept = fs::read_to_string(&file).unwrap();
+        assert_eq!(kept, "01234567890123456789012345678901", "{name}");
+    }
+}
+
+#[test]
+fn only_regular_files_are_opened() {
+    for name in ["lock", "key", "json"] {
+        let folder = TempDir::new().unwrap();
+        fs::create_dir(folder.path().join(format!("role-accounts.{name}"))).unwrap();
+        let error = Quarantine::open(folder.path()).err().unwrap().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+    let folder = TempDir::new().unwrap();
+    let socket = folder.path().join("role-accounts.json");
+    let _socket = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    assert!(Quarantine::open(folder.path()).is_err());
+}
+
+#[tokio::test]
+async fn what_could_not_be_written_is_kept_and_written_later() {
+    let folder = TempDir::new().unwrap();
+    let directory = folder.path().join("state");
+    let quarantine = Quarantine::open(&directory).unwrap();
+    let (first, second) = (mark(&quarantine, "a", "x"), mark(&quarantine, "b", "x"));
+    // A directory in the lock's place: nothing can be written, whoever tries it.
+    let lock = directory.join("role-accounts.lock");
+    fs::remove_file(&lock).unwrap();
+    fs::create_dir(&lock).unwrap();
+    quarantine.note(first.clone(), refused()).await;
+    assert!(!directory.join("role-accounts.json").exists());
+    assert_eq!(quarantine.recall(&first).await, Some(refused()));
+    fs::remove_dir(&lock).unwrap();
+    quarantine.note(second.clone(), refused()).await;
+    let other = Quarantine::open(&directory).unwrap();
+    for quarantine in [quarantine, other] {
+        assert_eq!(quarantine.recall(&first).await, Some(refused()));
+        assert_eq!(quarantine.recall(&second).await, Some(refused()));
+    }
+}
+
+#[tokio::test]
+async fn the_newest_note_holds() {
+    let folder = TempDir::new().unwrap();
+    let one = Quarantine::open(folder.path()).unwrap();
+    let two = Quarantine::open(folder.path()).unwrap();
+    let login = mark(&one, "a", "x");
+    one.note(login.clone(), refused()).await;
+    let later = Known {
+        refused_until: None,
+        noted: at("2026-09-01T08:01:00Z"),
+        ..refused()
+    };
+    two.note(login.clone(), later.clone()).await;
+    assert_eq!(one.recall(&login).await, Some(later));
+}
+
+#[tokio::test]
+async fn a_file_is_set_aside_only_by_whoever_holds_the_lock() {
+    let folder = TempDir::new().unwrap();
+    let quarantine = Quarantine::open(folder.path()).unwrap();
+    let file = folder.path().join("role-accounts.json");
+    fs::write(&file, "{").unwrap();
+    let lock = fs::File::open(folder.path().join("role-accounts.lock")).unwrap();
+    lock.lock().unwrap();
+    let login = mark(&quarantine, "a", "x");
+    let mut recall = Box::pin(quarantine.recall(&login));
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(200), &mut recall).await;
+    assert!(waits.is_err(), "another process has the lock");
+    // It puts a good file there.
+    fs::write(&file, r#"{"version": 1, "role_accounts": {}}"#).unwrap();
+    lock.unlock().unwrap();
+    assert_eq!(recall.await, None);
+    assert!(file.exists(), "the good file stays");
 }

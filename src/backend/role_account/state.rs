@@ -16,6 +16,8 @@ pub(super) const QUARANTINE: Duration = Duration::from_mins(30);
 /// The same for one that has: an overloaded server refuses good passwords, too. Also where no password is at stake.
 pub(super) const SHORT_QUARANTINE: Duration = Duration::from_mins(1);
 const LONGEST_QUARANTINE: Duration = Duration::from_hours(8);
+/// The same where no password is at stake: what was put right in the directory should work soon.
+const LONGEST_WITHOUT_STAKES: Duration = Duration::from_mins(5);
 /// For how long a success speaks for a login.
 const PROVEN_FOR: Duration = Duration::from_hours(1);
 /// How long a throttled account rests when the server does not say; doubled each time.
@@ -244,14 +246,12 @@ impl State {
         let is_proven = self
             .last_success
             .is_some_and(|at| now.saturating_duration_since(at) < PROVEN_FOR);
-        let least = if is_proven || stakes == Stakes::None {
-            SHORT_QUARANTINE
-        } else {
-            QUARANTINE
+        let (least, longest) = match stakes {
+            Stakes::None => (SHORT_QUARANTINE, LONGEST_WITHOUT_STAKES),
+            Stakes::LockOut if is_proven => (SHORT_QUARANTINE, LONGEST_QUARANTINE),
+            Stakes::LockOut => (QUARANTINE, LONGEST_QUARANTINE),
         };
-        self.pause
-            .saturating_mul(2)
-            .clamp(least, LONGEST_QUARANTINE)
+        self.pause.saturating_mul(2).clamp(least, longest)
     }
 
     fn close(&mut self, until: Instant, why: Why) {

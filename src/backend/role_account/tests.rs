@@ -131,6 +131,38 @@ async fn a_quarantine_outlives_the_pool_and_ends_with_another_secret() {
     assert!(lease(&changed).await.is_ok());
 }
 
+#[tokio::test]
+async fn no_call_goes_before_what_is_on_disk_is_known() {
+    let folder = tempfile::TempDir::new().unwrap();
+    let open = || {
+        let quarantine = crate::backend::quarantine::Quarantine::open(folder.path());
+        instance().remembering(quarantine.unwrap())
+    };
+    let names = ["a@x.example", "b@x.example"];
+    let before = pool_of(&names, &open());
+    let mut tried = Tried::default();
+    for _ in names {
+        let lease = before.lease(&mut tried).await.unwrap();
+        lease.refused(&"no".into()).await;
+    }
+    let fresh = pool_of(&names, &open());
+    let leases = tokio::join!(lease(&fresh), lease(&fresh), lease(&fresh));
+    for lease in [leases.0, leases.1, leases.2] {
+        assert!(matches!(lease, Err(EndpointError::NoAccount(_))));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_without_a_password_is_tried_again_within_minutes() {
+    let mut pool = pool(&["a@x.example"]);
+    pool.accounts[0].stakes = Stakes::None;
+    for seconds in [60, 120, 240, 300, 300] {
+        let pause = lease(&pool).await.unwrap().refused(&"no".into()).await;
+        assert_eq!(pause.as_secs(), seconds);
+        advance(pause).await;
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_success_is_known_to_the_next_pool() {
     let instance = instance();
