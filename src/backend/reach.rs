@@ -11,7 +11,8 @@ use tokio::time::Instant;
 use super::EndpointError;
 use super::build::BuildProblem;
 use super::http::{self, Reach};
-use super::settings::EwsSettings;
+use super::settings::{AuthSettings, EwsSettings, OAuth2Settings};
+use super::token;
 
 /// What a server says to somebody who does not log in.
 #[derive(Debug, Clone)]
@@ -59,6 +60,15 @@ pub async fn reach(settings: &EwsSettings, patience: Duration) -> Result<Reached
         certificate: certificate.map(<[u8]>::to_vec),
         took: started.elapsed(),
     })
+}
+
+/// Whether the endpoint's token endpoint gives a token; None where its accounts log in by passwords.
+pub async fn reach_tokens(settings: &EwsSettings, now: Timestamp) -> Option<Result<(), Unreached>> {
+    let AuthSettings::OAuth2(oauth2) = &settings.auth else {
+        return None;
+    };
+    let proxy = settings.proxy.as_deref();
+    Some(token::rehearse(OAuth2Settings::clone(oauth2), proxy, now).await)
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &reqwest::header::HeaderName) -> Option<&'a str> {

@@ -2,11 +2,14 @@
 //! replaced before it expires. Knows nothing of what the token is for.
 
 pub mod assertion;
+mod echo;
 mod request;
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
@@ -15,6 +18,7 @@ use self::request::{Granted, TokenRequest};
 use super::EndpointError;
 use super::build::BuildProblem;
 use super::instance::Instance;
+use super::reach::Unreached;
 use super::settings::OAuth2Settings;
 use crate::metrics::EndpointMetrics;
 
@@ -26,6 +30,17 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(1);
 /// The same after a refusal: it lasts until an administrator does something.
 const REFUSED_PAUSE: Duration = Duration::from_secs(30);
 const LONGEST_REFUSED_PAUSE: Duration = Duration::from_mins(5);
+
+/// Asks for one token and throws it away: for `calbridge check --online`, where no account may be tried.
+pub(super) async fn rehearse(
+    settings: OAuth2Settings,
+    proxy: Option<&str>,
+    now: Timestamp,
+) -> Result<(), Unreached> {
+    let request = TokenRequest::new(settings, proxy)?;
+    request.ask(now).await?;
+    Ok(())
+}
 
 /// Where an endpoint gets its token. Cheap to clone.
 #[derive(Clone)]
@@ -60,6 +75,8 @@ struct State {
 
 struct Held {
     token: Token,
+    /// A server has refused it: to be replaced, and yet better than nothing where that fails.
+    refused: bool,
     refresh_at: Instant,
     expires_at: Instant,
 }
@@ -75,7 +92,8 @@ enum Look {
     /// Usable, and to be replaced.
     Aging(Token),
     Failed(EndpointError),
-    Missing,
+    /// With the number of the last one.
+    Missing(u64),
 }
 
 impl TokenSource {
@@ -97,28 +115,24 @@ impl TokenSource {
         })))
     }
 
-    /// A token that is valid now. Waits only where there is none.
+    /// A token that is valid now, or was when it came. Waits only where there is none.
     pub(super) async fn token(&self) -> Result<Token, EndpointError> {
-        loop {
-            match self.0.look() {
-                Look::Usable(token) => return Ok(token),
-                Look::Failed(error) => return Err(error),
-                Look::Aging(token) => {
-                    // Not where somebody is at it.
-                    if self.0.flight.try_lock().is_ok() {
-                        let (inner, number) = (Arc::clone(&self.0), token.number);
-                        tokio::spawn(async move { inner.replace(number).await });
-                    }
-                    return Ok(token);
+        match self.0.look() {
+            Look::Usable(token) => Ok(token),
+            Look::Failed(error) => Err(error),
+            Look::Aging(token) => {
+                // Not where somebody is at it.
+                if self.0.flight.try_lock().is_ok() {
+                    let (inner, number) = (Arc::clone(&self.0), token.number);
+                    tokio::spawn(async move { inner.replace(number).await });
                 }
-                Look::Missing => {
-                    // A task of its own: a caller who gives up takes the token from nobody.
-                    let inner = Arc::clone(&self.0);
-                    let asked = tokio::spawn(async move { inner.replace(0).await });
-                    if asked.await.is_err() {
-                        return Err(broken_off());
-                    }
-                }
+                Ok(token)
+            }
+            Look::Missing(number) => {
+                // A task of its own: a caller who gives up takes the token from nobody.
+                let inner = Arc::clone(&self.0);
+                let asked = tokio::spawn(async move { inner.replace(number).await });
+                asked.await.unwrap_or_else(|_| Err(broken_off()))
             }
         }
     }
@@ -127,18 +141,36 @@ impl TokenSource {
     pub(super) fn refused(&self, token: &Token) -> bool {
         let now = Instant::now();
         let mut state = self.0.lock();
-        match &state.held {
+        let failed = state.failure(now).is_some();
+        let forced = state.forced.is_some_and(|at| now < at + FORCED);
+        match &mut state.held {
             Some(held) if held.token.number == token.number => {
-                if state.forced.is_some_and(|at| now < at + FORCED) {
+                let is_known = mem::replace(&mut held.refused, true);
+                if failed {
+                    // There is none to be had now.
+                    return false;
+                }
+                if is_known {
+                    // It is just being replaced.
+                    return true;
+                }
+                if forced {
+                    held.refused = false;
                     return false;
                 }
                 state.forced = Some(now);
-                state.held = None;
                 true
             }
-            // It has been replaced meanwhile, or is just being.
+            // It has been replaced meanwhile.
             Some(_) | None => true,
         }
+    }
+}
+
+impl State {
+    /// The failure that is in force.
+    fn failure(&self, now: Instant) -> Option<&Failure> {
+        self.failure.as_ref().filter(|failure| now < failure.until)
     }
 }
 
@@ -146,44 +178,63 @@ impl Inner {
     fn look(&self) -> Look {
         let now = Instant::now();
         let state = self.lock();
-        let failure = state.failure.as_ref().filter(|failure| now < failure.until);
-        match (&state.held, failure) {
-            (Some(held), None) if now >= held.refresh_at && now < held.expires_at => {
-                Look::Aging(held.token.clone())
-            }
-            (Some(held), _) if now < held.expires_at => Look::Usable(held.token.clone()),
-            (_, Some(failure)) => Look::Failed(failure.error.clone()),
-            (_, None) => Look::Missing,
+        let held = state.held.as_ref().filter(|held| now < held.expires_at);
+        match (held, state.failure(now)) {
+            (Some(held), Some(_)) => Look::Usable(held.token.clone()),
+            (Some(held), None) if held.refused => Look::Missing(state.number),
+            (Some(held), None) if now >= held.refresh_at => Look::Aging(held.token.clone()),
+            (Some(held), None) => Look::Usable(held.token.clone()),
+            (None, Some(failure)) => Look::Failed(failure.error.clone()),
+            (None, None) => Look::Missing(state.number),
         }
     }
 
-    /// Asks for a token, unless somebody else has got one after number `old` meanwhile, or has failed.
-    async fn replace(&self, old: u64) {
+    /// Asks for a token, unless somebody else has got one after number `old` meanwhile, or has failed. A token that came
+    /// late is used once, whatever its age: asking again would bring it no sooner.
+    async fn replace(&self, old: u64) -> Result<Token, EndpointError> {
         let _flight = self.flight.lock().await;
+        if let Some(token) = self.newer(old) {
+            return Ok(token);
+        }
         match self.look() {
-            Look::Aging(token) if token.number <= old => {}
-            Look::Missing => {}
-            Look::Aging(_) | Look::Usable(_) | Look::Failed(_) => return,
+            Look::Aging(_) | Look::Missing(_) => {}
+            Look::Usable(token) => return Ok(token),
+            Look::Failed(error) => return Err(error),
         }
         let begun = Instant::now();
         let result = self.request.ask(self.instance.clock.now()).await;
         let outcome = result.as_ref().map_or_else(reason, |_| "ok");
         self.metrics.token_request(outcome);
         match result {
-            Ok(granted) => self.keep(granted, begun),
-            Err(error) => self.fail(&error),
+            Ok(granted) => Ok(self.keep(granted, begun)),
+            Err(error) => {
+                self.fail(&error);
+                match self.look() {
+                    Look::Usable(token) | Look::Aging(token) => Ok(token),
+                    Look::Failed(_) | Look::Missing(_) => Err(error),
+                }
+            }
         }
     }
 
-    fn keep(&self, granted: Granted, begun: Instant) {
+    fn newer(&self, old: u64) -> Option<Token> {
+        let state = self.lock();
+        let held = state.held.as_ref();
+        held.filter(|held| held.token.number > old && !held.refused)
+            .map(|held| held.token.clone())
+    }
+
+    fn keep(&self, granted: Granted, begun: Instant) -> Token {
         let mut state = self.lock();
         state.number += 1;
         let expires_at = begun + granted.lifetime;
+        let token = Token {
+            secret: granted.token,
+            number: state.number,
+        };
         let held = Held {
-            token: Token {
-                secret: granted.token,
-                number: state.number,
-            },
+            token: token.clone(),
+            refused: false,
             refresh_at: begun + refresh_after(granted.lifetime, uniform()),
             expires_at,
         };
@@ -200,6 +251,7 @@ impl Inner {
         } else {
             debug!(endpoint.name = %name, seconds, "Token granted");
         }
+        token
     }
 
     fn fail(&self, error: &EndpointError) {

@@ -162,8 +162,9 @@ struct Body {
     trace_id: Option<String>,
 }
 
-/// Reads the body of an answer that is no 200; None where it is no error answer of a token endpoint.
-pub fn read(body: &[u8]) -> Option<TokenRefusal> {
+/// Reads the body of an answer that is no 200; None where it is no error answer of a token endpoint. `clean` removes from
+/// the server's texts what it must not repeat, before they are shortened.
+pub fn read(body: &[u8], clean: &dyn Fn(&str) -> String) -> Option<TokenRefusal> {
     let body: Body = serde_json::from_slice(body).ok()?;
     let code = body
         .error_codes
@@ -176,9 +177,9 @@ pub fn read(body: &[u8]) -> Option<TokenRefusal> {
     Some(TokenRefusal {
         trouble,
         code,
-        error: plain(&body.error),
-        trace_id: body.trace_id.as_deref().map(plain),
-        description: plain(&body.error_description),
+        error: plain(&clean(&body.error)),
+        trace_id: body.trace_id.as_deref().map(|id| plain(&clean(id))),
+        description: plain(&clean(&body.error_description)),
     })
 }
 
@@ -226,9 +227,13 @@ mod tests {
         )
     }
 
+    fn read_all(body: &str) -> Option<TokenRefusal> {
+        read(body.as_bytes(), &str::to_owned)
+    }
+
     #[track_caller]
     fn check(code: u32, expect: TokenTrouble) {
-        let refusal = read(azure(code, "invalid_client").as_bytes()).unwrap();
+        let refusal = read_all(&azure(code, "invalid_client")).unwrap();
         assert_eq!(refusal.trouble, expect, "{code}");
         let text = refusal.to_string();
         assert!(text.starts_with(&format!("AADSTS{code}: ")), "{text}");
@@ -269,7 +274,7 @@ mod tests {
 
     #[test]
     fn other_servers_are_read_by_their_words() {
-        let of = |body: &str| read(body.as_bytes()).map(|refusal| refusal.trouble);
+        let of = |body: &str| read_all(body).map(|refusal| refusal.trouble);
         assert_eq!(
             of(r#"{"error":"invalid_scope"}"#),
             Some(TokenTrouble::BadScope)
@@ -288,11 +293,22 @@ mod tests {
             r#"{{"error":"odd","error_description":"a\r\nb {}"}}"#,
             "x".repeat(999)
         );
-        let text = read(body.as_bytes()).unwrap().to_string();
+        let text = read_all(&body).unwrap().to_string();
         assert!(
             text.contains("(a b xx") && !text.contains('\n') && text.len() < 500,
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_secret_is_removed_before_the_text_is_cut() {
+        let body = format!(
+            r#"{{"error":"odd","error_description":"{}geheim-geheim"}}"#,
+            "x".repeat(LONGEST_TEXT - 6)
+        );
+        let clean = |text: &str| text.replace("geheim-geheim", "-");
+        let refusal = read(body.as_bytes(), &clean).unwrap();
+        assert!(!refusal.description.contains("geheim"), "{refusal}");
     }
 
     #[test]

@@ -53,21 +53,27 @@ pub(super) fn accounts(
                 ClientCredential::Secret { secret, .. } => secret.clone(),
                 ClientCredential::Certificate(certificate) => certificate.key.clone(),
             };
+            // Whatever of it is put right makes another login, which is tried at once.
+            let context = format!(
+                "{}\n{}\n{}",
+                oauth2.client_id, oauth2.token_url, oauth2.scope
+            );
             let proxy = settings.proxy.as_deref();
             let source = TokenSource::new(endpoint, *oauth2, proxy, instance)?;
-            Some((source, secret))
+            Some((source, secret, context))
         }
     };
     let account = |account: RoleAccountSettings| {
         let client = reach.client()?;
         let address = account.address.clone();
         let max_concurrency = account.max_concurrency;
-        let (proof, mark, stakes) = if let Some((source, secret)) = &application {
+        let (proof, mark, stakes) = if let Some((source, secret, context)) = &application {
             let proof = Proof::Token {
                 source: source.clone(),
                 mailbox: account.address,
             };
-            (proof, mark(address.as_str(), secret), Stakes::None)
+            let mark = mark(&format!("{address}\n{context}"), secret);
+            (proof, mark, Stakes::None)
         } else {
             let (username, password) = basic(account)?;
             let mark = mark(&username, &password);

@@ -12,9 +12,11 @@ use oauth2::{
 };
 use reqwest::{Client, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 use tokio::time::{sleep, timeout};
 
 use super::assertion::{self, Assertion};
+use super::echo::Echoes;
 use crate::backend::EndpointError;
 use crate::backend::build::BuildProblem;
 use crate::backend::http::{self, Reach};
@@ -27,6 +29,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LONGEST_ANSWER: usize = 256 << 10;
 /// A token whose lifetime is not told; short enough for any server.
 const ASSUMED_LIFETIME: Duration = Duration::from_mins(5);
+/// A token that lives shorter is of no use to anybody.
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(1);
 const LONGEST_LIFETIME: Duration = Duration::from_hours(24);
 /// How often more a request is made whose failure may pass at once, and after which pause.
 const TRIES: u32 = 2;
@@ -39,7 +43,7 @@ pub(super) struct TokenRequest {
     scope: Scope,
 }
 
-/// How the token endpoint is reached, and what is never to be repeated of what is sent there.
+/// How the token endpoint is reached, and how the application proves itself there.
 struct Way {
     client: Client,
     url: TokenUrl,
@@ -98,14 +102,18 @@ impl TokenRequest {
         let mut client = BasicClient::new(self.client_id.clone())
             .set_token_uri(self.way.url.clone())
             .set_auth_type(AuthType::RequestBody);
+        let mut echoes = Echoes::default();
         let mut signed = None;
         match &self.way.proof {
             Proof::Secret(secret) => {
+                echoes.add(secret.expose_secret());
                 client = client.set_client_secret(ClientSecret::new(secret.expose_secret().into()));
             }
             Proof::Certificate(assertion) => {
                 let text = assertion.sign(now);
-                signed = Some(text.map_err(|text| broken("assertion", &text, false))?);
+                let text = text.map_err(|text| broken("assertion", &text, false))?;
+                echoes.add(&text);
+                signed = Some(text);
             }
         }
         let mut request = client
@@ -117,9 +125,10 @@ impl TokenRequest {
                 .add_extra_param("client_assertion", signed);
         }
         let way = Arc::clone(&self.way);
+        let echoes = Arc::new(echoes);
         let transport = move |request| {
-            let way = Arc::clone(&way);
-            async move { way.send(request).await }
+            let (way, echoes) = (Arc::clone(&way), Arc::clone(&echoes));
+            async move { way.send(request, &echoes).await }
         };
         let answer = request.request_async(&transport).await;
         let answer = answer.map_err(|error| match error {
@@ -134,6 +143,10 @@ impl TokenRequest {
             ),
         })?;
         let lifetime = answer.expires_in().unwrap_or(ASSUMED_LIFETIME);
+        if lifetime < SHORTEST_LIFETIME {
+            let text = "the token endpoint gave a token that is good for less than a second";
+            return Err(broken("bad_answer", text, true));
+        }
         Ok(Granted {
             token: answer.access_token().secret().as_str().into(),
             lifetime: lifetime.min(LONGEST_LIFETIME),
@@ -143,7 +156,7 @@ impl TokenRequest {
 
 impl Way {
     /// The whole answer; an error for everything but a 200 that may be a token.
-    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Failed> {
+    async fn send(&self, request: HttpRequest, echoes: &Echoes) -> Result<HttpResponse, Failed> {
         let exchange = async {
             let (parts, body) = request.into_parts();
             let request = self.client.post(self.url.as_str()).headers(parts.headers);
@@ -158,11 +171,11 @@ impl Way {
             }
             let body = http::body_within(answer, LONGEST_ANSWER).await?;
             if status == StatusCode::OK && !kind {
-                let mut answer = HttpResponse::new(body.to_vec());
+                let mut answer = HttpResponse::new(with_a_number(&body));
                 *answer.status_mut() = status;
                 return Ok(answer);
             }
-            Err(self.refusal(status, &body))
+            Err(refusal(status, &body, echoes))
         };
         match timeout(PATIENCE, exchange).await {
             Ok(Ok(answer)) => Ok(answer),
@@ -170,43 +183,35 @@ impl Way {
             Err(_) => Err(Failed(on_the_way(EndpointError::Timeout(PATIENCE)))),
         }
     }
+}
 
-    fn refusal(&self, status: StatusCode, body: &[u8]) -> EndpointError {
-        let in_trouble = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
-        match token_refusal::read(body) {
-            Some(refusal) => {
-                let trouble = refusal.trouble;
-                broken(
-                    trouble.label(),
-                    &self.without_secret(&refusal.to_string()),
-                    trouble.is_transient() || in_trouble,
-                )
-            }
-            None if in_trouble => broken(
-                "status",
-                &format!(
-                    "the token endpoint is in trouble (HTTP status {})",
-                    status.as_u16()
-                ),
-                true,
-            ),
-            None => broken(
-                "not_a_token_endpoint",
-                &format!(
-                    "what answers at auth.token_url is a web page or the like, no token endpoint (HTTP status {})",
-                    status.as_u16()
-                ),
-                false,
-            ),
+fn refusal(status: StatusCode, body: &[u8], echoes: &Echoes) -> EndpointError {
+    let in_trouble = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    match token_refusal::read(body, &|text| echoes.without(text)) {
+        Some(refusal) => {
+            let trouble = refusal.trouble;
+            broken(
+                trouble.label(),
+                &refusal.to_string(),
+                trouble.is_transient() || in_trouble,
+            )
         }
-    }
-
-    /// A server may repeat what it was sent.
-    fn without_secret(&self, text: &str) -> String {
-        match &self.proof {
-            Proof::Secret(secret) => text.replace(secret.expose_secret(), "(secret)"),
-            Proof::Certificate(_) => text.to_owned(),
-        }
+        None if in_trouble => broken(
+            "status",
+            &format!(
+                "the token endpoint is in trouble (HTTP status {})",
+                status.as_u16()
+            ),
+            true,
+        ),
+        None => broken(
+            "not_a_token_endpoint",
+            &format!(
+                "what answers at auth.token_url is a web page or the like, no token endpoint (HTTP status {})",
+                status.as_u16()
+            ),
+            false,
+        ),
     }
 }
 
@@ -249,6 +254,17 @@ fn is_worth_a_try(error: &EndpointError) -> bool {
             ..
         }
     )
+}
+
+/// The answer with its lifetime as a number: Azure's first version writes it as a string.
+fn with_a_number(body: &[u8]) -> Vec<u8> {
+    let number = || {
+        let mut answer: Map<String, Value> = serde_json::from_slice(body).ok()?;
+        let lifetime = answer.get_mut("expires_in")?;
+        *lifetime = lifetime.as_str()?.trim().parse::<u64>().ok()?.into();
+        serde_json::to_vec(&answer).ok()
+    };
+    number().unwrap_or_else(|| body.to_vec())
 }
 
 fn html(headers: &reqwest::header::HeaderMap) -> bool {

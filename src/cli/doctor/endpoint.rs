@@ -14,7 +14,7 @@ use crate::backend::build;
 use crate::backend::calendar_files::inspect;
 use crate::backend::examine::{AccountFinding, Seen, details_differ};
 use crate::backend::instance::Instance;
-use crate::backend::reach::{Reached, reach};
+use crate::backend::reach::{Reached, reach, reach_tokens};
 use crate::backend::settings::{
     BackendSettings, CalendarFilesSettings, EndpointSettings, EwsSettings,
 };
@@ -39,7 +39,14 @@ pub(super) async fn findings(
         BackendSettings::CalendarFiles(files) => folder(&mut chart, files),
         BackendSettings::Ews(ews) => {
             if path(&mut chart, ews).await && server(&mut chart, ews).await {
-                accounts(&mut chart, settings, sample, instance).await;
+                let found = accounts(&mut chart, settings, sample, instance).await;
+                // Else the calls of the accounts have shown it.
+                if found
+                    .iter()
+                    .all(|one| matches!(one.seen, Seen::Quarantined { .. }))
+                {
+                    token(&mut chart, ews).await;
+                }
             }
         }
     }
@@ -197,12 +204,12 @@ async fn accounts(
     settings: &EndpointSettings,
     sample: Option<&SmtpAddress>,
     instance: &Instance,
-) {
+) -> Vec<AccountFinding> {
     let endpoint = match build::endpoint(settings.clone(), instance) {
         Ok(endpoint) => endpoint,
         Err(error) => {
             chart.fail("account", error.to_string(), "correct the configuration");
-            return;
+            return Vec::new();
         }
     };
     let deadline = Instant::now() + EXAMINATION;
@@ -245,6 +252,16 @@ async fn accounts(
             "role accounts of this endpoint see different details",
             "what a caller gets then depends on the account that happened to ask: give all of them the same right",
         );
+    }
+    found
+}
+
+/// The token endpoint by itself.
+async fn token(chart: &mut Chart, ews: &EwsSettings) {
+    match reach_tokens(ews, SystemClock.now()).await {
+        None => {}
+        Some(Ok(())) => chart.ok("token", "the token endpoint gives a token"),
+        Some(Err(error)) => chart.fail("token", error.to_string(), advice("token")),
     }
 }
 

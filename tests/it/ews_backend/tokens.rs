@@ -2,6 +2,7 @@
 //! where there is none.
 
 mod assertion;
+mod lives;
 
 use std::sync::Mutex;
 
