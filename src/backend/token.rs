@@ -180,10 +180,9 @@ impl Inner {
         let state = self.lock();
         let held = state.held.as_ref().filter(|held| now < held.expires_at);
         match (held, state.failure(now)) {
-            (Some(held), Some(_)) => Look::Usable(held.token.clone()),
             (Some(held), None) if held.refused => Look::Missing(state.number),
             (Some(held), None) if now >= held.refresh_at => Look::Aging(held.token.clone()),
-            (Some(held), None) => Look::Usable(held.token.clone()),
+            (Some(held), Some(_) | None) => Look::Usable(held.token.clone()),
             (None, Some(failure)) => Look::Failed(failure.error.clone()),
             (None, None) => Look::Missing(state.number),
         }

@@ -71,14 +71,12 @@ impl Store {
 
     /// All that is known. A file that is not ours, or broken, is set aside and counts as empty.
     pub(super) fn read(&self) -> Result<BTreeMap<Mark, Known>, StateError> {
-        match self.look()? {
-            Ok(known) => Ok(known),
-            // Only under the lock: another process may have put a good one there meanwhile.
-            Err(_) => {
-                let _lock = self.locked()?;
-                self.read_or_set_aside()
-            }
+        if let Ok(known) = self.look()? {
+            return Ok(known);
         }
+        // Only under the lock: another process may have put a good one there meanwhile.
+        let _lock = self.locked()?;
+        self.read_or_set_aside()
     }
 
     /// The same for whoever holds the lock.
