@@ -26,15 +26,16 @@ impl Availability {
         // What is asked for after this is younger than this.
         let begun = self.now();
         let verdicts = self.judge(query, deadline).await;
-        let detail = query.detail.min(self.permit.detail(&query.caller));
         let now = self.now();
-        verdicts
-            .into_iter()
-            .map(|verdict| {
+        query
+            .attendees
+            .iter()
+            .zip(verdicts)
+            .map(|(attendee, verdict)| {
                 let as_of = as_of(&verdict, begun, now);
                 let lifetime = self.fresh_for(&verdict);
                 Dated {
-                    outcome: self.shown(verdict, detail, query.caller.mask.as_deref()),
+                    outcome: self.shown(query, attendee, verdict),
                     as_of,
                     fresh_for: remaining(lifetime, as_of, now),
                 }

@@ -2,6 +2,7 @@
 //! `shown`; merging is the work of `catalogue`.
 
 pub mod catalogue;
+mod members;
 mod prefetch;
 mod shown;
 #[cfg(test)]
@@ -19,11 +20,12 @@ use tracing::{debug, info, warn};
 
 use super::Availability;
 use super::settings::{RoomsSettings, SharingSettings};
+use crate::backend::EndpointError;
 use crate::backend::endpoint::rooms::RoomStock;
-use crate::backend::rooms::OutsideRequests;
 use crate::domain::room::arranged;
 use crate::domain::{Clock, Room, SmtpAddress};
 use catalogue::Catalogue;
+pub use members::Members;
 pub use shown::{DirectoryError, Resolved, ResolvedKind};
 
 /// How soon a source that failed is asked again.
@@ -61,8 +63,8 @@ struct Part {
 /// What is known of rooms at one moment.
 struct Known {
     catalogue: Arc<Catalogue>,
-    /// Every source has said what rooms it has.
-    is_complete: bool,
+    /// The places of the endpoints whose source has said nothing yet.
+    silent: Vec<usize>,
 }
 
 impl Directory {
@@ -101,7 +103,11 @@ impl Directory {
         let state = self.lock();
         Known {
             catalogue: Arc::clone(&state.catalogue),
-            is_complete: !state.parts.iter().any(Part::is_silent),
+            silent: (0_usize..)
+                .zip(&state.parts)
+                .filter(|(_, part)| part.is_silent())
+                .map(|(place, _)| place)
+                .collect(),
         }
     }
 
@@ -181,6 +187,12 @@ impl Availability {
                     }
                     self.arrange_rooms();
                 }
+                Err(error) if is_final(&error) => {
+                    if let Some(part) = self.directory.lock().parts.get_mut(place) {
+                        part.stock.get_or_insert_default();
+                    }
+                    warn!(endpoint.name = name, %error, "The server of endpoint `{name}` refuses to tell its rooms: those that the configuration does not name are mailboxes like any other");
+                }
                 Err(error) => {
                     all_well = false;
                     warn!(endpoint.name = name, %error, "The rooms of endpoint `{name}` cannot be read; what was known of them stays");
@@ -222,6 +234,14 @@ impl Availability {
         self.arrange_rooms();
     }
 
+    /// Waits until every source was asked for its rooms, where an answer depends on them: without room booking, as much is
+    /// told of an unread endpoint's mailboxes as of rooms. For those who ask once and go.
+    pub async fn await_rooms(&self, deadline: Instant) {
+        if !self.directory.sharing.room_booking {
+            self.known_rooms(deadline).await;
+        }
+    }
+
     /// What is known of rooms; where nothing was asked yet, after asking, as far as the deadline lets it.
     async fn known_rooms(&self, deadline: Instant) -> Known {
         if !self.directory.lock().is_asked {
@@ -246,21 +266,6 @@ impl Availability {
         if self.directory.settings.prefetch_days > 0 {
             tokio::spawn(prefetch::prefetching(Arc::downgrade(self)));
         }
-    }
-
-    /// Every room of the catalogue, with whether it takes requests from outside as far as its endpoint tells.
-    pub async fn outside_requests(&self, deadline: Instant) -> Vec<(SmtpAddress, OutsideRequests)> {
-        let known = self.known_rooms(deadline).await;
-        let rooms = known.catalogue.rooms();
-        let told = rooms.filter_map(|room| {
-            let route = self.routes.find(&room.address)?;
-            let endpoint = self.desks.get(route.endpoint)?.endpoint();
-            Some((
-                room.address.clone(),
-                endpoint.outside_requests(&room.address),
-            ))
-        });
-        told.collect()
     }
 
     /// Asks for what is not known of single rooms; an endpoint that fails is left alone.
@@ -291,6 +296,17 @@ impl Availability {
         part.map(|part| part.without_details(now))
             .unwrap_or_default()
     }
+}
+
+/// Whether the server will say the same next time: it has said what it has to say of rooms.
+fn is_final(error: &EndpointError) -> bool {
+    matches!(
+        error,
+        EndpointError::Fault {
+            transient: false,
+            ..
+        }
+    )
 }
 
 async fn refreshing(rooms: Weak<Availability>) {

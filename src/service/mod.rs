@@ -30,7 +30,7 @@ use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
 use cache::{Cache, DropScope};
 use desk::{Desk, Passage};
-use directory::Directory;
+use directory::{Directory, DirectoryError};
 use explain::{Explanation, Lookup, Policy, Routed};
 use location::Locations;
 use permit::Permit;
@@ -145,9 +145,8 @@ impl Availability {
     /// Asks every endpoint concerned at once; one that fails or hangs costs only its own mailboxes their answer.
     pub async fn answer(&self, query: &AvailabilityQuery, deadline: Instant) -> AvailabilityAnswer {
         let verdicts = self.judge(query, deadline).await;
-        let detail = query.detail.min(self.permit.detail(&query.caller));
         AvailabilityAnswer {
-            per_mailbox: self.all_shown(query, verdicts, detail),
+            per_mailbox: self.all_shown(query, verdicts),
         }
     }
 
@@ -160,7 +159,6 @@ impl Availability {
         let begun = Instant::now();
         let verdicts = self.judge(query, deadline).await;
         let elapsed = begun.elapsed();
-        let detail = query.detail.min(self.permit.detail(&query.caller));
         let explained = query
             .attendees
             .iter()
@@ -170,7 +168,7 @@ impl Availability {
                 ..self.explain(attendee, verdict, &query.caller)
             });
         let explained = explained.collect();
-        let per_mailbox = self.all_shown(query, verdicts, detail);
+        let per_mailbox = self.all_shown(query, verdicts);
         (AvailabilityAnswer { per_mailbox }, explained)
     }
 
@@ -202,33 +200,33 @@ impl Availability {
             .collect()
     }
 
-    /// The display name of a mailbox that an endpoint knows and that `caller` may ask for.
+    /// The display name of a mailbox that an endpoint knows and that `caller` may ask for; None where there is none. Where
+    /// an endpoint could not say, it has logged why: the next is for mailboxes that this one does not have.
     pub async fn resolve(
         &self,
         caller: &Caller,
         asked: &SmtpAddress,
         deadline: Instant,
-    ) -> Option<Arc<str>> {
+    ) -> Result<Option<Arc<str>>, DirectoryError> {
         let mailbox = self.aliases.internal(asked);
-        self.permit.check(caller, asked, &mailbox).ok()?;
-        if self.is_hidden_list(&mailbox) {
-            return None;
+        if self.permit.check(caller, asked, &mailbox).is_err() || self.is_hidden_list(&mailbox) {
+            return Ok(None);
         }
-        let route = self.routes.find(&mailbox)?;
-        for place in std::iter::once(&route.endpoint).chain(route.fallbacks) {
-            // Where an endpoint could not say, it has logged why; the next is for mailboxes that this one does not have.
-            let found = self
-                .desks
-                .get(*place)?
-                .endpoint()
-                .resolve(&mailbox, deadline)
-                .await
-                .ok()?;
-            if let Some(name) = found {
-                return Some(self.aliases.external_name(name, asked));
+        let Some(route) = self.routes.find(&mailbox) else {
+            return Ok(None);
+        };
+        let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
+        for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
+            // It could be a room list.
+            if self.may_hide_rooms(place) {
+                return Err(DirectoryError::Unavailable);
+            }
+            let found = desk.endpoint().resolve(&mailbox, deadline).await;
+            if let Some(name) = found.map_err(|_| DirectoryError::Unavailable)? {
+                return Ok(Some(self.aliases.external_name(name, asked)));
             }
         }
-        None
+        Ok(None)
     }
 
     /// Whether `caller` may ask for a mailbox, and an endpoint would be asked. Whether the mailbox exists is another question.
@@ -270,38 +268,30 @@ impl Availability {
             .is_some_and(|answers| *answers)
     }
 
-    /// What the caller sees of each attendee; of rooms that are not offered, their times alone.
-    fn all_shown(
-        &self,
-        query: &AvailabilityQuery,
-        verdicts: Vec<Verdict>,
-        detail: Detail,
-    ) -> Vec<Outcome> {
-        let mask = query.caller.mask.as_deref();
+    fn all_shown(&self, query: &AvailabilityQuery, verdicts: Vec<Verdict>) -> Vec<Outcome> {
         let pairs = query.attendees.iter().zip(verdicts);
-        let shown = pairs.map(|(attendee, verdict)| {
-            let is_plain = attendee
-                .mailbox
-                .as_ref()
-                .is_ok_and(|asked| self.is_plain_room(&self.aliases.internal(asked)));
-            let most = if is_plain { Detail::BusyOnly } else { detail };
-            self.shown(verdict, detail.min(most), mask)
-        });
+        let shown = pairs.map(|(attendee, verdict)| self.shown(query, attendee, verdict));
         shown.collect()
     }
 
-    /// What the caller sees of it: the cache holds what the endpoint granted.
-    fn shown(&self, verdict: Verdict, detail: Detail, mask: Option<&str>) -> Outcome {
-        match verdict {
-            Verdict::Refused(error) => Err(error),
-            Verdict::Told { told, .. } => told
-                .outcome
-                .map(|known| self.status_map.shown(known.stripped_to(detail)))
-                .map(|known| match mask {
-                    Some(mask) => known.with_subjects(mask),
-                    None => known,
-                }),
-        }
+    /// What the caller sees of an attendee: the cache holds what the endpoint granted. Every answer goes through here, so
+    /// that no face can forget a rule.
+    fn shown(&self, query: &AvailabilityQuery, attendee: &Attendee, verdict: Verdict) -> Outcome {
+        let (told, by) = match verdict {
+            Verdict::Refused(error) => return Err(error),
+            Verdict::Told { told, by } => (told, by),
+        };
+        let known = told.outcome?;
+        let detail = query.detail.min(self.permit.detail(&query.caller));
+        let detail = match &attendee.mailbox {
+            Ok(asked) => detail.min(self.room_detail(&self.aliases.internal(asked), by)),
+            Err(_) => detail.min(Detail::BusyOnly),
+        };
+        let known = self.status_map.shown(known.stripped_to(detail));
+        Ok(match query.caller.mask.as_deref() {
+            Some(mask) => known.with_subjects(mask),
+            None => known,
+        })
     }
 
     fn explain(&self, attendee: &Attendee, verdict: &Verdict, caller: &Caller) -> Explanation {
@@ -311,7 +301,10 @@ impl Availability {
         let mailbox = self.aliases.internal(asked);
         let policy = match self.permit.check(caller, asked, &mailbox) {
             Ok(most) => Policy::Told {
-                most,
+                most: match verdict {
+                    Verdict::Told { by, .. } => most.min(self.room_detail(&mailbox, *by)),
+                    Verdict::Refused(_) => most,
+                },
                 statuses_mapped: !self.status_map.is_identity(),
             },
             Err(_) => Policy::Refused,

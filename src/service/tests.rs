@@ -277,6 +277,7 @@ async fn rules_hold_for_the_asked_and_for_the_final_address() {
             .service
             .resolve(&caller, &SmtpAddress::parse(text).unwrap(), deadline)
             .await
+            .unwrap()
     };
     assert_eq!(
         name("moved@outside.example").await.as_deref(),

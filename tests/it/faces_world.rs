@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use calbridge::backend::endpoint::Endpoint;
 use calbridge::backend::instance::Instance;
 use calbridge::domain::{
     Caller, Detail, DomainPattern, FixedClock, MailDomain, MailboxPattern, SmtpAddress,
 };
 use calbridge::face::Routes;
+use calbridge::face::autodiscover::{AutodiscoverFace, AutodiscoverJsonFace};
 use calbridge::face::connector::{self, ConnectorSettings, Form};
 use calbridge::face::ews::EwsFace;
 use calbridge::face::json::{AvailabilityFace, FreeBusyFace, OpenApiFace};
@@ -28,6 +30,7 @@ pub(crate) const ONE_KEY: &str = "ffeeddccbbaa99887766554433221100ffeeddccbbaa99
 pub(crate) const ELSEWHERE_KEY: &str = "123456789012345678901234567890123456789012345678";
 
 pub(crate) const NOW: &str = "2026-09-01T12:00:00Z";
+const EWS_URL: &str = "https://gateway.example/EWS/Exchange.asmx";
 
 pub(crate) fn domain(text: &str) -> MailDomain {
     MailDomain::parse(text).unwrap()
@@ -68,7 +71,7 @@ fn directory() -> ConnectorSettings {
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         login: None,
         domains: vec![DomainPattern::from(domain("example.com"))],
-        event_details: false,
+        event_details: true,
         domain_mapping: Vec::new(),
         submit_url: "https://calendar.example/slot".into(),
         form: Form::Json,
@@ -78,11 +81,17 @@ fn directory() -> ConnectorSettings {
 
 /// The server, at [`NOW`].
 pub(crate) async fn start(backend: Arc<MemoryBackend>, settings: &ServiceSettings) -> TestServer {
-    let now: Timestamp = NOW.parse().unwrap();
-    let instance = Instance::new(Arc::new(FixedClock(now)));
     let timeout = Duration::from_secs(5);
-    let endpoints = vec![endpoint("hq", &["example.com"], backend, timeout)];
-    let availability = Arc::new(Availability::new(endpoints, settings, &instance));
+    start_over(endpoint("hq", &["example.com"], backend, timeout), settings).await
+}
+
+/// The same over any endpoint, whose rooms have been read.
+pub(crate) async fn start_over(endpoint: Arc<Endpoint>, settings: &ServiceSettings) -> TestServer {
+    let now: Timestamp = NOW.parse().unwrap();
+    let clock = Arc::new(FixedClock(now));
+    let instance = Instance::new(clock.clone());
+    let availability = Arc::new(Availability::new(vec![endpoint], settings, &instance));
+    availability.refresh_rooms().await;
     let account = SmtpAddress::parse(ACCOUNT).unwrap();
     let ews = EwsFace::new(
         Arc::clone(&availability),
@@ -104,6 +113,19 @@ pub(crate) async fn start(backend: Arc<MemoryBackend>, settings: &ServiceSetting
             Arc::new(LinksFace::new(Arc::clone(&availability), links())),
         );
     let routes = connector::with_directory(routes, directory(), &availability);
+    let discovery = AutodiscoverFace::new(Arc::clone(&availability), clock, EWS_URL);
+    let discovery = Arc::new(discovery);
+    let routes = routes
+        .with(AutodiscoverFace::POX_PATH, Arc::clone(&discovery) as _)
+        .with_methods(
+            AutodiscoverFace::SOAP_PATH,
+            AutodiscoverFace::SOAP_METHODS,
+            discovery,
+        )
+        .with(
+            AutodiscoverJsonFace::PATH_OF_ONE,
+            Arc::new(AutodiscoverJsonFace::new(availability, EWS_URL)),
+        );
     TestServer::try_with(routes, |_| {}).await.unwrap()
 }
 

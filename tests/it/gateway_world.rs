@@ -192,6 +192,10 @@ pub(crate) async fn gateway(
         ..ServiceSettings::default()
     };
     let availability = Availability::new(endpoints, &settings, &instance);
+    if !sharing.room_booking {
+        // As the program does at its start: until then nobody's details are told.
+        availability.refresh_rooms().await;
+    }
     let availability = Arc::new(availability);
     let face = EwsFace::new(
         availability,

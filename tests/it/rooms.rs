@@ -25,7 +25,7 @@ const CALENDAR: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calbridge//t
     DTSTART:20260901T090000Z\r\nDURATION:PT1H\r\nSUMMARY:Secret plan\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
 
 /// `Tower` has 150 rooms, `Annex` one with everything; Rudolf is a person.
-fn folder() -> TempDir {
+pub(crate) fn folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let mut rooms = String::new();
     for number in 0..150 {
@@ -48,7 +48,7 @@ fn folder() -> TempDir {
     folder
 }
 
-fn endpoint(folder: &Path) -> Endpoint {
+pub(crate) fn endpoint(folder: &Path) -> Endpoint {
     let settings = EndpointSettings {
         name: "files".to_owned(),
         domains: vec![DomainPattern::parse("example.com").unwrap()],

@@ -111,6 +111,7 @@ pub(super) async fn ask(
     availability: &Availability,
     question: &Question<'_>,
 ) -> Vec<(SmtpAddress, Outcome)> {
+    availability.await_rooms(question.deadline).await;
     let answer = availability
         .answer(&question.query(), question.deadline)
         .await;
@@ -122,6 +123,7 @@ async fn explain(
     availability: &Availability,
     question: &Question<'_>,
 ) -> (Vec<(SmtpAddress, Outcome)>, Vec<Explanation>) {
+    availability.await_rooms(question.deadline).await;
     let (answer, explanations) = availability
         .answer_explained(&question.query(), question.deadline)
         .await;

@@ -44,6 +44,8 @@ impl Names {
         let deadline = deadline.min(Instant::now() + PATIENCE);
         let ask = async {
             let name = self.availability.resolve(caller, mailbox, deadline).await;
+            // Without a name the answer is as good.
+            let name = name.ok().flatten();
             // An address in place of a name says nothing, and would show an alias.
             name.filter(|name| !name.contains('@'))
         };

@@ -12,14 +12,16 @@ use crate::codec::ews::availability::{
 use crate::codec::ews::fault::{MAX_MAILBOXES, MAX_WINDOW_DAYS};
 use crate::codec::ews::{Fault, Header};
 use crate::codec::xml::Moment;
-use crate::domain::suggestion::SuggestionOptions;
+use crate::domain::suggestion::{SuggestedDay, SuggestionOptions};
 use crate::domain::via::Via;
 use crate::domain::zone::Zone;
 use crate::domain::{
-    Attendee, AvailabilityQuery, Detail, MailboxError, Origin, Outcome, TimeWindow,
+    Attendee, AttendeeRole, AvailabilityQuery, Detail, MailboxError, Origin, Outcome, TimeWindow,
 };
 use crate::face::Call;
 use crate::service::Availability;
+use crate::service::directory::Members;
+use suggestions::Counted;
 
 /// Minutes, where the request does not say.
 const DEFAULT_INTERVAL: i32 = 30;
@@ -29,6 +31,9 @@ const INTERVALS: std::ops::RangeInclusive<i32> = 5..=1440;
 /// identifiers; more is [`MailboxError::TooManyEvents`]. Digits are told of any number of events.
 const MAX_EVENTS: usize = 1_000;
 const MAX_TEXT: usize = 1 << 20;
+
+/// Members of all lists of one question that are asked for: as many as ten of the longest lists have.
+const MAX_MEMBERS: usize = 1_000;
 
 pub(super) async fn answer(
     service: &Availability,
@@ -63,11 +68,14 @@ pub(super) async fn answer(
     let wanted = search.as_ref().filter(|_| !header.cross_forest);
     let (mut known, known_for_search) = question.ask(service, asked.as_ref(), wanted).await;
     let working_elsewhere = header.version.knows_working_elsewhere();
-    let found = wanted.map(|search| {
-        let outcomes = known_for_search.as_deref().unwrap_or(&known);
-        let days = suggestions::find(search, &zone, &request.attendees, outcomes);
-        (days, zone.local_view(&search.window))
-    });
+    let found = match wanted {
+        Some(search) => {
+            let outcomes = known_for_search.as_deref().unwrap_or(&known);
+            let days = question.suggested(service, (search, &zone), outcomes).await;
+            Some((days, zone.local_view(&search.window)))
+        }
+        None => None,
+    };
     // The search looks at all events, however many there are; only what is listed has a bound.
     if let Some(asked) = &asked {
         asked.refuse_too_much(&mut known);
@@ -142,9 +150,20 @@ impl Question<'_> {
         window: TimeWindow,
         detail: Detail,
     ) -> Vec<Outcome> {
+        self.known_of(service, self.attendees.to_vec(), window, detail)
+            .await
+    }
+
+    async fn known_of(
+        &self,
+        service: &Availability,
+        attendees: Vec<Attendee>,
+        window: TimeWindow,
+        detail: Detail,
+    ) -> Vec<Outcome> {
         let query = AvailabilityQuery {
             caller: self.call.caller.clone(),
-            attendees: self.attendees.to_vec(),
+            attendees,
             window,
             detail,
             origin: Origin {
@@ -153,6 +172,65 @@ impl Question<'_> {
             },
         };
         service.answer(&query, self.call.deadline).await.per_mailbox
+    }
+}
+
+impl Question<'_> {
+    async fn suggested(
+        &self,
+        service: &Availability,
+        (search, zone): (&SuggestionOptions, &Zone),
+        outcomes: &[Outcome],
+    ) -> Vec<SuggestedDay> {
+        let counted = self.counted(service, search.window, outcomes).await;
+        suggestions::find(search, zone, self.attendees, &counted)
+    }
+
+    /// Whom each attendee stands for. Lists beyond [`MAX_MEMBERS`] members in all count as too big.
+    async fn counted<'o>(
+        &self,
+        service: &Availability,
+        window: TimeWindow,
+        outcomes: &'o [Outcome],
+    ) -> Vec<Counted<'o>> {
+        let (caller, deadline) = (&self.call.caller, self.call.deadline);
+        let pairs = self.attendees.iter().zip(outcomes);
+        let members = pairs.map(|(attendee, outcome)| async move {
+            match &attendee.mailbox {
+                Ok(asked) => service.members(caller, asked, outcome, deadline).await,
+                Err(_) => Members::Single,
+            }
+        });
+        let members = futures_util::future::join_all(members).await;
+        let mut left = MAX_MEMBERS;
+        let counted = members.into_iter().zip(outcomes).map(|(members, outcome)| {
+            let members = match members {
+                Members::Told(members) => members,
+                Members::Single => return Ok(Counted::Single(outcome)),
+                Members::TooMany => return Ok(Counted::TooBigGroup),
+                Members::Untold => return Ok(Counted::UntoldGroup),
+            };
+            if members.len() > left {
+                return Ok(Counted::TooBigGroup);
+            }
+            left -= members.len();
+            let attendee = |mailbox| Attendee {
+                mailbox,
+                role: AttendeeRole::Required,
+                exclude_conflicts: false,
+            };
+            Err(members.into_iter().map(attendee).collect())
+        });
+        let known = counted.map(|counted: Result<_, Vec<Attendee>>| async {
+            match counted {
+                Ok(counted) => counted,
+                Err(members) => Counted::Group(
+                    self.known_of(service, members, window, Detail::BusyOnly)
+                        .await,
+                ),
+            }
+        });
+        futures_util::future::join_all(known).await
     }
 }
 

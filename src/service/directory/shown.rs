@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::Known;
 use super::catalogue::KnownList;
-use crate::domain::{Caller, Listed, Room, RoomDetails, SmtpAddress};
+use crate::backend::rooms::Found;
+use crate::domain::{Caller, Detail, Listed, Room, RoomDetails, SmtpAddress};
 use crate::service::Availability;
 
 /// The most that one answer tells.
@@ -51,7 +52,7 @@ impl Availability {
             return Ok(Vec::new());
         }
         let known = self.known_rooms(deadline).await;
-        if known.catalogue.is_empty() && !known.is_complete {
+        if known.catalogue.is_empty() && !known.is_complete() {
             return Err(DirectoryError::Unavailable);
         }
         let lists = known.catalogue.lists().iter();
@@ -98,7 +99,7 @@ impl Availability {
             return Ok(Vec::new());
         }
         let known = self.known_rooms(deadline).await;
-        if known.catalogue.is_empty() && !known.is_complete {
+        if known.catalogue.is_empty() && !known.is_complete() {
             return Err(DirectoryError::Unavailable);
         }
         let mut lists: BTreeMap<&SmtpAddress, &KnownList> = BTreeMap::new();
@@ -124,11 +125,20 @@ impl Availability {
         deadline: Instant,
     ) -> Result<(Vec<Resolved>, bool), DirectoryError> {
         let entry = entry.trim();
-        let known = self.known_rooms(deadline).await;
-        if let Ok(asked) = SmtpAddress::parse(entry)
-            && let Some(found) = self.resolve_address(caller, &asked, &known, deadline).await
-        {
-            return Ok((vec![found], false));
+        let sharing = self.directory.sharing;
+        // Without either, rooms change nothing, and nobody is to wait for them.
+        let needs_rooms = sharing.room_booking || sharing.directory;
+        let known = if needs_rooms {
+            self.known_rooms(deadline).await
+        } else {
+            self.directory.known()
+        };
+        if let Ok(asked) = SmtpAddress::parse(entry) {
+            // Docs: an exact address that its endpoint cannot be asked for is answered as one that is not there.
+            let found = self.resolve_address(caller, &asked, &known, deadline).await;
+            if let Ok(Some(found)) = found {
+                return Ok((vec![found], false));
+            }
         }
         let mut found = BTreeMap::new();
         if self.directory.sharing.room_booking {
@@ -146,7 +156,11 @@ impl Availability {
                 .await;
         }
         if found.is_empty() {
-            return Err(known.nothing());
+            return Err(if needs_rooms {
+                known.nothing()
+            } else {
+                DirectoryError::Unknown
+            });
         }
         let mut found: Vec<Resolved> = found.into_values().collect();
         found
@@ -162,38 +176,41 @@ impl Availability {
         asked: &SmtpAddress,
         known: &Known,
         deadline: Instant,
-    ) -> Option<Resolved> {
+    ) -> Result<Option<Resolved>, DirectoryError> {
         let internal = self.aliases.internal(asked);
         if self.directory.sharing.room_booking {
-            self.permit.check(caller, asked, &internal).ok()?;
+            if self.permit.check(caller, asked, &internal).is_err() {
+                return Ok(None);
+            }
             if let Some(list) = known.catalogue.list(&internal) {
                 let listed = Listed {
                     address: asked.clone(),
                     name: Arc::clone(&list.listed.name),
                 };
-                return self.shows_rooms(caller, list).then(|| Resolved {
+                return Ok(self.shows_rooms(caller, list).then(|| Resolved {
                     listed,
                     kind: ResolvedKind::RoomList,
                     details: RoomDetails::default(),
-                });
+                }));
             }
             if let Some(room) = known.catalogue.room(&internal) {
-                return self.told_room(caller, room, Some(asked)).map(resolved_room);
+                let told = self.told_room(caller, room, Some(asked));
+                return Ok(told.map(resolved_room));
             }
         }
         let name = self.resolve(caller, asked, deadline).await?;
-        Some(Resolved {
+        Ok(name.map(|name| Resolved {
             listed: Listed {
                 address: asked.clone(),
                 name,
             },
             kind: ResolvedKind::Mailbox,
             details: RoomDetails::default(),
-        })
+        }))
     }
 
     /// Adds whoever is called so at any endpoint that can search; whether there are more. An endpoint that fails has
-    /// logged why.
+    /// logged why; one that has not said which of its mailboxes are lists of rooms is not searched.
     async fn search_people(
         &self,
         caller: &Caller,
@@ -202,11 +219,16 @@ impl Availability {
         (deadline, found): (Instant, &mut BTreeMap<SmtpAddress, Resolved>),
     ) -> bool {
         let endpoints = self.desks.iter().map(super::super::desk::Desk::endpoint);
-        let asked = endpoints.map(|endpoint| endpoint.search(entry, deadline));
+        let asked = endpoints.enumerate().map(|(place, endpoint)| async move {
+            match known.is_silent(place) {
+                true => Ok(Found::default()),
+                false => endpoint.search(entry, deadline).await,
+            }
+        });
         let mut more = false;
         for (place, answer) in join_all(asked).await.into_iter().enumerate() {
             let answer = answer.unwrap_or_default();
-            more |= answer.more;
+            let mut tells_some = false;
             for listed in answer.listed {
                 let is_here = self.routes.find(&listed.address).is_some_and(|route| {
                     route.endpoint == place || route.fallbacks.contains(&place)
@@ -224,8 +246,11 @@ impl Availability {
                         details: RoomDetails::default(),
                     };
                     found.entry(person.listed.address.clone()).or_insert(person);
+                    tells_some = true;
                 }
             }
+            // That there are more of those of whom nothing is told is not told either.
+            more |= answer.more && tells_some;
         }
         more
     }
@@ -236,14 +261,27 @@ impl Availability {
             && self.directory.known().catalogue.list(mailbox).is_some()
     }
 
-    /// Whether `mailbox`, as endpoints know it, is a room of which only times are told.
-    pub(in crate::service) fn is_plain_room(&self, mailbox: &SmtpAddress) -> bool {
-        !self.directory.sharing.room_booking
-            && self.directory.known().catalogue.room(mailbox).is_some()
+    /// The most that is told of `mailbox`, as endpoints know it, which the endpoint at `by` has answered for. Of a room
+    /// that is not offered its times alone; and of any mailbox as long as nobody can say whether it is such a room.
+    pub(in crate::service) fn room_detail(&self, mailbox: &SmtpAddress, by: usize) -> Detail {
+        if self.directory.sharing.room_booking {
+            return Detail::Subjects;
+        }
+        let known = self.directory.known();
+        if known.is_silent(by) || known.catalogue.room(mailbox).is_some() {
+            Detail::BusyOnly
+        } else {
+            Detail::Subjects
+        }
+    }
+
+    /// Whether the endpoint at `place` may have rooms that are not offered, and has not said which.
+    pub(in crate::service) fn may_hide_rooms(&self, place: usize) -> bool {
+        !self.directory.sharing.room_booking && self.directory.known().is_silent(place)
     }
 
     /// A list of which the caller may see no room is not there; one that has none is.
-    fn shows_rooms(&self, caller: &Caller, list: &KnownList) -> bool {
+    pub(super) fn shows_rooms(&self, caller: &Caller, list: &KnownList) -> bool {
         list.rooms.is_empty()
             || list
                 .rooms
@@ -275,7 +313,11 @@ impl Availability {
 
     /// How the caller calls what endpoints call `internal`: by an alias where there is one, its own first. None where it
     /// may ask for none of the names.
-    fn told_address(&self, caller: &Caller, internal: &SmtpAddress) -> Option<SmtpAddress> {
+    pub(super) fn told_address(
+        &self,
+        caller: &Caller,
+        internal: &SmtpAddress,
+    ) -> Option<SmtpAddress> {
         let domains = self.aliases.externals(internal);
         let own = caller.account().map_or("", SmtpAddress::domain_str);
         let (first, others): (Vec<_>, Vec<_>) =
@@ -289,9 +331,19 @@ impl Availability {
 }
 
 impl Known {
+    /// Whether the endpoint at `place` has a source of rooms that has said nothing yet.
+    fn is_silent(&self, place: usize) -> bool {
+        self.silent.contains(&place)
+    }
+
+    /// Every source has said what rooms it has.
+    fn is_complete(&self) -> bool {
+        self.silent.is_empty()
+    }
+
     /// Why something is not found.
     fn nothing(&self) -> DirectoryError {
-        if self.is_complete {
+        if self.is_complete() {
             DirectoryError::Unknown
         } else {
             DirectoryError::Unavailable

@@ -8,7 +8,7 @@ use super::read_window;
 use crate::codec::ews::Fault;
 use crate::codec::ews::availability::SuggestionsOptions;
 use crate::codec::xml::Moment;
-use crate::domain::suggestion::{Invited, SuggestedDay, SuggestionOptions, suggest};
+use crate::domain::suggestion::{Invited, Known, SuggestedDay, SuggestionOptions, suggest};
 use crate::domain::zone::Zone;
 use crate::domain::{Attendee, Outcome};
 
@@ -96,18 +96,31 @@ fn read_current(moment: Moment, zone: &Zone) -> Result<Timestamp, Fault> {
     }
 }
 
+/// Whom an attendee stands for, with what is known of them in the search's window.
+pub(super) enum Counted<'a> {
+    Single(&'a Outcome),
+    Group(Vec<Outcome>),
+    TooBigGroup,
+    UntoldGroup,
+}
+
 /// The times that suit, from what is known of the attendees in the search's window.
 pub(super) fn find(
     options: &SuggestionOptions,
     zone: &Zone,
     attendees: &[Attendee],
-    outcomes: &[Outcome],
+    counted: &[Counted<'_>],
 ) -> Vec<SuggestedDay> {
     let invited: Vec<_> = attendees
         .iter()
-        .zip(outcomes)
-        .map(|(attendee, outcome)| Invited {
-            known: outcome.into(),
+        .zip(counted)
+        .map(|(attendee, counted)| Invited {
+            known: match counted {
+                Counted::Single(outcome) => (*outcome).into(),
+                Counted::Group(members) => Known::Group(members),
+                Counted::TooBigGroup => Known::TooBigGroup,
+                Counted::UntoldGroup => Known::Nothing,
+            },
             must_be_free: attendee.exclude_conflicts,
         })
         .collect();

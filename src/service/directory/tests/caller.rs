@@ -1,14 +1,16 @@
 //! What callers are told, by rights, aliases and settings.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::stub::{Stub, address, caller, endpoint, list, room, service, soon};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, DomainPattern, Listed, MailDomain,
-    MailboxError, MailboxPattern, Origin, TimeWindow,
+    MailboxError, MailboxPattern, Origin, Outcome, TimeWindow,
 };
 use crate::service::Availability;
 use crate::service::directory::DirectoryError;
+use crate::service::explain::Policy;
 use crate::service::settings::{AliasSettings, ServiceSettings};
 
 fn source() -> Arc<Stub> {
@@ -155,6 +157,22 @@ async fn without_room_booking_there_are_no_rooms() {
     assert_eq!(resolved(&service, "a@x.example").await, ["a@x.example"]);
 }
 
+fn query(mailboxes: &[&str]) -> AvailabilityQuery {
+    let attendee = |text: &&str| Attendee {
+        mailbox: Ok(address(text)),
+        role: AttendeeRole::Required,
+        exclude_conflicts: false,
+    };
+    let start = super::stub::now();
+    AvailabilityQuery {
+        caller: Arc::new(caller()),
+        attendees: mailboxes.iter().map(attendee).collect(),
+        window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(2)).unwrap(),
+        detail: Detail::Subjects,
+        origin: Origin::default(),
+    }
+}
+
 #[tokio::test]
 async fn rooms_that_are_not_offered_tell_their_times_alone() {
     for (room_booking, has_subject, list) in [
@@ -163,29 +181,119 @@ async fn rooms_that_are_not_offered_tell_their_times_alone() {
     ] {
         let service = over(|settings| settings.sharing.room_booking = room_booking);
         service.refresh_rooms().await;
-        let attendee = |text| Attendee {
-            mailbox: Ok(address(text)),
-            role: AttendeeRole::Required,
-            exclude_conflicts: false,
-        };
-        let start = super::stub::now();
-        let query = AvailabilityQuery {
-            caller: Arc::new(caller()),
-            attendees: ["a@x.example", "auguste@x.example", "hq@x.example"]
-                .map(attendee)
-                .to_vec(),
-            window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(2)).unwrap(),
-            detail: Detail::Subjects,
-            origin: Origin::default(),
-        };
-        let told = service.answer(&query, soon()).await.per_mailbox;
-        let has_details = |place: usize| {
-            let known = told[place].as_ref().unwrap();
-            assert!(!known.is_empty());
-            known.detail() == Detail::Subjects
-        };
-        assert_eq!(has_details(0), has_subject, "the room");
-        assert!(has_details(1), "a person");
-        assert_eq!(told[2].as_ref().err().copied(), list, "the list");
+        let query = query(&["a@x.example", "auguste@x.example", "hq@x.example"]);
+        for told in all_ways(&service, &query).await {
+            assert_eq!(has_details(&told[0]), has_subject, "the room");
+            assert!(has_details(&told[1]), "a person");
+            assert_eq!(told[2].as_ref().err().copied(), list, "the list");
+        }
+    }
+}
+
+/// The answers to a question in each of the ways in which faces ask.
+async fn all_ways(service: &Availability, query: &AvailabilityQuery) -> [Vec<Outcome>; 3] {
+    let dated = service.answer_dated(query, soon()).await;
+    let (explained, why) = service.answer_explained(query, soon()).await;
+    for (outcome, why) in explained.per_mailbox.iter().zip(why) {
+        if let (Ok(known), Policy::Told { most, .. }) = (outcome, why.policy) {
+            assert_eq!(known.detail(), most);
+        }
+    }
+    [
+        service.answer(query, soon()).await.per_mailbox,
+        dated.into_iter().map(|dated| dated.outcome).collect(),
+        explained.per_mailbox,
+    ]
+}
+
+fn has_details(outcome: &Outcome) -> bool {
+    let known = outcome.as_ref().unwrap();
+    assert!(!known.is_empty());
+    known.detail() == Detail::Subjects
+}
+
+#[tokio::test]
+async fn an_endpoint_that_has_not_told_its_rooms_tells_nobodys_details() {
+    // Without room booking: whether the source fails, refuses for good or answers; whether details are told then.
+    for (fails, refuses, tells) in [
+        (false, false, true),
+        (true, false, false),
+        (false, true, true),
+    ] {
+        let stub = source();
+        stub.fails.store(fails, Ordering::SeqCst);
+        stub.refuses.store(refuses, Ordering::SeqCst);
+        let mut settings = ServiceSettings::default();
+        settings.sharing.room_booking = false;
+        settings.sharing.directory = true;
+        let endpoints = vec![
+            endpoint("one", "x.example", &stub, 4),
+            endpoint("two", "y.example", &Stub::with(Vec::new()), 4),
+        ];
+        let service = service(endpoints, &settings);
+        let question = query(&["auguste@x.example", "berta@y.example"]);
+        // Nothing was read yet.
+        for told in all_ways(&service, &question).await {
+            assert!(!has_details(&told[0]) && !has_details(&told[1]));
+        }
+        service.refresh_rooms().await;
+        for told in all_ways(&service, &question).await {
+            assert_eq!(has_details(&told[0]), tells, "{fails} {refuses}");
+            assert!(has_details(&told[1]), "another endpoint's");
+        }
+        let of_list = service.resolve_names(&caller(), "hq", soon()).await;
+        let by_address = service
+            .resolve(&caller(), &address("hq@x.example"), soon())
+            .await;
+        let person = service.resolve_names(&caller(), "auguste", soon()).await;
+        if tells {
+            assert_eq!(person.unwrap().0.len(), 1);
+        } else {
+            let nothing = DirectoryError::Unavailable;
+            assert_eq!((of_list, person), (Err(nothing), Err(nothing)));
+            assert_eq!(by_address, Err(nothing));
+        }
+        // What was told once stays, whatever becomes of the source.
+        stub.fails.store(false, Ordering::SeqCst);
+        service.refresh_rooms().await;
+        stub.fails.store(true, Ordering::SeqCst);
+        service.refresh_rooms().await;
+        for told in all_ways(&service, &question).await {
+            assert!(has_details(&told[0]));
+        }
+    }
+}
+
+#[tokio::test]
+async fn nobody_waits_for_rooms_that_change_nothing() {
+    let stub = source();
+    stub.hangs.store(true, Ordering::SeqCst);
+    let mut settings = ServiceSettings::default();
+    settings.sharing.room_booking = false;
+    let service = service(vec![endpoint("one", "x.example", &stub, 4)], &settings);
+    for unknown in ["nobody", "boss", "nobody@elsewhere.example"] {
+        let found = service.resolve_names(&caller(), unknown, soon()).await;
+        assert_eq!(found, Err(DirectoryError::Unknown), "{unknown}");
+    }
+    assert_eq!(stub.refreshes.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn that_there_are_others_is_told_with_somebody_only() {
+    for (entry, expect) in [
+        ("auguste", Ok((1, true))),
+        // Of another domain, which this caller hears nothing of.
+        ("august e", Err(DirectoryError::Unknown)),
+        ("aurora", Ok((1, false))),
+    ] {
+        let mut stub = Arc::into_inner(source()).unwrap();
+        stub.more = true;
+        let mut settings = ServiceSettings::default();
+        settings.sharing.directory = true;
+        let one = endpoint("one", "x.example", &Arc::new(stub), 4);
+        let service = service(vec![one], &settings);
+        let found = service.resolve_names(&caller(), entry, soon()).await;
+        let found = found.map(|(found, more)| (found.len(), more));
+        assert_eq!(found, expect, "{entry}");
     }
 }

@@ -42,6 +42,14 @@ pub(super) struct Stub {
     pub(super) people: Vec<Listed>,
     /// The rooms cannot be read.
     pub(super) fails: AtomicBool,
+    /// The rooms are not told, now or later.
+    pub(super) refuses: AtomicBool,
+    /// The rooms are never told, and never refused.
+    pub(super) hangs: AtomicBool,
+    /// A search says that there are others.
+    pub(super) more: bool,
+    /// The members of lists that are none of rooms.
+    pub(super) groups: BTreeMap<SmtpAddress, Vec<Listed>>,
     pub(super) refreshes: AtomicUsize,
     /// The mailboxes of each call that was begun.
     pub(super) asked: Mutex<Vec<Vec<SmtpAddress>>>,
@@ -119,6 +127,16 @@ impl RoomSource for Stub {
         if self.fails.load(Ordering::SeqCst) {
             return Err(EndpointError::Status(503));
         }
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(EndpointError::Fault {
+                code: "ErrorAccessDenied".into(),
+                text: "not for you".into(),
+                transient: false,
+            });
+        }
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
         let lists = self.lists.lock().unwrap();
         Ok(lists.iter().map(|list| list.listed.clone()).collect())
     }
@@ -137,17 +155,17 @@ impl RoomSource for Stub {
 
     async fn expand(
         &self,
-        _: &SmtpAddress,
+        list: &SmtpAddress,
         _: Instant,
     ) -> Result<Option<Vec<Listed>>, EndpointError> {
-        Ok(None)
+        Ok(self.groups.get(list).cloned())
     }
 
     async fn search(&self, name: &str, _: Instant) -> Result<Found, EndpointError> {
         let people = self.people.iter().filter(|person| person.is_called(name));
         Ok(Found {
             listed: people.cloned().collect(),
-            more: false,
+            more: self.more,
         })
     }
 
