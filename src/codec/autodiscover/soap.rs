@@ -14,6 +14,8 @@ pub struct UserSettingsRequest {
 /// More than any client asks for at once; the answer grows with both.
 const MAX_USERS: usize = 100;
 const MAX_SETTINGS: usize = 200;
+/// Bytes. Every name comes back once for each user; the longest of Exchange's has 45.
+const MAX_SETTING_NAME: usize = 64;
 
 /// A setting that calbridge has for every mailbox.
 #[derive(Debug, Clone, Copy)]
@@ -153,6 +155,10 @@ impl UserSettingsRequest {
     pub fn is_answerable(&self) -> bool {
         (1..=MAX_USERS).contains(&self.users.len())
             && (1..=MAX_SETTINGS).contains(&self.settings.len())
+            && self
+                .settings
+                .iter()
+                .all(|name| name.len() <= MAX_SETTING_NAME)
     }
 
     pub fn write(&self) -> Vec<u8> {
@@ -213,7 +219,7 @@ pub fn write(request: &UserSettingsRequest, found: &[Option<Found<'_>>]) -> Vec<
     } else {
         w.raw(concat!(
             "<ErrorCode>InvalidRequest</ErrorCode>",
-            "<ErrorMessage>The request must name 1 to 100 users and 1 to 200 settings.</ErrorMessage>",
+            "<ErrorMessage>The request must name 1 to 100 users and 1 to 200 settings of at most 64 characters.</ErrorMessage>",
             r#"<UserResponses i:nil="true"/>"#
         ));
     }
@@ -245,4 +251,46 @@ fn write_user(w: &mut XmlWriter, request: &UserSettingsRequest, found: &Found<'_
             .raw("</Value></UserSetting>");
     }
     w.raw("</UserSettings></UserResponse>");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FOUND: Found<'_> = Found {
+        address: "anna@example.com",
+        ews_url: "https://calendar.example.com/EWS/Exchange.asmx",
+    };
+
+    /// `tells`: whether each setting is answered; else the request is refused as a whole, in a few words.
+    #[track_caller]
+    fn check(users: usize, settings: usize, name: &str, tells: bool) {
+        let request = UserSettingsRequest {
+            users: vec!["anna@example.com".to_owned(); users],
+            settings: vec![name.to_owned(); settings],
+        };
+        let request = read(&request.write()).unwrap();
+        assert_eq!(request.is_answerable(), tells);
+        let answer = write(&request, &vec![Some(FOUND); users]);
+        let answer = String::from_utf8(answer).unwrap();
+        let errors = answer.matches("<UserSettingError>").count();
+        assert_eq!(errors, if tells { users * settings } else { 0 });
+        assert_eq!(answer.contains("<ErrorCode>InvalidRequest<"), !tells);
+        if !tells {
+            assert!(answer.len() < 2000, "{answer}");
+        }
+    }
+
+    #[test]
+    fn an_answer_cannot_be_made_much_longer_than_its_question() {
+        check(1, 1, "Unknown", true);
+        check(100, 200, &"x".repeat(64), true);
+        check(1, 1, &"x".repeat(65), false);
+        check(1, 1, &"ü".repeat(33), false);
+        check(100, 200, &"x".repeat(4900), false);
+        check(100, 201, "x", false);
+        check(101, 1, "x", false);
+        check(0, 1, "x", false);
+        check(1, 0, "x", false);
+    }
 }
