@@ -10,6 +10,7 @@ use url::Url;
 
 use super::certificate;
 use super::report::{Chart, Finding};
+use super::rooms;
 use crate::backend::build;
 use crate::backend::calendar_files::inspect;
 use crate::backend::examine::{AccountFinding, Seen, details_differ};
@@ -36,7 +37,12 @@ pub(super) async fn findings(
 ) -> Vec<Finding> {
     let mut chart = Chart::of(format!("endpoint {}", settings.name));
     match &settings.kind {
-        BackendSettings::CalendarFiles(files) => folder(&mut chart, files),
+        BackendSettings::CalendarFiles(files) => {
+            folder(&mut chart, files);
+            if let Ok(endpoint) = build::endpoint(settings.clone(), instance) {
+                rooms::tell(&mut chart, &endpoint).await;
+            }
+        }
         BackendSettings::Ews(ews) => {
             if path(&mut chart, ews).await && server(&mut chart, ews).await {
                 let found = accounts(&mut chart, settings, sample, instance).await;
@@ -245,6 +251,12 @@ async fn accounts(
                 advice("no_account"),
             ),
         }
+    }
+    let is_answered =
+        |finding: &AccountFinding| matches!(finding.seen, Seen::Calendar(_) | Seen::Mailbox(_));
+    // Without an account that works, the rooms would only repeat what is wrong.
+    if found.iter().any(is_answered) {
+        rooms::tell(chart, &endpoint).await;
     }
     if details_differ(&found) {
         chart.warn(

@@ -5,6 +5,7 @@ mod certificate;
 mod endpoint;
 mod north;
 mod report;
+mod rooms;
 
 use std::sync::Arc;
 

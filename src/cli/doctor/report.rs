@@ -46,6 +46,11 @@ impl Chart {
         self.note(Verdict::Ok, check, text.into(), None);
     }
 
+    /// Nothing is wrong, and there is something to look up.
+    pub(super) fn hint(&mut self, check: &'static str, text: impl Into<String>, advice: &str) {
+        self.note(Verdict::Ok, check, text.into(), Some(advice.to_owned()));
+    }
+
     pub(super) fn warn(&mut self, check: &'static str, text: impl Into<String>, advice: &str) {
         self.note(Verdict::Warn, check, text.into(), Some(advice.to_owned()));
     }
