@@ -38,7 +38,11 @@ def protocol(demo, answers):
             return answer
 
     BaseProtocol.HTTP_ADAPTER_CLS = TrustingAdapter
-    return login(demo, demo.password).protocol
+    protocol = login(demo, demo.password).protocol
+    # A fact of exchangelib, with a real Exchange as well: its ResolveNames reads the version of the configuration, which
+    # is None until the version of the protocol was read once.
+    assert protocol.version.build
+    return protocol
 
 
 def login(demo, password):

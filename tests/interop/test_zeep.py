@@ -91,3 +91,26 @@ def test_names_and_zones(client):
     zones = client.service.GetServerTimeZones(Ids={"Id": ["W. Europe Standard Time"]}, ReturnFullTimeZoneData=True)
     (message,) = zones.body.ResponseMessages.GetServerTimeZonesResponseMessage
     assert message.TimeZoneDefinitions.TimeZoneDefinition[0].Id == "W. Europe Standard Time"
+
+
+def test_room_lists_rooms_and_their_members(client):
+    # From config/demo/calendars/rooms.toml.
+    expected = {
+        "rooms-berlin": ("Berlin rooms", [("Room Aurora", "room-aurora"), ("Room Borealis", "room-borealis")]),
+        "rooms-sydney": ("Sydney rooms", [("Room Coral", "room-coral"), ("Room Delta", "room-delta")]),
+    }
+    lists = client.service.GetRoomLists()
+    assert lists.body.ResponseCode == "NoError"
+    assert [(one.Name, one.EmailAddress, one.MailboxType) for one in lists.body.RoomLists.Address] == [
+        (name, address(local), "PublicDL") for local, (name, _) in expected.items()
+    ]
+    for local, (_, rooms) in expected.items():
+        pairs = [(name, address(room)) for name, room in rooms]
+        told = client.service.GetRooms(RoomList={"EmailAddress": address(local)})
+        assert [(one.Id.Name, one.Id.EmailAddress) for one in told.body.Rooms.Room] == pairs
+        expanded = client.service.ExpandDL(Mailbox={"EmailAddress": address(local)})
+        (message,) = expanded.body.ResponseMessages.ExpandDLResponseMessage
+        assert (message.ResponseCode, message.DLExpansion.TotalItemsInView) == ("NoError", len(rooms))
+        assert [(one.Name, one.EmailAddress) for one in message.DLExpansion.Mailbox] == pairs
+    unknown = client.service.GetRooms(RoomList={"EmailAddress": address("rooms-nowhere")})
+    assert unknown.body.ResponseCode == "ErrorNameResolutionNoResults"
