@@ -1,5 +1,6 @@
 //! What is known of one mailbox: its events, how much of them may be told, and its working hours.
 
+pub mod bounds;
 mod busy_times;
 mod event;
 mod packed;

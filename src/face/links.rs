@@ -14,8 +14,11 @@ use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use ipnet::IpNet;
+use jiff::Timestamp;
 
-use super::{Admission, Call, Face, OperationName, OwnAdmission, no_such_path};
+use super::{Admission, Call, Face, OperationName, OwnAdmission, Parameters, no_such_path};
+use cached::Validity;
+
 use crate::codec::query::Query;
 use crate::domain::caller::CallerId;
 use crate::domain::{
@@ -44,6 +47,8 @@ pub struct LinkSettings {
 pub struct LinksFace {
     availability: Arc<Availability>,
     links: Vec<Link>,
+    /// From when on answers follow from this configuration.
+    since: Timestamp,
 }
 
 struct Link {
@@ -69,8 +74,9 @@ impl LinksFace {
             }
         });
         Self {
-            availability,
             links: links.collect(),
+            since: availability.now(),
+            availability,
         }
     }
 
@@ -87,9 +93,9 @@ impl LinksFace {
     }
 
     /// What the key, the address of the caller and the name of the file open.
-    fn open(&self, call: &Call) -> Option<(&Link, SmtpAddress)> {
-        let link = self.link(call.parameters.get("key")?, call.client)?;
-        let mailbox = mailbox(call.parameters.get("file")?)?;
+    fn open(&self, parameters: &Parameters, client: IpAddr) -> Option<(&Link, SmtpAddress)> {
+        let link = self.link(parameters.get("key")?, client)?;
+        let mailbox = mailbox(parameters.get("file")?)?;
         link.means(&mailbox).then_some((link, mailbox))
     }
 
@@ -120,9 +126,16 @@ impl LinksFace {
             return failed(MailboxError::EndpointFailed);
         };
         match &dated.outcome {
+            Ok(known) if known.is_too_much_in(&asked.window) => failed(MailboxError::TooManyEvents),
             Ok(known) => {
                 let body = document::write(&mailbox, known, &asked, dated.as_of);
-                cached::respond(body, &dated, &call.headers)
+                let changed = asked.since.max(self.since).max(dated.as_of);
+                let validity = Validity {
+                    changed,
+                    now: self.availability.now(),
+                    fresh_for: dated.fresh_for,
+                };
+                cached::respond(body, &validity, &call.headers)
             }
             Err(error) => failed(*error),
         }
@@ -149,18 +162,8 @@ impl Face for LinksFace {
         "freebusy_link"
     }
 
-    /// All of them: a refused method would tell those without a key that there is something here.
     fn methods(&self) -> &'static [Method] {
-        &[
-            Method::GET,
-            Method::POST,
-            Method::PUT,
-            Method::DELETE,
-            Method::PATCH,
-            Method::OPTIONS,
-            Method::TRACE,
-            Method::CONNECT,
-        ]
+        &[Method::GET]
     }
 
     fn admission(&self) -> Admission {
@@ -181,16 +184,14 @@ impl Face for LinksFace {
         })
     }
 
+    /// A refused method or body would tell those without a key that there is something here.
+    fn is_hidden_from(&self, parameters: &Parameters, client: IpAddr) -> bool {
+        self.open(parameters, client).is_none()
+    }
+
     async fn answer(&self, call: Call) -> Response<Bytes> {
-        let mut response = match self.open(&call) {
+        let mut response = match self.open(&call.parameters, call.client) {
             None => return no_such_path(),
-            Some(_) if call.method != Method::GET => {
-                let mut refused = text(StatusCode::METHOD_NOT_ALLOWED, "Only GET and HEAD");
-                refused
-                    .headers_mut()
-                    .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-                refused
-            }
             Some((link, mailbox)) => self.publish(link, mailbox, &call).await,
         };
         response.extensions_mut().insert(OperationName("publish"));

@@ -73,6 +73,12 @@ pub trait Face: Send + Sync + 'static {
         Admission::Login
     }
 
+    /// Whether such a request is told what an unknown path is told, whatever else is wrong with it. Asked before anything
+    /// but the address list refuses it.
+    fn is_hidden_from(&self, _parameters: &Parameters, _client: IpAddr) -> bool {
+        false
+    }
+
     /// Never fails: whatever is wrong with the call is told in the face's own form.
     async fn answer(&self, call: Call) -> Response<Bytes>;
 

@@ -26,8 +26,10 @@ pub(super) async fn as_asked(asked: &HeaderMap, answer: Response<Bytes>) -> Resp
     if body.len() < WORTH_IT || head.headers.contains_key(CONTENT_ENCODING) {
         return Response::from_parts(head, body);
     }
-    head.headers
-        .append(VARY, HeaderValue::from_static("Accept-Encoding"));
+    let varies = HeaderValue::from_static("Accept-Encoding");
+    if !head.headers.get_all(VARY).iter().any(|own| own == varies) {
+        head.headers.append(VARY, varies);
+    }
     let Some(coding) = choose(asked) else {
         return Response::from_parts(head, body);
     };

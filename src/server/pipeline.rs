@@ -17,7 +17,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Request, Response, Version};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
@@ -162,7 +162,7 @@ impl Pipeline {
         let Some((route, parameters)) = self.routes.find(head.uri.path()) else {
             return refuse_unread(head, body, NONE, Refusal::NoSuchPath).await;
         };
-        let outgoing = match self.admit(head, route, origin) {
+        let outgoing = match self.admit(head, route, &parameters, origin) {
             Ok(client) => {
                 let passed = Passed {
                     head,
@@ -244,11 +244,20 @@ impl Pipeline {
     }
 
     /// What can be told from the head alone.
-    fn admit(&self, head: &Parts, route: &Route, origin: &Origin) -> Result<IpAddr, Refusal> {
+    fn admit(
+        &self,
+        head: &Parts,
+        route: &Route,
+        parameters: &Parameters,
+        origin: &Origin,
+    ) -> Result<IpAddr, Refusal> {
         let client = self
             .gates
             .admit(route, origin.source, &head.headers)
             .inspect_err(|_| self.metrics.denied())?;
+        if route.face.is_hidden_from(parameters, client) {
+            return Err(Refusal::NoSuchPath);
+        }
         if head.headers.len() > MAX_HEADERS || header_bytes(&head.headers) > MAX_HEADER_BYTES {
             return Err(Refusal::TooManyHeaders);
         }
@@ -316,8 +325,11 @@ fn is_compressed(headers: &HeaderMap) -> bool {
 
 fn without_body(response: Response<Bytes>) -> Response<Full<Bytes>> {
     let (mut head, body) = response.into_parts();
-    head.headers
-        .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    // What has not changed has the length of the answer that it stands for, which is not here.
+    if head.status != StatusCode::NOT_MODIFIED {
+        head.headers
+            .insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    }
     Response::from_parts(head, Full::default())
 }
 

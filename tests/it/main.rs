@@ -23,6 +23,7 @@ mod edge_cases;
 mod ews_backend;
 mod explain;
 mod faces_agree;
+mod faces_bounds;
 mod faces_world;
 mod gateway_world;
 mod groups;

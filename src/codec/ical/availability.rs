@@ -87,7 +87,8 @@ fn is_working_day(period: &WorkingPeriod, day: Weekday) -> bool {
 fn instants(zone: &Zone, day: Date, period: &WorkingPeriod) -> Option<(i64, i64)> {
     let instant = |day: Date, minute: u16| {
         let (day, minute) = match minute {
-            1440 => (day.tomorrow().ok()?, 0),
+            // Servers write a whole day as 0 to 1439.
+            1439 | 1440 => (day.tomorrow().ok()?, 0),
             minute => (day, minute),
         };
         let time = Time::new((minute / 60) as i8, (minute % 60) as i8, 0, 0).ok()?;
@@ -141,6 +142,7 @@ mod tests {
         check(480, 1020, 7, &["03-27T07:00/16:00", "03-30T06:00/15:00"]);
         check(480, 1020, 3, &["03-27T07:00/16:00"]);
         check(0, 1440, 4, &["03-27T00:00/23:00", "03-29T22:00/22:00"]);
+        check(0, 1439, 4, &["03-27T00:00/23:00", "03-29T22:00/22:00"]);
         check(1320, 360, 2, &["03-27T21:00/05:00"]);
         check(480, 480, 7, &[]);
     }

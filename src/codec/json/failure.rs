@@ -23,6 +23,8 @@ pub enum Failure {
     Method,
     TooLarge,
     MediaType,
+    /// One caller, or all of them, asked more often than is allowed.
+    RateLimit,
     Busy,
     Late,
     Internal,
@@ -76,6 +78,7 @@ impl Failure {
             Self::Method => 405,
             Self::TooLarge => 413,
             Self::MediaType => 415,
+            Self::RateLimit => 429,
             Self::Internal => 500,
             Self::Busy => 503,
             Self::Late => 504,
@@ -92,7 +95,8 @@ impl Failure {
             405 => Self::Method,
             413 => Self::TooLarge,
             415 => Self::MediaType,
-            429 | 503 => Self::Busy,
+            429 => Self::RateLimit,
+            503 => Self::Busy,
             504 => Self::Late,
             500..=599 => Self::Internal,
             _ => return None,
@@ -142,6 +146,7 @@ impl Failure {
             Self::Method => "Method Not Allowed.".into(),
             Self::TooLarge => "The request is too large.".into(),
             Self::MediaType => "The media type or coding of the body is not supported.".into(),
+            Self::RateLimit => "Rate Limit Exceeded.".into(),
             Self::Busy => "The server is busy; try again later.".into(),
             Self::Late => "The answer took too long.".into(),
             Self::Internal => "Internal Error.".into(),
@@ -164,6 +169,7 @@ impl Failure {
             Self::NotLoggedIn => "UNAUTHENTICATED",
             Self::Forbidden => "PERMISSION_DENIED",
             Self::NoSuchPath => "NOT_FOUND",
+            Self::RateLimit => "RESOURCE_EXHAUSTED",
             Self::Busy => "UNAVAILABLE",
             Self::Late => "DEADLINE_EXCEEDED",
             Self::Internal => "INTERNAL",
@@ -184,6 +190,7 @@ impl Failure {
             | Self::Method
             | Self::TooLarge
             | Self::MediaType
+            | Self::RateLimit
             | Self::Busy
             | Self::Late
             | Self::Internal => "global",
@@ -204,6 +211,7 @@ impl Failure {
             Self::Method => "httpMethodNotAllowed",
             Self::TooLarge => "uploadTooLarge",
             Self::MediaType => "unsupportedMediaType",
+            Self::RateLimit => "rateLimitExceeded",
             Self::Busy | Self::Late => "backendError",
             Self::Internal => "internalError",
         }
@@ -222,6 +230,7 @@ impl Failure {
             | Self::Method
             | Self::TooLarge
             | Self::MediaType
+            | Self::RateLimit
             | Self::Busy
             | Self::Late
             | Self::Internal => None,
@@ -251,11 +260,19 @@ mod tests {
 
     #[test]
     fn every_refusal_of_the_server_has_a_failure() {
-        for status in [400, 401, 403, 404, 405, 408, 413, 415, 431, 500, 503, 504] {
+        for status in [
+            400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503, 504,
+        ] {
             let failure = Failure::of_status(status).unwrap();
             let same = [408, 431].contains(&status) || failure.status() == status;
             assert!(same, "{status}");
         }
+        let limited = String::from_utf8(Failure::RateLimit.write()).unwrap();
+        assert!(
+            limited.contains(r#""status":"RESOURCE_EXHAUSTED""#)
+                && limited.contains(r#""reason":"rateLimitExceeded""#),
+            "{limited}"
+        );
         assert_eq!(Failure::of_status(200), None);
         assert_eq!(Failure::of_status(304), None);
     }

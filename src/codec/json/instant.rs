@@ -1,6 +1,6 @@
 //! Instants in JSON and in queries (RFC 3339), strict when read: an instant without its offset is no instant.
 
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 use jiff::{Timestamp, Zoned};
 
 /// `2026-09-01T09:00:00+02:00`, `2026-09-01T07:00:00.5Z`. In a query a plus that nobody encoded has become a blank, which
@@ -39,7 +39,11 @@ pub fn write(second: i64, zone: &TimeZone) -> String {
     if *zone == TimeZone::UTC {
         return instant.to_string();
     }
-    let local: Zoned = instant.to_zoned(zone.clone());
+    // RFC 3339 has no seconds in offsets, which the local mean times of old have: the instant stays, the offset is told
+    // in whole minutes.
+    let exact = zone.to_offset(instant);
+    let offset = Offset::from_seconds(exact.seconds() / 60 * 60).unwrap_or(exact);
+    let local: Zoned = instant.to_zoned(offset.to_time_zone());
     local.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }
 
@@ -97,6 +101,8 @@ mod tests {
         assert_eq!(write(second, &TimeZone::UTC), "2026-09-01T09:00:00Z");
         let berlin = TimeZone::get("Europe/Berlin").unwrap();
         assert_eq!(write(second, &berlin), "2026-09-01T11:00:00+02:00");
+        // 0:53:28 east of Greenwich until 1893.
+        assert_eq!(write(-3_000_000_000, &berlin), "1874-12-08T11:33:00+00:53");
         let instant = Timestamp::from_second(second).unwrap();
         assert_eq!(write_milliseconds(instant), "2026-09-01T09:00:00.000Z");
     }

@@ -17,7 +17,8 @@ use crate::codec::connector::parameters::{self, Parameters};
 use crate::codec::connector::request::Request;
 use crate::codec::ical::content::Writer;
 use crate::codec::ical::freebusy::{self, BusyPeriod, BusyType, FreeBusyHead};
-use crate::domain::{BusyStatus, Detail, FreeBusy, TimeWindow};
+use crate::domain::freebusy::bounds::MAX_LISTED;
+use crate::domain::{BusyStatus, Detail, FreeBusy, MailboxError, TimeWindow};
 use crate::face::{Admission, Call, Face, OperationName};
 
 const CALENDAR: &str = "text/calendar; charset=utf-8";
@@ -130,8 +131,11 @@ fn write(found: &[Found], window: &TimeWindow, now: Timestamp) -> Result<Vec<u8>
         };
         let runs = FreeBusy::runs_of([known]);
         let (first, last) = window.seconds();
-        let periods = runs.events_in(window).filter(|run| is_busy(run.status));
-        let periods = periods.map(|run| BusyPeriod {
+        let periods = || runs.events_in(window).filter(|run| is_busy(run.status));
+        if periods().count() > MAX_LISTED {
+            return Err(MailboxError::TooManyEvents.to_string());
+        }
+        let periods = periods().map(|run| BusyPeriod {
             start: run.start.max(first),
             end: run.end.min(last),
             busy: busy_type(run.status),

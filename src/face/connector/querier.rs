@@ -16,8 +16,9 @@ use super::{Directory, METHODS, NAME, come_back, content_type, respond};
 use crate::codec::connector::answer::{self, Answer, User};
 use crate::codec::connector::request::Request;
 use crate::codec::connector::{ErrorId, form, page};
+use crate::domain::freebusy::bounds::MAX_LISTED;
 use crate::domain::zone::Zone;
-use crate::domain::{Detail, MailboxError};
+use crate::domain::{Detail, MailboxError, TimeWindow};
 use crate::face::{Admission, Call, Face, OperationName};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -94,7 +95,8 @@ impl QuerierFace {
         };
         let users = request.users.iter().copied();
         let lookup = self.0.lookup.find(users, window, detail, call);
-        let found = lookup.await.map_err(refused)?;
+        let mut found = lookup.await.map_err(refused)?;
+        refuse_too_much(&mut found, &window);
         if let Some(reason) = all_failed(&found) {
             let text = format!("no calendar could be asked: {reason}");
             return Err(trouble(ErrorId::Unreachable, text));
@@ -165,6 +167,24 @@ impl Face for QuerierFace {
         let text = "too many requests, to be asked again";
         let payload = answer::write_error(None, ErrorId::Generic, text, self.0.settings.form);
         come_back(self.page(&payload))
+    }
+}
+
+/// What stands by itself in the answer is counted as an event each; time without a title as the blocks that it makes.
+fn refuse_too_much(found: &mut [Found], window: &TimeWindow) {
+    for one in found {
+        let is_too_much = one
+            .outcome
+            .as_ref()
+            .is_ok_and(|known| match known.detail() {
+                Detail::Subjects => known.is_too_much_in(window),
+                Detail::BusyOnly | Detail::DigitsOnly => {
+                    known.busy_times(window).len() > MAX_LISTED
+                }
+            });
+        if is_too_much {
+            one.outcome = Err(MailboxError::TooManyEvents);
+        }
     }
 }
 

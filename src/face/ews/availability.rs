@@ -12,11 +12,12 @@ use crate::codec::ews::availability::{
 use crate::codec::ews::fault::{MAX_MAILBOXES, MAX_WINDOW_DAYS};
 use crate::codec::ews::{Fault, Header};
 use crate::codec::xml::Moment;
+use crate::domain::freebusy::bounds::refuse_too_much;
 use crate::domain::suggestion::{SuggestedDay, SuggestionOptions};
 use crate::domain::via::Via;
 use crate::domain::zone::Zone;
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Detail, MailboxError, Origin, Outcome, TimeWindow,
+    Attendee, AttendeeRole, AvailabilityQuery, Detail, FreeBusy, Origin, Outcome, TimeWindow,
 };
 use crate::face::Call;
 use crate::service::Availability;
@@ -26,11 +27,6 @@ use suggestions::Counted;
 /// Minutes, where the request does not say.
 const DEFAULT_INTERVAL: i32 = 30;
 const INTERVALS: std::ops::RangeInclusive<i32> = 5..=1440;
-
-/// Events of one mailbox that are listed at most, as with Exchange, and about how many bytes of subjects, locations and
-/// identifiers; more is [`MailboxError::TooManyEvents`]. Digits are told of any number of events.
-const MAX_EVENTS: usize = 1_000;
-const MAX_TEXT: usize = 1 << 20;
 
 /// Members of all lists of one question that are asked for: as many as ten of the longest lists have.
 const MAX_MEMBERS: usize = 1_000;
@@ -279,15 +275,9 @@ impl Asked {
             return;
         }
         for outcome in known {
-            let is_too_much = outcome.as_ref().is_ok_and(|known| {
-                let (about, text) = known.size_in(&self.window);
-                known.detail() == Detail::Subjects && text > MAX_TEXT
-                    || known.detail() != Detail::DigitsOnly
-                        && about > MAX_EVENTS
-                        && known.times_in(&self.window).count() > MAX_EVENTS
-            });
-            if is_too_much {
-                *outcome = Err(MailboxError::TooManyEvents);
+            let is_listed = |known: &FreeBusy| known.detail() != Detail::DigitsOnly;
+            if outcome.as_ref().is_ok_and(is_listed) {
+                refuse_too_much(outcome, &self.window);
             }
         }
     }

@@ -1,5 +1,6 @@
 //! `GET /v1/availability`: who is free when, with statuses, details where they may be told, and the age of it all.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -12,7 +13,7 @@ use crate::codec::json::availability::{Age, AvailabilityAnswer, MailboxAnswer};
 use crate::codec::json::failure::ErrorAnswer;
 use crate::codec::json::{Failure, instant};
 use crate::codec::query::Query;
-use crate::domain::Detail;
+use crate::domain::{Detail, MailboxError, SmtpAddress};
 use crate::face::{Call, Face, OperationName};
 use crate::service::Availability;
 
@@ -46,18 +47,25 @@ struct AvailabilityParameters {
 }
 
 struct Asked<'a> {
+    /// Each mailbox once.
     addresses: Vec<&'a str>,
     window: crate::domain::TimeWindow,
 }
 
 impl<'a> Asked<'a> {
     fn read(query: &'a Query) -> Result<Self, Failure> {
-        let addresses = query.all("address");
+        let mut addresses = query.all("address");
         match addresses.len() {
             0 => return Err(Failure::Missing("address")),
             count if count > MAX_MAILBOXES => return Err(Failure::TooManyCalendars),
             _ => {}
         }
+        let mut seen = HashSet::new();
+        addresses.retain(|address| {
+            let parsed = SmtpAddress::parse(address);
+            let mailbox = parsed.map_or_else(|_| (*address).to_owned(), |known| known.to_string());
+            seen.insert(mailbox)
+        });
         let bound = |name: &'static str| {
             let text = query.get(name).ok_or(Failure::Missing(name))?;
             instant::read(text).ok_or(Failure::Invalid(name))
@@ -71,14 +79,14 @@ impl<'a> Asked<'a> {
 
 /// Who is free when.
 ///
-/// One entry for each address, in the order asked: what takes its time in the window, or why nothing is known.
+/// One entry for each mailbox, in the order asked, also where its address is repeated: what takes its time in the window, or why nothing is known.
 #[utoipa::path(
     get,
     path = "/v1/availability",
     operation_id = "availability",
     params(AvailabilityParameters),
     responses(
-        (status = 200, description = "One entry for each address", body = AvailabilityAnswer, content_type = "application/json"),
+        (status = 200, description = "One entry for each mailbox", body = AvailabilityAnswer, content_type = "application/json"),
         (status = 400, description = "The request makes no sense", body = ErrorAnswer, content_type = "application/json"),
         (status = 401, description = "No login, or a wrong one", body = ErrorAnswer, content_type = "application/json"),
         (status = 503, description = "Too much to do; try again", body = ErrorAnswer, content_type = "application/json"),
@@ -99,6 +107,9 @@ async fn availability(service: &Availability, call: &Call) -> Result<Vec<u8>, Fa
             fresh_for_seconds: dated.fresh_for.as_secs(),
         };
         match &dated.outcome {
+            Ok(known) if known.is_too_much_in(&asked.window) => {
+                MailboxAnswer::failed(address, MailboxError::TooManyEvents)
+            }
             Ok(known) => MailboxAnswer::known(address, known, &asked.window, age),
             Err(error) => MailboxAnswer::failed(address, *error),
         }

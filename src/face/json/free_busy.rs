@@ -13,7 +13,8 @@ use crate::codec::json::failure::ErrorAnswer;
 use crate::codec::json::free_busy::{
     FreeBusyAnswer, FreeBusyCalendar, FreeBusyQuery, FreeBusyRequest,
 };
-use crate::domain::Detail;
+use crate::domain::freebusy::bounds::MAX_LISTED;
+use crate::domain::{Detail, MailboxError};
 use crate::face::{Call, Face, OperationName};
 use crate::service::Availability;
 
@@ -60,7 +61,12 @@ async fn query(availability: &Availability, call: &Call) -> Result<Vec<u8>, Fail
     let known = availability.answer(&question, call.deadline).await;
     let told = asked.iter().zip(&known.per_mailbox).map(|(id, outcome)| {
         let calendar = match outcome {
-            Ok(known) => FreeBusyCalendar::busy(known.busy_times(&window), &request.zone),
+            Ok(known) => match known.busy_times(&window) {
+                times if times.len() > MAX_LISTED => {
+                    FreeBusyCalendar::failed(MailboxError::TooManyEvents)
+                }
+                times => FreeBusyCalendar::busy(times, &request.zone),
+            },
             Err(error) => FreeBusyCalendar::failed(*error),
         };
         (*id, calendar)

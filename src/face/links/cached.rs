@@ -2,26 +2,38 @@
 //! 304 where the reader has it already.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED,
-    REFERRER_POLICY,
+    REFERRER_POLICY, VARY,
 };
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
 
-use crate::service::dated::Dated;
-
 const CALENDAR: HeaderValue =
     HeaderValue::from_static("text/calendar; charset=utf-8; component=VFREEBUSY; method=PUBLISH");
 
+/// How long a document has been what it is, and will be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Validity {
+    /// Since when nothing that it follows from has changed: the calendar, the configuration, the day of its window.
+    pub(super) changed: Timestamp,
+    pub(super) now: Timestamp,
+    pub(super) fresh_for: Duration,
+}
+
 /// The document, or that it has not changed.
-pub(super) fn respond(document: Vec<u8>, dated: &Dated, asked: &HeaderMap) -> Response<Bytes> {
+pub(super) fn respond(
+    document: Vec<u8>,
+    validity: &Validity,
+    asked: &HeaderMap,
+) -> Response<Bytes> {
     let tag = tag(&document);
-    let unchanged = is_known(asked, &tag, dated.as_of);
+    let unchanged = is_known(asked, &tag, validity);
     let mut response = Response::new(if unchanged {
         Bytes::new()
     } else {
@@ -34,10 +46,12 @@ pub(super) fn respond(document: Vec<u8>, dated: &Dated, asked: &HeaderMap) -> Re
     if !unchanged {
         headers.insert(CONTENT_TYPE, CALENDAR);
     }
+    // The server compresses what is long enough; whoever keeps a document is told so each time.
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
     // The key is part of the address.
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    let lifetime = format!("private, max-age={}", dated.fresh_for.as_secs());
-    let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&dated.as_of);
+    let lifetime = format!("private, max-age={}", validity.fresh_for.as_secs());
+    let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&validity.changed);
     let values = [
         (ETAG, tag),
         (CACHE_CONTROL, lifetime),
@@ -72,8 +86,10 @@ fn tag(document: &[u8]) -> String {
     tag
 }
 
-/// RFC 9110 section 13.2.2: a tag counts, and only without one the time.
-fn is_known(asked: &HeaderMap, tag: &str, as_of: Timestamp) -> bool {
+/// RFC 9110 section 13.2.2: a tag counts, and only without one the time. A time says less than a tag: only the very time
+/// that we tell counts, because an older calendar may have taken the place of a newer one, and not within its second, in
+/// which there may have been another document before.
+fn is_known(asked: &HeaderMap, tag: &str, validity: &Validity) -> bool {
     if asked.contains_key(IF_NONE_MATCH) {
         let opaque = tag.trim_start_matches("W/");
         return asked
@@ -88,35 +104,40 @@ fn is_known(asked: &HeaderMap, tag: &str, as_of: Timestamp) -> bool {
         .get(IF_MODIFIED_SINCE)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| rfc2822::DateTimeParser::new().parse_timestamp(value).ok());
-    since.is_some_and(|since| as_of.as_second() <= since.as_second())
+    let changed = validity.changed.as_second();
+    since.is_some_and(|since| since.as_second() == changed) && validity.now.as_second() > changed
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
-    use crate::domain::MailboxError;
 
     const DOCUMENT: &[u8] = b"UID:1\r\nDTSTAMP:20260901T000000Z\r\nFREEBUSY:x\r\n";
 
-    /// The status of a document that was known at 2026-09-01T00:00:00Z, for a reader that has `name: value`.
+    /// The status of a document that was known at 2026-09-01T00:00:00Z, for a reader that has `name: value` a minute later.
     #[track_caller]
     fn check(name: &'static str, value: &str, expect: u16) {
+        check_after(60, name, value, expect);
+    }
+
+    #[track_caller]
+    fn check_after(seconds: i64, name: &'static str, value: &str, expect: u16) {
         let mut asked = HeaderMap::new();
         asked.insert(name, HeaderValue::try_from(value).unwrap());
-        let dated = Dated {
-            outcome: Err(MailboxError::NotFound),
-            as_of: "2026-09-01T00:00:00Z".parse().unwrap(),
+        let changed: Timestamp = "2026-09-01T00:00:00Z".parse().unwrap();
+        let validity = Validity {
+            changed,
+            now: Timestamp::from_second(changed.as_second() + seconds).unwrap(),
             fresh_for: Duration::from_secs(30),
         };
-        let response = respond(DOCUMENT.to_vec(), &dated, &asked);
+        let response = respond(DOCUMENT.to_vec(), &validity, &asked);
         assert_eq!(response.status(), expect, "{name}: {value}");
         assert_eq!(response.body().is_empty(), expect == 304);
         let header = |name| response.headers().get(name).unwrap().to_str().unwrap();
         assert_eq!(header(CACHE_CONTROL), "private, max-age=30");
         assert_eq!(header(LAST_MODIFIED), "Tue, 01 Sep 2026 00:00:00 GMT");
         assert_eq!(header(ETAG), tag(DOCUMENT));
+        assert_eq!(header(VARY), "Accept-Encoding");
     }
 
     #[test]
@@ -130,7 +151,12 @@ mod tests {
         check("if-none-match", "", 200);
         check("if-modified-since", "Tue, 01 Sep 2026 00:00:00 GMT", 304);
         check("if-modified-since", "Mon, 31 Aug 2026 23:59:59 GMT", 200);
+        check("if-modified-since", "Tue, 01 Sep 2026 00:00:01 GMT", 200);
         check("if-modified-since", "yesterday", 200);
+        let same = "Tue, 01 Sep 2026 00:00:00 GMT";
+        check_after(1, "if-modified-since", same, 304);
+        check_after(0, "if-modified-since", same, 200);
+        check_after(0, "if-none-match", &own, 304);
         check("accept", "*/*", 200);
     }
 

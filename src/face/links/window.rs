@@ -20,6 +20,8 @@ pub(super) struct Asked {
     pub(super) window: TimeWindow,
     /// The working hours as well.
     pub(super) availability: bool,
+    /// When the window came to be the one that it is: today's midnight where a bound is not given.
+    pub(super) since: Timestamp,
 }
 
 /// A parameter that makes no sense.
@@ -62,6 +64,12 @@ pub(super) fn read(query: &Query, now: Timestamp) -> Result<Asked, Wrong> {
     Ok(Asked {
         window,
         availability,
+        // An end that is not given follows from the start.
+        since: if start.is_some() {
+            Timestamp::MIN
+        } else {
+            today
+        },
     })
 }
 
@@ -108,6 +116,11 @@ mod tests {
             TimeWindow::new(at(start), at(end)).unwrap()
         });
         assert_eq!(got.map(|asked| asked.window), expect, "{query}");
+        if let Ok(asked) = got {
+            let midnight = "2026-09-10T00:00:00Z".parse().unwrap();
+            let moves = !query.contains("start=");
+            assert_eq!(asked.since, if moves { midnight } else { Timestamp::MIN });
+        }
     }
 
     #[test]

@@ -33,6 +33,9 @@ const PER_DAY_OUTSIDE: Bounds = Bounds {
     element: "SuggestionsViewOptions.MaximumNonWorkHourResultsByDay",
     ..PER_DAY
 };
+/// Every suggested time says of every attendee whether they are free, in about a hundred bytes. Ten times a day, as many
+/// as without a number, have room in any window for any attendees.
+const MAX_CONFLICTS: usize = 64_000;
 /// A meeting of a whole day has no time of day that could be suggested.
 const DURATION: Bounds = Bounds {
     element: "SuggestionsViewOptions.MeetingDurationInMinutes",
@@ -111,6 +114,7 @@ pub(super) fn find(
     attendees: &[Attendee],
     counted: &[Counted<'_>],
 ) -> Vec<SuggestedDay> {
+    let options = bounded(options, attendees.len());
     let invited: Vec<_> = attendees
         .iter()
         .zip(counted)
@@ -124,5 +128,18 @@ pub(super) fn find(
             must_be_free: attendee.exclude_conflicts,
         })
         .collect();
-    suggest(options, zone, &invited)
+    suggest(&options, zone, &invited)
+}
+
+/// The same search with no more times a day than have room. Numbers of times are upper bounds, so that fewer are an
+/// answer to them.
+fn bounded(options: &SuggestionOptions, attendees: usize) -> SuggestionOptions {
+    // A window that begins within a day touches one more.
+    let days = options.window.duration().as_hours() / 24 + 1;
+    let days = usize::try_from(days).unwrap_or(usize::MAX);
+    let room = (MAX_CONFLICTS / days.saturating_mul(attendees).max(1)).max(1);
+    SuggestionOptions {
+        per_day: options.per_day.min(room),
+        ..*options
+    }
 }

@@ -1,0 +1,221 @@
+//! No face lists more of one mailbox than Exchange would, however much its calendar holds, and no question makes the
+//! gateway say the same thing a hundred times.
+
+use std::sync::Arc;
+
+use calbridge::domain::{CalendarEvent, EventDetails};
+use calbridge::service::settings::ServiceSettings;
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::faces_world::{DETAILS_KEY, KEY, client, start};
+use crate::gateway_world::{MemoryBackend, Question, ask, busy, texts, with_details};
+use crate::world::{ACCOUNT, PASSWORD, TestServer};
+
+/// Apart: each event is busy time of its own. Dense: they touch, and are one stretch of busy time.
+const APART: &str = "apart@example.com";
+const DENSE: &str = "dense@example.com";
+/// A few events with the longest subjects of all.
+const WORDY: &str = "wordy@example.com";
+const MOST: &str = "most@example.com";
+
+struct World {
+    client: reqwest::Client,
+    base: String,
+    _server: TestServer,
+}
+
+impl World {
+    async fn new() -> Self {
+        let backend = MemoryBackend::new();
+        backend.put(APART, events(1_001, 120));
+        backend.put(DENSE, events(1_001, 60));
+        backend.put(MOST, events(1_000, 120));
+        let long = |event: CalendarEvent| {
+            let subject = Some("Budget ".repeat(20_000).into());
+            let details = EventDetails {
+                subject,
+                ..EventDetails::default()
+            };
+            with_details(event, details)
+        };
+        let wordy = events(20, 120).into_iter().map(long);
+        backend.put(WORDY, wordy.collect());
+        let server = start(Arc::clone(&backend), &ServiceSettings::default()).await;
+        let (client, base) = client(&server);
+        Self {
+            client,
+            base,
+            _server: server,
+        }
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> (u16, String) {
+        let request = request.basic_auth(ACCOUNT, Some(PASSWORD));
+        let response = request.send().await.unwrap();
+        let status = response.status().as_u16();
+        (status, response.text().await.unwrap())
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        self.ask(self.client.get(format!("{}{path}", self.base)))
+            .await
+    }
+
+    async fn post(&self, path: &str, kind: &str, body: String) -> String {
+        let request = self.client.post(format!("{}{path}", self.base));
+        let (status, text) = self
+            .ask(request.header("content-type", kind).body(body))
+            .await;
+        assert_eq!(status, 200, "{text}");
+        text
+    }
+
+    async fn ews(&self, question: Question<'_>) -> String {
+        let kind = "text/xml; charset=utf-8";
+        self.post("/EWS/Exchange.asmx", kind, question.xml()).await
+    }
+
+    async fn availability(&self, addresses: &str) -> Value {
+        let window = "from=2026-09-01T00:00:00Z&to=2026-09-02T00:00:00Z";
+        let (status, text) = self
+            .get(&format!("/v1/availability?{addresses}&{window}"))
+            .await;
+        assert_eq!(status, 200);
+        serde_json::from_str(&text).unwrap()
+    }
+}
+
+/// Events of a minute from the first of September 2026 on, one every so many seconds.
+fn events(count: i64, every: i64) -> Vec<CalendarEvent> {
+    let one = busy("2026-09-01T00:00", "2026-09-01T00:01");
+    let later = |at: Timestamp, n: i64| Timestamp::from_second(at.as_second() + n * every).unwrap();
+    let events = (0..count).map(|n| CalendarEvent {
+        start: later(one.start, n),
+        end: later(one.end, n),
+        ..one.clone()
+    });
+    events.collect()
+}
+
+fn whole_day() -> Question<'static> {
+    Question {
+        start: "2026-09-01T00:00:00",
+        end: "2026-09-03T00:00:00",
+        ..ask()
+    }
+}
+
+#[tokio::test]
+async fn ews_lists_a_thousand_events() {
+    let world = World::new().await;
+    for (mailboxes, view, expect) in [
+        (APART, "Detailed", "ErrorFreeBusyGenerationFailed"),
+        (DENSE, "FreeBusyMerged", "ErrorFreeBusyGenerationFailed"),
+        (WORDY, "Detailed", "ErrorFreeBusyGenerationFailed"),
+        (WORDY, "FreeBusy", "NoError"),
+        (APART, "MergedOnly", "NoError"),
+        (MOST, "Detailed", "NoError"),
+    ] {
+        let question = Question {
+            mailboxes,
+            view,
+            ..whole_day()
+        };
+        let answer = world.ews(question).await;
+        assert_eq!(
+            texts(&answer, "ResponseCode"),
+            [expect],
+            "{mailboxes} {view}"
+        );
+        assert_eq!(
+            texts(&answer, "StartTime").len(),
+            match (expect, mailboxes, view) {
+                ("NoError", MOST, _) => 1_000,
+                ("NoError", WORDY, _) => 20,
+                _ => 0,
+            },
+            "{mailboxes} {view}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn v1_lists_a_thousand_events_of_each_mailbox_once() {
+    let world = World::new().await;
+    // The thousand-and-first begins on the next day.
+    for (address, is_listed) in [(DENSE, false), (WORDY, false), (MOST, true)] {
+        let answer = world.availability(&format!("address={address}")).await;
+        let mailbox = &answer["mailboxes"][0];
+        assert_eq!(mailbox["events"].is_array(), is_listed, "{address}");
+        let code = mailbox["error"]["code"].as_str();
+        assert_eq!(code, (!is_listed).then_some("too_many_events"), "{address}");
+    }
+    let often = "address=most@example.com&address=x&address=Most@Example.com&address=x&".repeat(20);
+    let answer = world.availability(often.trim_end_matches('&')).await;
+    let mailboxes = answer["mailboxes"].as_array().unwrap();
+    let addresses: Vec<_> = mailboxes
+        .iter()
+        .map(|mailbox| mailbox["address"].as_str().unwrap())
+        .collect();
+    assert_eq!(addresses, [MOST, "x"]);
+}
+
+#[tokio::test]
+async fn busy_periods_count_where_only_periods_are_listed() {
+    let world = World::new().await;
+    for (address, is_listed) in [(APART, false), (DENSE, true), (WORDY, true), (MOST, true)] {
+        let message = format!("%5B1,0,%5B{address}%5D,20260901/20260904,0,UTC%5D");
+        let form = "application/x-www-form-urlencoded";
+        let path = "/lookup/ExchangeQuerier.aspx";
+        let page = world.post(path, form, format!("text={message}")).await;
+        assert_eq!(page.contains("_ME_AddData"), is_listed, "{address}");
+        let path = format!("/lookup/ExchangeQuerierAsIcal.aspx?text={message}");
+        let (status, text) = world.get(&path).await;
+        assert_eq!(status, if is_listed { 200 } else { 502 }, "{text}");
+        let body = format!(
+            r#"{{"timeMin":"2026-09-01T00:00:00Z","timeMax":"2026-09-04T00:00:00Z","items":[{{"id":"{address}"}}]}}"#
+        );
+        let answer = world
+            .post("/calendar/v3/freeBusy", "application/json", body)
+            .await;
+        let answer: Value = serde_json::from_str(&answer).unwrap();
+        let calendar = &answer["calendars"][address];
+        assert_eq!(calendar["errors"].is_null(), is_listed, "{answer}");
+        assert_eq!(calendar["busy"].as_array().unwrap().is_empty(), !is_listed);
+    }
+}
+
+#[tokio::test]
+async fn links_list_a_thousand_periods() {
+    let world = World::new().await;
+    for (key, address, status) in [
+        (KEY, APART, 502),
+        (KEY, MOST, 200),
+        (KEY, WORDY, 200),
+        (DETAILS_KEY, WORDY, 502),
+    ] {
+        let got = world.get(&format!("/freebusy/{key}/{address}.ifb")).await;
+        assert_eq!(got.0, status, "{address}: {}", got.1);
+    }
+}
+
+#[tokio::test]
+async fn suggestions_have_room_for_a_hundred_attendees() {
+    let world = World::new().await;
+    let mailboxes: Vec<_> = (0..100).map(|n| format!("m{n}@example.com")).collect();
+    let question = Question {
+        mailboxes: &mailboxes.join(" "),
+        free_busy: false,
+        suggestions: true,
+        search: "<t:MaximumResultsByDay>48</t:MaximumResultsByDay>\
+                 <t:MaximumNonWorkHourResultsByDay>48</t:MaximumNonWorkHourResultsByDay>\
+                 <t:MinimumSuggestionQuality>Poor</t:MinimumSuggestionQuality>",
+        search_window: ("2026-09-01T00:00:00", "2026-11-02T00:00:00"),
+        ..ask()
+    };
+    let answer = world.ews(question).await;
+    let told = texts(&answer, "MeetingTime").len();
+    assert!((62..=62 * 10).contains(&told), "{told}");
+    assert!(answer.len() < 10 << 20, "{}", answer.len());
+}
