@@ -20,6 +20,7 @@ sys.dont_write_bytecode = True
 import faces  # noqa: E402
 import growth  # noqa: E402
 import hits  # noqa: E402
+import logins  # noqa: E402
 import misses  # noqa: E402
 import parties  # noqa: E402
 import report  # noqa: E402
@@ -32,6 +33,7 @@ PARTS = {
     "bound": growth.run_bound,
     "idle": growth.run_idle,
     "faces": faces.run,
+    "logins": logins.run,
 }
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "openssl": "openssl", "cargo": None}
 SAME = ["hyper", "hyper-util", "http-body-util", "rustls", "tokio-rustls", "tokio", "aws-lc-rs", "aws-lc-sys"]

@@ -14,6 +14,9 @@ use crate::server::token::entra::EntraSettings;
 const AUTHORITY: &str = "https://login.microsoftonline.com";
 /// What tokens for Exchange Online itself are issued for.
 const EXCHANGE: &str = "https://outlook.office365.com";
+/// What else Exchange Online answers to: hosts, and its application.
+const EXCHANGE_HOSTS: [&str; 3] = ["outlook.office365.com", "outlook.office.com", "outlook.com"];
+const EXCHANGE_APPLICATION: &str = "00000002-0000-0ff1-ce00-000000000000";
 /// The application role of Exchange Online.
 const ROLE: &str = "full_access_as_app";
 
@@ -58,7 +61,7 @@ pub(super) fn read(
 fn audiences(section: &Section<'_>) -> Vec<String> {
     let mut audiences = Vec::new();
     if let Some(audience) = section.text("audience") {
-        if audience.value.trim_end_matches('/') == EXCHANGE {
+        if is_exchange(audience.value) {
             audience
                 .problem("is the audience of Exchange Online itself: see accept_exchange_audience");
         } else if audience.value.is_empty() {
@@ -80,6 +83,16 @@ fn audiences(section: &Section<'_>) -> Vec<String> {
     audiences
 }
 
+/// Such a token opens Exchange itself.
+fn is_exchange(audience: &str) -> bool {
+    let audience = audience.trim().to_ascii_lowercase();
+    let after_scheme = audience
+        .split_once("://")
+        .map_or(&*audience, |(_, rest)| rest);
+    let host = after_scheme.split(['/', ':']).next().unwrap_or_default();
+    audience.contains(EXCHANGE_APPLICATION) || EXCHANGE_HOSTS.contains(&host)
+}
+
 fn without_slash(url: &Url) -> String {
     url.as_str().trim_end_matches('/').to_owned()
 }
@@ -91,4 +104,32 @@ fn guid(text: &super::findings::Located<'_, &str>) -> Option<String> {
             .map(|id| id.hyphenated().to_string())
             .map_err(|_| "must be a GUID, as 11111111-2222-3333-4444-555555555555")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn audiences_of_exchange_are_known_however_they_are_written() {
+        for audience in [
+            "https://outlook.office365.com",
+            "https://Outlook.Office365.com/",
+            "https://outlook.office365.com:443/x",
+            "https://outlook.office.com",
+            "outlook.office.com",
+            "00000002-0000-0FF1-CE00-000000000000",
+            "spn:00000002-0000-0ff1-ce00-000000000000/outlook.office365.com",
+        ] {
+            assert!(is_exchange(audience), "{audience}");
+        }
+        for audience in [
+            "api://calbridge",
+            "https://calbridge.example.com",
+            "https://outlook.office365.com.example.com",
+            "bbbbbbbb-0000-0000-0000-000000000002",
+        ] {
+            assert!(!is_exchange(audience), "{audience}");
+        }
+    }
 }

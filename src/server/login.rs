@@ -24,10 +24,10 @@ use self::passwords::Passwords;
 use self::rate::Rate;
 use super::StartError;
 use super::settings::{AccessSettings, ClientAccount, InboundAccount};
-use super::token::Issuer;
 use super::token::bearer::{self, InvalidToken};
 use super::token::entra::Entra;
 use super::token::key::TokenKey;
+use super::token::{Holder, Issuer, secret_mark};
 use crate::domain::{Caller, CallerId};
 use crate::face::OwnLogin;
 
@@ -151,11 +151,7 @@ impl Login {
     /// Who made this request.
     pub(super) async fn caller(&self, shown: &Shown<'_>) -> Result<Arc<Caller>, Denied> {
         if let Some(token) = bearer::token_in(shown.headers) {
-            let caller = match token {
-                Ok(token) => self.bearer(token).await,
-                Err(invalid) => Err(invalid),
-            };
-            return caller.map_err(|InvalidToken| Denied::InvalidToken);
+            return self.bearer(token?).await;
         }
         // A certificate replaces a password that is not there; one that is there must be right.
         if !shown.headers.contains_key(AUTHORIZATION)
@@ -172,17 +168,22 @@ impl Login {
         caller.ok_or(Denied::Wrong)
     }
 
-    /// The configured form of a client's id, when the secret is the client's.
+    /// The client that one of these readings of one credential names, when the secret is the client's.
     pub(super) async fn client(
         &self,
-        id: &str,
-        secret: SecretString,
+        readings: Vec<(String, SecretString)>,
         client: IpAddr,
-    ) -> Result<String, Denied> {
-        let id = client_key(id);
-        let (attempt, caller) = self.clients.attempt(id.clone(), secret, client);
-        self.kept.passwords.check(attempt).await?;
-        caller.map(|_| id).ok_or(Denied::Wrong)
+    ) -> Result<Holder, Denied> {
+        let readings = readings.into_iter().map(|(id, secret)| {
+            let (attempt, _) = self.clients.attempt(client_key(&id), secret, client);
+            attempt
+        });
+        let id = self.kept.passwords.check_any(readings.collect()).await?;
+        let mark = self.clients.mark(&id).ok_or(Denied::Wrong)?;
+        Ok(Holder {
+            secret: secret_mark(mark),
+            client: id,
+        })
     }
 
     /// Counts a request against what one caller may ask.
@@ -197,7 +198,7 @@ impl Login {
         self.kept.passwords.verifications()
     }
 
-    async fn bearer(&self, token: &str) -> Result<Arc<Caller>, InvalidToken> {
+    async fn bearer(&self, token: &str) -> Result<Arc<Caller>, Denied> {
         // Only chooses who verifies it: each accepts its own issuer and its own keys alone.
         let claimed = bearer::claimed_issuer(token)?;
         let entra = self.kept.entra.as_ref();
@@ -209,9 +210,15 @@ impl Login {
             }));
         }
         let issuer = self.issuer.as_ref().filter(|own| *own.url == *claimed);
-        let client = issuer.ok_or(InvalidToken)?.client_of(token)?;
-        // A client that is no longer configured has no rights, however fresh its token is.
-        self.clients.find(&client).cloned().ok_or(InvalidToken)
+        let holder = issuer.ok_or(InvalidToken)?.holder_of(token)?;
+        // A client that is no longer configured has no rights, however fresh its token is, and a token ends with its
+        // secret.
+        let mark = self.clients.mark(&holder.client).map(secret_mark);
+        let caller = self.clients.find(&holder.client);
+        caller
+            .filter(|_| mark == Some(holder.secret))
+            .cloned()
+            .ok_or(Denied::InvalidToken)
     }
 }
 
@@ -226,7 +233,7 @@ impl Kept {
         })
     }
 
-    /// Under other bounds, what was found and counted begins anew.
+    /// Under other bounds failures are counted anew; who was right stays known.
     fn adapted(mut self, queue: usize, access: &AccessSettings) -> Result<Self, StartError> {
         if self.entra.as_ref().map(|entra| &entra.settings) != access.entra.as_ref() {
             self.entra = made_entra(access)?;
@@ -238,7 +245,7 @@ impl Kept {
             return Ok(self);
         }
         Ok(Self {
-            passwords: Arc::new(Passwords::new(queue, access.login_failures)?),
+            passwords: Arc::new(self.passwords.bounded(queue, access.login_failures)),
             bounds: (queue, access.login_failures),
             ..self
         })

@@ -2,7 +2,8 @@
 //! (RFC 6750) as far as they are alike whoever issued them.
 //!
 //! A token names a client and nothing else. What the client may do is looked up in the configuration at each use, so
-//! that a right that is taken away is gone at once.
+//! that a right that is taken away is gone at once. A mark of the configured secret goes with it, so that a token ends
+//! with the secret that it was given for.
 
 pub(super) mod bearer;
 pub(super) mod discovery;
@@ -13,6 +14,9 @@ pub mod key;
 use std::sync::Arc;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -39,6 +43,14 @@ pub(super) struct Issuer {
     validation: Validation,
 }
 
+/// Whom a token was given to, and for which secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Holder {
+    pub(super) client: String,
+    /// See [`secret_mark`].
+    pub(super) secret: String,
+}
+
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -50,6 +62,8 @@ struct Claims {
     exp: i64,
     jti: String,
     ver: String,
+    /// See [`secret_mark`].
+    sec: String,
 }
 
 /// Adds the token endpoint and its documents, where tokens are given out at all.
@@ -105,13 +119,14 @@ impl Issuer {
     }
 
     /// A new token for a client that has shown its secret.
-    pub(super) fn issue(&self, client: &str) -> Option<String> {
+    pub(super) fn issue(&self, holder: &Holder) -> Option<String> {
         let now = SystemClock.now().as_second();
         let claims = Claims {
             iss: self.url.to_string(),
             aud: self.url.to_string(),
-            sub: client.to_owned(),
-            azp: client.to_owned(),
+            sub: holder.client.clone(),
+            azp: holder.client.clone(),
+            sec: holder.secret.clone(),
             iat: now,
             nbf: now,
             exp: now.saturating_add_unsigned(self.lifetime()),
@@ -123,16 +138,25 @@ impl Issuer {
         jsonwebtoken::encode(&header, &claims, &self.key.signing).ok()
     }
 
-    /// The client that a token of ours was given to.
-    pub(super) fn client_of(&self, token: &str) -> Result<String, InvalidToken> {
+    /// Whom a token of ours was given to.
+    pub(super) fn holder_of(&self, token: &str) -> Result<Holder, InvalidToken> {
         let header = header_of(token)?;
         if header.alg != Algorithm::ES256 || header.kid.as_deref() != Some(&self.key.id) {
             return Err(InvalidToken);
         }
         jsonwebtoken::decode::<Claims>(token, &self.key.verifying, &self.validation)
-            .map(|token| token.claims.sub)
+            .map(|token| Holder {
+                client: token.claims.sub,
+                secret: token.claims.sec,
+            })
             .map_err(|_| InvalidToken)
     }
+}
+
+/// Tells one configured hash from another, and gives nothing of it away: the hash has a salt that nobody else knows.
+pub(super) fn secret_mark(configured_hash: &str) -> String {
+    let whole = digest(&SHA256, configured_hash.as_bytes());
+    URL_SAFE_NO_PAD.encode(whole.as_ref().get(..12).unwrap_or_default())
 }
 
 #[cfg(test)]

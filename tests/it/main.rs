@@ -7,6 +7,7 @@
 
 mod autodiscover;
 mod cache_command;
+mod caller_rights;
 mod client_certificates;
 mod command_line;
 mod concurrency;

@@ -279,7 +279,7 @@ async fn the_answer_names_what_is_accepted() {
 }
 
 #[tokio::test]
-async fn a_client_that_is_no_longer_configured_is_out_at_once() {
+async fn a_client_without_its_entry_or_its_secret_is_out_at_once() {
     let pem = rcgen::KeyPair::generate().unwrap().serialize_pem();
     let key = calbridge::server::token::key::TokenKey::from_pem(pem.as_bytes()).unwrap();
     let key = Arc::new(key);
@@ -294,11 +294,13 @@ async fn a_client_that_is_no_longer_configured_is_out_at_once() {
         let client = server.client().build().unwrap();
         World { server, client }
     };
-    let first = instance(vec![client_account("google", SECRET)]).await;
+    let google = client_account("google", SECRET);
+    let first = instance(vec![google.clone()]).await;
+    let other = instance(vec![google]).await;
     let token = first.token().await;
-    let other = instance(vec![client_account("google", "another secret")]).await;
+    let rotated = instance(vec![client_account("google", "another secret")]).await;
     let gone = instance(vec![client_account("other", SECRET)]).await;
-    for (world, status) in [(&first, 200), (&other, 200), (&gone, 401)] {
+    for (world, status) in [(&first, 200), (&other, 200), (&rotated, 401), (&gone, 401)] {
         let call = world.client.post(world.server.url()).bearer_auth(&token);
         assert_eq!(call.body("<a/>").send().await.unwrap().status(), status);
     }

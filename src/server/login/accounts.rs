@@ -10,7 +10,7 @@ use aws_lc_rs::rand;
 use secrecy::SecretString;
 
 use super::StartError;
-use super::passwords::Attempt;
+use super::passwords::{Attempt, Reading};
 use crate::domain::Caller;
 
 pub(super) struct Accounts {
@@ -76,12 +76,18 @@ impl Accounts {
             user,
             password,
             client,
+            reading: Reading::Only,
         };
         (attempt, account.map(|account| Arc::clone(&account.caller)))
     }
 
     pub(super) fn find(&self, user: &str) -> Option<&Arc<Caller>> {
         self.known.get(user).map(|account| &account.caller)
+    }
+
+    /// The hash as it is configured.
+    pub(super) fn mark(&self, user: &str) -> Option<&str> {
+        self.known.get(user).map(|account| &*account.mark)
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -1,5 +1,5 @@
-//! How many wrong passwords are listened to, for each address and for each account. Counts failures only: a caller that
-//! is right costs nothing. Bounded memory: addresses and accounts share 65,536 slots under a keyed hash.
+//! How many wrong passwords are listened to, for each address and for each account. An account may have more of them, since
+//! its rightful caller is shut out with the others. Counts failures only: a caller that is right costs nothing. Bounded memory: addresses and accounts share 65,536 slots under a keyed hash.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
@@ -15,6 +15,9 @@ use tokio::time::Instant;
 
 use crate::server::address::network_of;
 
+/// From how many networks at once an account must be guessed at, each at its own limit, before nobody is listened to.
+const NETWORKS: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+
 type Limiter = RateLimiter<u16, DefaultKeyedStateStore<u16>, MonotonicClock>;
 
 pub(super) struct Failures {
@@ -29,11 +32,11 @@ struct Counted {
 }
 
 impl Failures {
-    /// `per_minute` failures, as many at once; of one address (IPv6: of one /64), and of one account.
+    /// `per_minute` failures, as many at once, of one address (IPv6: of one /64), and ten times as many of one account.
     pub(super) fn new(per_minute: NonZeroU32) -> Self {
         Self {
             addresses: Counted::new(per_minute),
-            accounts: Counted::new(per_minute),
+            accounts: Counted::new(per_minute.saturating_mul(NETWORKS)),
             hasher: RandomState::new(),
         }
     }
@@ -50,6 +53,11 @@ impl Failures {
 
     pub(super) fn count(&self, client: IpAddr, account: &(impl std::hash::Hash + ?Sized)) {
         self.addresses.count(self.slot(&network_of(client)));
+        self.count_account(account);
+    }
+
+    /// For an account that a failure was about as well.
+    pub(super) fn count_account(&self, account: &(impl std::hash::Hash + ?Sized)) {
         self.accounts.count(self.slot(account));
     }
 
@@ -100,22 +108,33 @@ mod tests {
     }
 
     #[test]
-    fn after_too_many_the_address_and_the_account_are_not_listened_to() {
+    fn after_too_many_the_address_is_not_listened_to_and_others_are() {
         let failures = failures(3);
         for _ in 0..3 {
             failures.count(ip("192.0.2.1"), "anna");
             assert_eq!(failures.blocked(ip("192.0.2.1"), "anna"), None);
         }
         failures.count(ip("192.0.2.1"), "anna");
-        for (client, account) in [
-            ("192.0.2.1", "anna"),
-            ("192.0.2.1", "bert"),
-            ("192.0.2.2", "anna"),
-        ] {
-            let left = failures.blocked(ip(client), account).unwrap();
+        for account in ["anna", "bert"] {
+            let left = failures.blocked(ip("192.0.2.1"), account).unwrap();
             assert!(left <= Duration::from_secs(20), "{left:?}");
         }
-        assert_eq!(failures.blocked(ip("192.0.2.2"), "bert"), None);
+        assert_eq!(failures.blocked(ip("192.0.2.2"), "anna"), None);
+    }
+
+    #[test]
+    fn an_account_is_shut_by_many_networks_only() {
+        let failures = failures(3);
+        let mut networks = 0;
+        while failures.blocked(ip("198.51.100.1"), "anna").is_none() {
+            networks += 1;
+            for _ in 0..3 {
+                failures.count(IpAddr::V4(networks.into()), "anna");
+            }
+        }
+        // Ten of them reach the limit; the clock gives one back now and then.
+        assert!((11..20).contains(&networks), "{networks}");
+        assert_eq!(failures.blocked(ip("198.51.100.1"), "bert"), None);
     }
 
     #[test]

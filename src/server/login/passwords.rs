@@ -39,7 +39,7 @@ pub(super) struct Passwords {
     failures: Failures,
     pub(super) cores: Arc<Semaphore>,
     pub(super) places: Arc<Semaphore>,
-    verifications: AtomicU64,
+    verifications: Arc<AtomicU64>,
 }
 
 /// Somebody's password for an account.
@@ -53,6 +53,20 @@ pub(super) struct Attempt {
     /// The hash as it is configured; empty for an account that does not exist.
     pub(super) mark: Arc<str>,
     pub(super) client: IpAddr,
+    /// Which attempts at the same credential came before this one.
+    pub(super) reading: Reading,
+}
+
+/// A credential that can be read in several ways is one attempt, and one failure when no reading is right.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reading {
+    Only,
+    /// Another one follows: its failure is the failure.
+    First,
+    /// The account that the others were tried for shares the failure.
+    Last {
+        others: String,
+    },
 }
 
 impl Passwords {
@@ -69,8 +83,22 @@ impl Passwords {
             failures: Failures::new(failures),
             cores: Arc::new(Semaphore::new(cores)),
             places: Arc::new(Semaphore::new(cores + queue)),
-            verifications: AtomicU64::new(0),
+            verifications: Arc::default(),
         })
+    }
+
+    /// Under other bounds. Verdicts and credentials that were right go on, with the key under which they are kept.
+    pub(super) fn bounded(&self, queue: usize, failures: NonZeroU32) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Self {
+            key: self.key.clone(),
+            verdicts: self.verdicts.clone(),
+            good: self.good.clone(),
+            failures: Failures::new(failures),
+            cores: Arc::clone(&self.cores),
+            places: Arc::new(Semaphore::new(cores + queue)),
+            verifications: Arc::clone(&self.verifications),
+        }
     }
 
     /// Argon2 runs since the start.
@@ -90,6 +118,31 @@ impl Passwords {
         tokio::spawn(passwords.judge(fingerprint, attempt))
             .await
             .unwrap_or(Err(Denied::Overloaded))
+    }
+
+    /// The account of the reading that is right. Readings that were right before come first.
+    pub(super) async fn check_any(
+        self: &Arc<Self>,
+        mut readings: Vec<Attempt>,
+    ) -> Result<String, Denied> {
+        readings.sort_by_cached_key(|reading| !self.good.contains_key(&self.fingerprint(reading)));
+        let mut left = readings.len();
+        let mut others = None;
+        for mut attempt in readings {
+            left -= 1;
+            attempt.reading = match others.take() {
+                _ if left > 0 => Reading::First,
+                Some(others) => Reading::Last { others },
+                None => Reading::Only,
+            };
+            let user = attempt.user.clone();
+            match self.check(attempt).await {
+                Ok(()) => return Ok(user),
+                Err(Denied::Wrong) => others = Some(user),
+                Err(denied) => return Err(denied),
+            }
+        }
+        Err(Denied::Wrong)
     }
 
     async fn judge(self: Arc<Self>, fingerprint: [u8; 32], attempt: Attempt) -> Result<(), Denied> {
@@ -118,7 +171,7 @@ impl Passwords {
         let Ok(core) = Arc::clone(&self.cores).acquire_owned().await else {
             return denied(Denied::Overloaded);
         };
-        let client = attempt.client;
+        let (client, reading) = (attempt.client, attempt.reading.clone());
         let passwords = Arc::clone(&self);
         let run = tokio::task::spawn_blocking(move || {
             let right = passwords.compare(&attempt);
@@ -131,7 +184,16 @@ impl Passwords {
                 Verdict::new(Ok(()), SUCCESS_LIFETIME)
             }
             Ok(false) => {
-                self.failures.count(client, &account);
+                match reading {
+                    Reading::First => {}
+                    Reading::Only => self.failures.count(client, &account),
+                    Reading::Last { others } => {
+                        self.failures.count(client, &account);
+                        if others != account.1 {
+                            self.failures.count_account(&(account.0, others));
+                        }
+                    }
+                }
                 Verdict::new(Err(Denied::Wrong), FAILURE_LIFETIME)
             }
             Err(_) => denied(Denied::Overloaded),

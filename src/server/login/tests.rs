@@ -284,3 +284,108 @@ async fn what_was_found_goes_on_under_the_next_configuration() {
     let gone = Login::new(&access(Vec::new()), 8, Some(changed.kept())).unwrap();
     assert_eq!(ask(&gone, HERE, "new").await, Some(Denied::Wrong));
 }
+
+fn clients(secret: &str) -> AccessSettings {
+    AccessSettings {
+        clients: vec![ClientAccount {
+            id: "google".to_owned(),
+            secret_hash: hash(secret),
+            caller: Caller::new(CallerId::Client("google".into()), Detail::BusyOnly),
+        }],
+        login_failures: NonZeroU32::new(3).unwrap(),
+        ..AccessSettings::default()
+    }
+}
+
+fn readings(secrets: &[&str]) -> Vec<(String, SecretString)> {
+    let secrets = secrets.iter();
+    secrets
+        .map(|secret| ("google".to_owned(), (*secret).into()))
+        .collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_readings_of_a_secret_are_one_attempt() {
+    let login = Login::new(&clients("a+b"), 8, None).unwrap();
+    let here = HERE.parse().unwrap();
+    // More often than there may be failures: the first reading's is none.
+    for run in 1..=6 {
+        let holder = login.client(readings(&["a b", "a+b"]), here).await;
+        assert_eq!(holder.unwrap().client, "google");
+        // The reading that was right is tried first from then on.
+        assert_eq!(login.verifications(), 1 + run);
+        tokio::time::advance(SUCCESS_LIFETIME).await;
+    }
+    let limited_after = async |login: &Login, readings_of: fn(u32) -> Vec<String>| {
+        for guess in 0.. {
+            let texts = readings_of(guess);
+            let texts: Vec<_> = texts.iter().map(String::as_str).collect();
+            match login.client(readings(&texts), here).await {
+                Err(Denied::Wrong) => {}
+                Err(Denied::Limited(_)) => return guess,
+                other => panic!("{other:?}"),
+            }
+        }
+        0
+    };
+    let two = limited_after(&login, |n| vec![format!("{n} x"), format!("{n}+x")]).await;
+    let login = Login::new(&clients("a+b"), 8, None).unwrap();
+    let one = limited_after(&login, |n| vec![format!("{n}x")]).await;
+    assert_eq!((one, two), (4, 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn other_bounds_do_not_forget_who_was_right() {
+    let settings = access(vec![account(ANNA, hash("right"))]);
+    let first = Login::new(&settings, 8, None).unwrap();
+    assert_eq!(ask(&first, HERE, "right").await, None);
+    let fewer = AccessSettings {
+        login_failures: NonZeroU32::new(1).unwrap(),
+        ..settings
+    };
+    let next = Login::new(&fewer, 4, Some(first.kept())).unwrap();
+    while !matches!(ask(&next, HERE, "wrong").await, Some(Denied::Limited(_))) {
+        tokio::time::advance(FAILURE_LIFETIME).await;
+    }
+    tokio::time::advance(SUCCESS_LIFETIME).await;
+    let mut guesses = 0;
+    while !matches!(
+        ask(&next, HERE, &format!("guess {guesses}")).await,
+        Some(Denied::Limited(_))
+    ) {
+        guesses += 1;
+    }
+    assert_eq!(ask(&next, HERE, "right").await, None);
+}
+
+#[tokio::test]
+async fn a_stranger_elsewhere_does_not_lock_the_caller_out_after_a_restart() {
+    let login = login(8);
+    let mut guess = 0;
+    while !matches!(
+        ask(&login, "198.51.100.7", &format!("guess {guess}")).await,
+        Some(Denied::Limited(_))
+    ) {
+        guess += 1;
+    }
+    assert_eq!(ask(&login, HERE, "right").await, None);
+}
+
+#[tokio::test]
+async fn a_token_ends_with_the_secret_that_it_was_given_for() {
+    let settings = clients("old");
+    let login = Login::new(&settings, 8, None).unwrap();
+    let holder = login.client(readings(&["old"]), HERE.parse().unwrap());
+    let token = login
+        .issuer()
+        .unwrap()
+        .issue(&holder.await.unwrap())
+        .unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+    let same = Login::new(&settings, 8, Some(login.kept())).unwrap();
+    assert!(same.caller(&from(HERE, &headers)).await.is_ok());
+    let rotated = Login::new(&clients("new"), 8, Some(login.kept())).unwrap();
+    let denied = rotated.caller(&from(HERE, &headers)).await;
+    assert_eq!(denied.err(), Some(Denied::InvalidToken));
+}

@@ -6,12 +6,20 @@ use http::header::AUTHORIZATION;
 use jsonwebtoken::{Header, decode_header};
 use serde::Deserialize;
 
+use crate::server::login::Denied;
+
 /// Bytes of a token. Those of Microsoft have two or three thousand.
 const MAX_TOKEN: usize = 16 << 10;
 
 /// A token that is not accepted. Why is told to nobody: whoever holds a right one needs no help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::server) struct InvalidToken;
+
+impl From<InvalidToken> for Denied {
+    fn from(InvalidToken: InvalidToken) -> Self {
+        Self::InvalidToken
+    }
+}
 
 /// The token of a request whose one `Authorization` header has the scheme Bearer; a token that cannot be one counts as
 /// invalid and not as absent.

@@ -60,22 +60,19 @@ enum Refusal {
 impl TokenEndpoint {
     async fn token(&self, call: &Call) -> Result<Value, Refusal> {
         let asked = read(&call.headers, &call.body)?;
-        let mut denied = Denied::Wrong;
-        for (client, secret) in asked.credentials {
-            match self.login.client(&client, secret, call.client).await {
-                Ok(id) => {
-                    let lifetime = self.issuer.lifetime();
-                    let token = self.issuer.issue(&id).ok_or(Refusal::Busy)?;
-                    return Ok(json!({
-                        "token_type": "Bearer",
-                        "expires_in": lifetime,
-                        "ext_expires_in": lifetime,
-                        "access_token": token,
-                    }));
-                }
-                Err(reason) => denied = reason,
+        let denied = match self.login.client(asked.credentials, call.client).await {
+            Ok(holder) => {
+                let lifetime = self.issuer.lifetime();
+                let token = self.issuer.issue(&holder).ok_or(Refusal::Busy)?;
+                return Ok(json!({
+                    "token_type": "Bearer",
+                    "expires_in": lifetime,
+                    "ext_expires_in": lifetime,
+                    "access_token": token,
+                }));
             }
-        }
+            Err(denied) => denied,
+        };
         Err(match denied {
             Denied::Limited(left) => Refusal::Limited(left),
             Denied::Overloaded => Refusal::Busy,

@@ -1,29 +1,25 @@
-//! Bearer tokens that Microsoft Entra issued for one tenant, verified against the keys that the tenant publishes. The
-//! keys are fetched when a token names one that is not known, and not more often than the floor allows.
+//! Bearer tokens that Microsoft Entra issued for one tenant, verified against the keys that the tenant publishes. Fetches
+//! no keys.
 
-use std::collections::HashMap;
+mod keys;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use jsonwebtoken::jwk::{Jwk, JwkSet};
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
+use jsonwebtoken::{Algorithm, Validation};
 use serde::Deserialize;
-use tokio::sync::Mutex;
-use tokio::time::Instant;
 use url::Url;
 
+use self::keys::{Keys, NoKey};
 use super::bearer::{InvalidToken, header_of};
 use crate::domain::Caller;
 use crate::server::StartError;
+use crate::server::login::Denied;
 
 /// What the clock of Microsoft and ours may differ by, in seconds.
 const LEEWAY: u64 = 60;
-/// Between two fetches of the keys: whoever makes up names of keys causes no more of them.
-const FLOOR: Duration = Duration::from_mins(1);
-const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes of a key set; Microsoft's has some fifteen thousand.
-const MAX_KEYS: usize = 256 << 10;
+/// For the whole fetch of the keys.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What `[access.entra]` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,10 +43,7 @@ pub(in crate::server) struct Entra {
     pub(in crate::server) settings: EntraSettings,
     issuers: [String; 2],
     validation: Validation,
-    keys_at: Url,
-    http: reqwest::Client,
-    keys: ArcSwap<HashMap<String, DecodingKey>>,
-    fetched: Mutex<Option<Instant>>,
+    keys: Arc<Keys>,
 }
 
 /// Versions 1.0 and 2.0 of the access token, as far as they are looked at.
@@ -95,14 +88,12 @@ impl Entra {
                 reqwest::Certificate::from_pem_bundle(pem).map_err(|cause| unusable(&cause))?;
             http = http.tls_certs_only(trusted);
         }
+        let http = http.build().map_err(|cause| unusable(&cause))?;
         Ok(Self {
-            http: http.build().map_err(|cause| unusable(&cause))?,
             issuers,
             validation,
-            keys_at,
             settings,
-            keys: ArcSwap::default(),
-            fetched: Mutex::default(),
+            keys: Arc::new(Keys::new(keys_at, http)),
         })
     }
 
@@ -111,17 +102,21 @@ impl Entra {
         self.issuers.iter().any(|issuer| issuer == claimed)
     }
 
-    /// The application that a token was issued to.
-    pub(in crate::server) async fn client_of(&self, token: &str) -> Result<String, InvalidToken> {
+    /// The application that a token was issued to. A caller whose token cannot be judged now is told to come back.
+    pub(in crate::server) async fn client_of(&self, token: &str) -> Result<String, Denied> {
         let header = header_of(token)?;
         if header.alg != Algorithm::RS256 {
-            return Err(InvalidToken);
+            return Err(Denied::InvalidToken);
         }
-        let key = self.key(&header.kid.ok_or(InvalidToken)?).await?;
+        let key = self.keys.find(&header.kid.ok_or(InvalidToken)?).await;
+        let key = key.map_err(|missing| match missing {
+            NoKey::Unknown => Denied::InvalidToken,
+            NoKey::Unavailable => Denied::Overloaded,
+        })?;
         let claims = jsonwebtoken::decode::<Claims>(token, &key, &self.validation)
             .map_err(|_| InvalidToken)?
             .claims;
-        self.judge(claims)
+        Ok(self.judge(claims)?)
     }
 
     fn judge(&self, claims: Claims) -> Result<String, InvalidToken> {
@@ -139,57 +134,6 @@ impl Entra {
             Err(InvalidToken)
         }
     }
-
-    async fn key(&self, kid: &str) -> Result<DecodingKey, InvalidToken> {
-        if let Some(key) = self.keys.load().get(kid) {
-            return Ok(key.clone());
-        }
-        // Others who wait here find what this one fetched.
-        let mut fetched = self.fetched.lock().await;
-        if !self.keys.load().contains_key(kid) && fetched.is_none_or(|last| last.elapsed() >= FLOOR)
-        {
-            *fetched = Some(Instant::now());
-            match self.fetch().await {
-                Ok(keys) => self.keys.store(Arc::new(keys)),
-                Err(reason) => {
-                    tracing::warn!(reason, "The keys of access.entra could not be fetched");
-                }
-            }
-        }
-        self.keys.load().get(kid).cloned().ok_or(InvalidToken)
-    }
-
-    async fn fetch(&self) -> Result<HashMap<String, DecodingKey>, &'static str> {
-        let call = self.http.get(self.keys_at.clone()).send();
-        let mut answer = call.await.map_err(|_| "the authority cannot be reached")?;
-        if answer.status() != reqwest::StatusCode::OK {
-            return Err("the authority did not answer 200");
-        }
-        let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|_| "the answer broke off")? {
-            body.extend_from_slice(&chunk);
-            if body.len() > MAX_KEYS {
-                return Err("the answer is too long");
-            }
-        }
-        let set: JwkSet =
-            serde_json::from_slice(&body).map_err(|_| "the answer is no set of keys")?;
-        let keys: HashMap<_, _> = set.keys.iter().filter_map(usable).collect();
-        if keys.is_empty() {
-            return Err("the answer has no key that could be used");
-        }
-        Ok(keys)
-    }
-}
-
-fn usable(jwk: &Jwk) -> Option<(String, DecodingKey)> {
-    let id = jwk.common.key_id.clone()?;
-    let is_rsa = matches!(
-        jwk.algorithm,
-        jsonwebtoken::jwk::AlgorithmParameters::RSA(_)
-    );
-    let key = is_rsa.then(|| DecodingKey::from_jwk(jwk).ok()).flatten()?;
-    Some((id, key))
 }
 
 #[cfg(test)]

@@ -14,11 +14,18 @@ fn issuer() -> Issuer {
     Issuer::new(URL.into(), key, Duration::from_mins(15))
 }
 
+fn google() -> Holder {
+    Holder {
+        client: "google".to_owned(),
+        secret: secret_mark("$argon2id$a"),
+    }
+}
+
 fn claims() -> Value {
     let now = SystemClock.now().as_second();
     json!({
         "iss": URL, "aud": URL, "sub": "google", "azp": "google", "iat": now, "nbf": now, "exp": now + 900,
-        "jti": "1", "ver": "2.0",
+        "jti": "1", "ver": "2.0", "sec": "x",
     })
 }
 
@@ -46,22 +53,22 @@ fn forged(header: &Value, signature: &[u8]) -> String {
 
 #[track_caller]
 fn check_refused(issuer: &Issuer, token: &str) {
-    assert_eq!(issuer.client_of(token), Err(InvalidToken));
+    assert_eq!(issuer.holder_of(token), Err(InvalidToken));
 }
 
 #[track_caller]
 fn check_claim_refused(name: &str, value: Value) {
     let issuer = issuer();
     let header = header(&issuer);
-    assert!(issuer.client_of(&signed(&issuer, &header, &[])).is_ok());
+    assert!(issuer.holder_of(&signed(&issuer, &header, &[])).is_ok());
     check_refused(&issuer, &signed(&issuer, &header, &[(name, value)]));
 }
 
 #[test]
 fn an_own_token_names_its_client() {
     let issuer = issuer();
-    let token = issuer.issue("google").unwrap();
-    assert_eq!(issuer.client_of(&token).as_deref(), Ok("google"));
+    let token = issuer.issue(&google()).unwrap();
+    assert_eq!(issuer.holder_of(&token), Ok(google()));
     assert_eq!(bearer::claimed_issuer(&token).as_deref(), Ok(URL));
 }
 
@@ -72,8 +79,8 @@ fn two_instances_with_one_key_accept_each_others_tokens() {
         let key = Arc::new(TokenKey::from_pem(pem.as_bytes()).unwrap());
         Issuer::new(URL.into(), key, Duration::from_mins(1))
     };
-    let token = instance().issue("google").unwrap();
-    assert!(instance().client_of(&token).is_ok());
+    let token = instance().issue(&google()).unwrap();
+    assert!(instance().holder_of(&token).is_ok());
 }
 
 #[test]
@@ -84,7 +91,7 @@ fn the_algorithm_none() {
         check_refused(&issuer, &forged(&json!({"alg": alg, "kid": kid}), b""));
         check_refused(&issuer, &forged(&json!({"alg": alg, "kid": kid}), b"x"));
     }
-    let right = issuer.issue("google").unwrap();
+    let right = issuer.issue(&google()).unwrap();
     let (unsigned, _) = right.rsplit_once('.').unwrap();
     check_refused(&issuer, &format!("{unsigned}."));
     check_refused(&issuer, unsigned);
@@ -101,7 +108,7 @@ fn another_key() {
 #[test]
 fn a_changed_payload() {
     let issuer = issuer();
-    let token = issuer.issue("google").unwrap();
+    let token = issuer.issue(&google()).unwrap();
     let mut parts = token.split('.');
     let (head, _, signature) = (parts.next().unwrap(), parts.next(), parts.next().unwrap());
     let mut other = claims();

@@ -5,7 +5,7 @@ use aws_lc_rs::rsa::{KeyPair, KeySize};
 use aws_lc_rs::signature::KeyPair as _;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use jsonwebtoken::{EncodingKey, Header};
+use jsonwebtoken::{DecodingKey, EncodingKey, Header};
 use serde_json::{Value, json};
 
 use super::*;
@@ -38,19 +38,11 @@ impl World {
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{pkcs8}\n-----END PRIVATE KEY-----\n");
         let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
         let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
-        entra
-            .keys
-            .store(Arc::new(HashMap::from([("k1".to_owned(), public)])));
-        // As if they had just been fetched: an unknown key is not asked for.
-        *entra.fetched.try_lock().unwrap() = Some(Instant::now());
+        entra.keys.put("k1", public);
         Self { entra, signing }
     }
 
-    async fn ask(
-        &self,
-        header: &Header,
-        changed: &[(&str, Value)],
-    ) -> Result<String, InvalidToken> {
+    async fn ask(&self, header: &Header, changed: &[(&str, Value)]) -> Result<String, Denied> {
         let now = SystemClock.now().as_second();
         let mut claims = json!({
             "iss": format!("{AUTHORITY}/{TENANT}/v2.0"), "aud": "api://calbridge", "tid": TENANT, "azp": APP,
@@ -106,7 +98,7 @@ async fn each_claim_counts() {
         ("nbf", Value::Null),
     ] {
         let got = world.ask(&header("k1"), &[(name, value.clone())]).await;
-        assert_eq!(got, Err(InvalidToken), "{name}: {value}");
+        assert_eq!(got, Err(Denied::InvalidToken), "{name}: {value}");
     }
 }
 
@@ -116,7 +108,7 @@ async fn keys_and_algorithms_are_not_chosen_by_the_token() {
     let refused = async |header: Header| {
         assert_eq!(
             world.ask(&header, &[]).await,
-            Err(InvalidToken),
+            Err(Denied::InvalidToken),
             "{header:?}"
         );
     };
@@ -134,12 +126,15 @@ async fn keys_and_algorithms_are_not_chosen_by_the_token() {
     let token = jsonwebtoken::encode(&symmetric, &json!({}), &EncodingKey::from_secret(b"k1"));
     assert_eq!(
         world.entra.client_of(&token.unwrap()).await,
-        Err(InvalidToken)
+        Err(Denied::InvalidToken)
     );
     // Another key under the right name.
     let signing = World::new().signing;
     let world = World { signing, ..world };
-    assert_eq!(world.ask(&header("k1"), &[]).await, Err(InvalidToken));
+    assert_eq!(
+        world.ask(&header("k1"), &[]).await,
+        Err(Denied::InvalidToken)
+    );
 }
 
 #[test]
