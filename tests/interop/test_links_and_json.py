@@ -118,6 +118,8 @@ def test_curl_asks_whether_anything_has_changed(demo, tmp_path):
     # In the second of the last change a date does not say enough, and what was read anew has another one.
     while curl("-z", requests.head(url, verify=demo.ca, timeout=30).headers["Last-Modified"]) != "304":
         assert datetime.now(timezone.utc) < until
+    # As that of a file which was saved later.
+    assert curl("-z", (datetime.now(timezone.utc) + timedelta(hours=1)).strftime("%a, %d %b %Y %H:%M:%S GMT")) == "304"
     assert curl("-z", "Mon, 01 Jan 2024 00:00:00 GMT") == "200"
     assert curl("-H", f"If-None-Match: {head.headers['ETag']}") == "304"
     assert curl("-H", 'If-None-Match: "other"') == "200"

@@ -64,14 +64,15 @@ fn links() -> Vec<LinkSettings> {
     ]
 }
 
-fn directory() -> ConnectorSettings {
+/// `lookup` tells times, `details` events.
+fn directory(directory: &str, event_details: bool) -> ConnectorSettings {
     ConnectorSettings {
-        name: "freebusy_url[0]".into(),
-        directory: "lookup".into(),
+        name: directory.into(),
+        directory: directory.into(),
         allow: vec!["127.0.0.0/8".parse().unwrap()],
         login: None,
         domains: vec![DomainPattern::from(domain("example.com"))],
-        event_details: true,
+        event_details,
         domain_mapping: Vec::new(),
         submit_url: "https://calendar.example/slot".into(),
         form: Form::Json,
@@ -112,7 +113,10 @@ pub(crate) async fn start_over(endpoint: Arc<Endpoint>, settings: &ServiceSettin
             LinksFace::PATH,
             Arc::new(LinksFace::new(Arc::clone(&availability), links())),
         );
-    let routes = connector::with_directory(routes, directory(), &availability);
+    let times = directory("lookup", false);
+    let routes = connector::with_directory(routes, times, &availability);
+    let details = directory("details", true);
+    let routes = connector::with_directory(routes, details, &availability);
     let discovery = AutodiscoverFace::new(Arc::clone(&availability), clock, EWS_URL);
     let discovery = Arc::new(discovery);
     let routes = routes

@@ -21,6 +21,7 @@ mod description;
 mod documents;
 mod drain;
 mod edge_cases;
+mod entra_keys;
 mod ews_backend;
 mod explain;
 mod faces_agree;

@@ -13,6 +13,23 @@ use crate::world::{ACCOUNT, PASSWORD};
 /// Of the calendars that each mailbox of the folder has.
 const SUBJECT: &str = "Secret plan";
 
+/// The Autodiscover requests about a mailbox: plain XML, and SOAP.
+fn pox(address: &str) -> String {
+    format!(
+        "<Autodiscover xmlns=\"http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006\"><Request>\
+         <EMailAddress>{address}</EMailAddress><AcceptableResponseSchema>\
+         http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>"
+    )
+}
+
+fn soap(address: &str) -> String {
+    format!(
+        "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:a=\"http://schemas.microsoft.com/exchange/2010/Autodiscover\"><s:Body>\
+         <a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{address}</a:Mailbox></a:User></a:Users>\
+         <a:RequestedSettings><a:Setting>UserDisplayName</a:Setting></a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></s:Body></s:Envelope>"
+    )
+}
+
 struct Asker {
     client: reqwest::Client,
     base: String,
@@ -27,18 +44,6 @@ impl Asker {
         );
         let json =
             format!(r#"{{"timeMin":"{start}","timeMax":"{end}","items":[{{"id":"{address}"}}]}}"#);
-        let soap = |users: &str| {
-            format!(
-                "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\" xmlns:a=\"http://schemas.microsoft.com/exchange/2010/Autodiscover\"><s:Body>\
-             <a:GetUserSettingsRequestMessage><a:Request><a:Users><a:User><a:Mailbox>{users}</a:Mailbox></a:User></a:Users>\
-             <a:RequestedSettings><a:Setting>UserDisplayName</a:Setting></a:RequestedSettings></a:Request></a:GetUserSettingsRequestMessage></s:Body></s:Envelope>"
-            )
-        };
-        let pox = format!(
-            "<Autodiscover xmlns=\"http://schemas.microsoft.com/exchange/autodiscover/outlook/requestschema/2006\"><Request>\
-             <EMailAddress>{address}</EMailAddress><AcceptableResponseSchema>\
-             http://schemas.microsoft.com/exchange/autodiscover/outlook/responseschema/2006a</AcceptableResponseSchema></Request></Autodiscover>"
-        );
         let suggestions = Question {
             suggestions: true,
             ..ask()
@@ -73,16 +78,17 @@ impl Asker {
             ),
             (
                 "connector",
-                self.form("/lookup/ExchangeQuerier.aspx", &text).await,
+                self.form("/details/ExchangeQuerier.aspx", &text).await,
             ),
             (
                 "connector as iCalendar",
-                self.get(&format!("/lookup/ExchangeQuerierAsIcal.aspx?{text}"))
+                self.get(&format!("/details/ExchangeQuerierAsIcal.aspx?{text}"))
                     .await,
             ),
             (
                 "Autodiscover",
-                self.post("/autodiscover/autodiscover.xml", pox).await,
+                self.post("/autodiscover/autodiscover.xml", pox(address))
+                    .await,
             ),
             (
                 "Autodiscover SOAP",

@@ -233,7 +233,12 @@ async fn read_request(tls: &mut TlsStream<TcpStream>) -> Option<Request> {
         head,
         body: String::new(),
     };
-    let length: usize = request.header("content-length")?.parse().unwrap();
+    // A GET has no body and says nothing about it.
+    let length: usize = request
+        .header("content-length")
+        .unwrap_or("0")
+        .parse()
+        .unwrap();
     let mut body = bytes.split_off(head_end + 4);
     while body.len() < length {
         if tls.read_buf(&mut body).await.ok()? == 0 {

@@ -86,9 +86,9 @@ fn tag(document: &[u8]) -> String {
     tag
 }
 
-/// RFC 9110 section 13.2.2: a tag counts, and only without one the time. A time says less than a tag: only the very time
-/// that we tell counts, because an older calendar may have taken the place of a newer one, and not within its second, in
-/// which there may have been another document before.
+/// RFC 9110 section 13.2.2: a tag counts, and only without one the time: any that is not before the last change, as that
+/// of a file which was just saved. Not within the second of the change, in which there may have been another document
+/// before.
 fn is_known(asked: &HeaderMap, tag: &str, validity: &Validity) -> bool {
     if asked.contains_key(IF_NONE_MATCH) {
         let opaque = tag.trim_start_matches("W/");
@@ -105,7 +105,7 @@ fn is_known(asked: &HeaderMap, tag: &str, validity: &Validity) -> bool {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| rfc2822::DateTimeParser::new().parse_timestamp(value).ok());
     let changed = validity.changed.as_second();
-    since.is_some_and(|since| since.as_second() == changed) && validity.now.as_second() > changed
+    since.is_some_and(|since| since.as_second() >= changed) && validity.now.as_second() > changed
 }
 
 #[cfg(test)]
@@ -151,7 +151,7 @@ mod tests {
         check("if-none-match", "", 200);
         check("if-modified-since", "Tue, 01 Sep 2026 00:00:00 GMT", 304);
         check("if-modified-since", "Mon, 31 Aug 2026 23:59:59 GMT", 200);
-        check("if-modified-since", "Tue, 01 Sep 2026 00:00:01 GMT", 200);
+        check("if-modified-since", "Tue, 01 Sep 2026 00:00:01 GMT", 304);
         check("if-modified-since", "yesterday", 200);
         let same = "Tue, 01 Sep 2026 00:00:00 GMT";
         check_after(1, "if-modified-since", same, 304);

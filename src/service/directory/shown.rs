@@ -220,9 +220,10 @@ impl Availability {
     ) -> bool {
         let endpoints = self.desks.iter().map(super::super::desk::Desk::endpoint);
         let asked = endpoints.enumerate().map(|(place, endpoint)| async move {
-            match known.is_silent(place) {
-                true => Ok(Found::default()),
-                false => endpoint.search(entry, deadline).await,
+            if known.is_silent(place) {
+                Ok(Found::default())
+            } else {
+                endpoint.search(entry, deadline).await
             }
         });
         let mut more = false;

@@ -215,7 +215,7 @@ mod tests {
         // Still trusted, and not asked for again before the floor ends.
         assert!(keys.find("k1").await.is_ok());
         assert!(keys.fetching().running.is_none());
-        tokio::time::advance(LIFETIME - STALE).await;
+        tokio::time::advance(LIFETIME.saturating_sub(STALE)).await;
         assert_eq!(keys.find("k1").await.err(), Some(NoKey::Unavailable));
     }
 

@@ -25,8 +25,10 @@ async fn a_token_that_has_expired_when_it_comes_makes_no_loop() {
 #[tokio::test]
 async fn a_token_that_comes_later_than_it_lives_is_used_once() {
     let tokens = Upstream::start(|number, _| {
-        std::thread::sleep(Duration::from_millis(1_100));
-        grant(number, 1)
+        Reply::After(
+            Duration::from_millis(1_100),
+            Box::new(move || grant(number, 1)),
+        )
     })
     .await;
     let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
