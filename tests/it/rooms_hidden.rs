@@ -44,6 +44,9 @@ impl Asker {
         );
         let json =
             format!(r#"{{"timeMin":"{start}","timeMax":"{end}","items":[{{"id":"{address}"}}]}}"#);
+        let link = |kind: &str| {
+            format!("/freebusy/{DETAILS_KEY}/{address}.{kind}?start={start}&end={end}")
+        };
         let suggestions = Question {
             suggestions: true,
             ..ask()
@@ -62,20 +65,8 @@ impl Asker {
                 .await,
             ),
             ("freeBusy", self.post("/calendar/v3/freeBusy", json).await),
-            (
-                ".ifb",
-                self.get(&format!(
-                    "/freebusy/{DETAILS_KEY}/{address}.ifb?start={start}&end={end}"
-                ))
-                .await,
-            ),
-            (
-                ".ics",
-                self.get(&format!(
-                    "/freebusy/{DETAILS_KEY}/{address}.ics?start={start}&end={end}"
-                ))
-                .await,
-            ),
+            (".ifb", self.get(&link("ifb")).await),
+            (".ics", self.get(&link("ics")).await),
             (
                 "connector",
                 self.form("/details/ExchangeQuerier.aspx", &text).await,
