@@ -2,7 +2,7 @@
 //! Outlives an endpoint that is built anew, and (with a state directory) the process, so that neither a reload nor a
 //! restart nor a second process tries a refused password again. Decides nothing; the pool of role accounts does.
 //!
-//! A login goes by its [`Mark`], a keyed hash of server, user name and secret: another secret is another login. Neither
+//! A login goes by its `Mark`, a keyed hash of server, user name and secret: another secret is another login. Neither
 //! names nor secrets are kept.
 
 mod store;
