@@ -2,7 +2,8 @@
 //!
 //! A wrong password must never hammer an account into its lock-out: an account that was refused is left alone at the
 //! first refusal, and one that has not been accepted yet makes one call at a time. What is known of a login is shared
-//! through [`crate::backend::quarantine::Quarantine`] with other processes, and with later lives of this one. Knows no protocol and makes no calls.
+//! through [`Quarantine`](crate::backend::quarantine::Quarantine) with other processes, and with later lives of this one.
+//! Knows no protocol and makes no calls.
 
 mod state;
 
