@@ -182,6 +182,7 @@ async fn check_broken(first: fn() -> Reply) {
     assert_eq!(world.fetches(), 1);
     let recovered = async {
         while world.ask("k1").await.status() != 200 {
+            // The pause between two looks at the condition: the floor after an error has to pass first.
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };

@@ -164,6 +164,7 @@ async fn the_catalogue_is_read_again_from_time_to_time() {
         let until = Instant::now() + within;
         while stub.refreshes.load(Ordering::SeqCst) < count {
             assert!(Instant::now() < until, "{count}");
+            // The pause between two looks at the condition.
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     };
