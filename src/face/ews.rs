@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
+use self::availability::Searches;
 use self::startup::Owner;
 use super::{Call, Face, OperationName};
 use crate::codec::ews::{
@@ -31,6 +32,7 @@ const BACK_OFF: Duration = Duration::from_secs(2);
 /// `POST /EWS/Exchange.asmx`.
 pub struct EwsFace {
     availability: Arc<Availability>,
+    searches: Searches,
     /// Whom a caller may impersonate, and what those may do. It never adds rights.
     role_accounts: HashMap<SmtpAddress, Caller>,
 }
@@ -46,6 +48,7 @@ impl EwsFace {
         let named = role_accounts.into_iter();
         Self {
             availability,
+            searches: Searches::default(),
             role_accounts: named
                 .filter_map(|caller| Some((caller.account()?.clone(), caller)))
                 .collect(),
@@ -59,7 +62,8 @@ impl EwsFace {
         let owner = Owner::of(&call.caller, &request.header);
         match request.operation {
             Operation::GetUserAvailability(asked) => {
-                availability::answer(&self.availability, asked, request.header, call).await
+                let service = (&*self.availability, &self.searches);
+                availability::answer(service, asked, request.header, call).await
             }
             Operation::ConvertId(asked) => Ok(owner.ids(&asked)),
             Operation::GetFolder(asked) => Ok(owner.folders(&asked)),

@@ -88,6 +88,11 @@ def test_names_and_zones(client):
     names = client.service.ResolveNames(UnresolvedEntry=address("anna"), ReturnFullContactData=False)
     (message,) = names.body.ResponseMessages.ResolveNamesResponseMessage
     assert message.ResolutionSet.Resolution[0].Mailbox.EmailAddress == address("anna")
+    rooms = client.service.ResolveNames(UnresolvedEntry="borealis", ReturnFullContactData=True)
+    (message,) = rooms.body.ResponseMessages.ResolveNamesResponseMessage
+    contact = message.ResolutionSet.Resolution[0].Contact
+    assert (contact.DisplayName, contact.OfficeLocation) == ("Room Borealis", "Berlin, floor 2")
+    assert contact.Notes == "Capacity: 6\nFeatures: whiteboard"
     zones = client.service.GetServerTimeZones(Ids={"Id": ["W. Europe Standard Time"]}, ReturnFullTimeZoneData=True)
     (message,) = zones.body.ResponseMessages.GetServerTimeZonesResponseMessage
     assert message.TimeZoneDefinitions.TimeZoneDefinition[0].Id == "W. Europe Standard Time"
@@ -111,8 +116,6 @@ def test_room_lists_rooms_and_their_members(client):
         expanded = client.service.ExpandDL(Mailbox={"EmailAddress": address(local)})
         (message,) = expanded.body.ResponseMessages.ExpandDLResponseMessage
         assert (message.ResponseCode, message.DLExpansion.TotalItemsInView) == ("NoError", len(rooms))
-        # Our schema describes them in words only, so that they come as they stand in the document.
-        members = message.DLExpansion._value_1
-        assert [(one.findtext("{*}Name"), one.findtext("{*}EmailAddress")) for one in members] == pairs
+        assert [(one.Name, one.EmailAddress) for one in message.DLExpansion.Mailbox] == pairs
     unknown = client.service.GetRooms(RoomList={"EmailAddress": address("rooms-nowhere")})
     assert unknown.body.ResponseCode == "ErrorNameResolutionNoResults"

@@ -32,6 +32,7 @@ mod groups;
 mod layers;
 mod links;
 mod logs;
+mod long_searches;
 mod lookup;
 mod metrics;
 mod metrics_text;

@@ -13,7 +13,7 @@ use crate::codec::ews::fault::{MAX_MAILBOXES, MAX_WINDOW_DAYS};
 use crate::codec::ews::{Fault, Header};
 use crate::codec::xml::Moment;
 use crate::domain::freebusy::bounds::refuse_too_much;
-use crate::domain::suggestion::{SuggestedDay, SuggestionOptions};
+use crate::domain::suggestion::SuggestionOptions;
 use crate::domain::via::Via;
 use crate::domain::zone::Zone;
 use crate::domain::{
@@ -23,6 +23,7 @@ use crate::face::Call;
 use crate::service::Availability;
 use crate::service::directory::Members;
 use suggestions::Counted;
+pub(super) use suggestions::Searches;
 
 /// Minutes, where the request does not say.
 const DEFAULT_INTERVAL: i32 = 30;
@@ -32,7 +33,7 @@ const INTERVALS: std::ops::RangeInclusive<i32> = 5..=1440;
 const MAX_MEMBERS: usize = 1_000;
 
 pub(super) async fn answer(
-    service: &Availability,
+    (service, searches): (&Availability, &Searches),
     request: AvailabilityRequest,
     header: Header,
     call: &Call,
@@ -62,42 +63,26 @@ pub(super) async fn answer(
     };
     // Another Exchange makes its suggestions itself, from what it is told here.
     let wanted = search.as_ref().filter(|_| !header.cross_forest);
-    let (mut known, known_for_search) = question.ask(service, asked.as_ref(), wanted).await;
-    let working_elsewhere = header.version.knows_working_elsewhere();
-    let found = match wanted {
+    let (known, known_for_search) = question.ask(service, asked.as_ref(), wanted).await;
+    let counted = match wanted {
         Some(search) => {
             let outcomes = known_for_search.as_deref().unwrap_or(&known);
-            let days = question.suggested(service, (search, &zone), outcomes).await;
-            Some((days, zone.local_view(&search.window)))
+            Some(question.counted(service, search.window, outcomes).await)
         }
         None => None,
     };
-    // The search looks at all events, however many there are; only what is listed has a bound.
-    if let Some(asked) = &asked {
-        asked.refuse_too_much(&mut known);
-    }
-    let view = asked.as_ref().map(|asked| zone.local_view(&asked.window));
-    let part = asked
-        .as_ref()
-        .zip(view.as_ref())
-        .map(|(asked, view)| FreeBusyPart {
-            outcomes: &known,
-            window: asked.window,
-            interval: asked.interval,
-            view: asked.view,
-            zone: view,
-            working_elsewhere,
-        });
-    let told = match (&found, &search) {
-        (Some((days, zone)), _) => SuggestionsPart::Told(Told {
-            days,
-            zone,
-            working_elsewhere,
-        }),
-        (None, Some(_)) => SuggestionsPart::Unavailable,
-        (None, None) => SuggestionsPart::NotAsked,
+    let is_searched = counted.is_some();
+    let known = Known {
+        attendees: request.attendees,
+        outcomes: known,
+        counted,
     };
-    Ok(write_answer(part.as_ref(), &told))
+    let working_elsewhere = header.version.knows_working_elsewhere();
+    let write = move || known.write(asked.as_ref(), search.as_ref(), &zone, working_elsewhere);
+    if !is_searched {
+        return Ok(write());
+    }
+    searches.run(call.deadline, write).await
 }
 
 fn check_count(mailboxes: usize) -> Result<(), Fault> {
@@ -105,6 +90,54 @@ fn check_count(mailboxes: usize) -> Result<(), Fault> {
         0 => Err(Fault::MailboxDataArrayEmpty),
         count if count > MAX_MAILBOXES => Err(Fault::MailboxDataArrayTooBig(count)),
         _ => Ok(()),
+    }
+}
+
+/// All that an answer is written from.
+struct Known {
+    attendees: Vec<Attendee>,
+    outcomes: Vec<Outcome>,
+    /// Whom the attendees stand for, where times are to be suggested.
+    counted: Option<Vec<Counted>>,
+}
+
+impl Known {
+    fn write(
+        mut self,
+        asked: Option<&Asked>,
+        search: Option<&SuggestionOptions>,
+        zone: &Zone,
+        working_elsewhere: bool,
+    ) -> Vec<u8> {
+        let found = search
+            .zip(self.counted.as_deref())
+            .map(|(search, counted)| {
+                let days = suggestions::find(search, zone, &self.attendees, counted);
+                (days, zone.local_view(&search.window))
+            });
+        // The search looks at all events, however many there are; only what is listed has a bound.
+        if let Some(asked) = asked {
+            asked.refuse_too_much(&mut self.outcomes);
+        }
+        let view = asked.map(|asked| zone.local_view(&asked.window));
+        let part = asked.zip(view.as_ref()).map(|(asked, view)| FreeBusyPart {
+            outcomes: &self.outcomes,
+            window: asked.window,
+            interval: asked.interval,
+            view: asked.view,
+            zone: view,
+            working_elsewhere,
+        });
+        let told = match (&found, search) {
+            (Some((days, zone)), _) => SuggestionsPart::Told(Told {
+                days,
+                zone,
+                working_elsewhere,
+            }),
+            (None, Some(_)) => SuggestionsPart::Unavailable,
+            (None, None) => SuggestionsPart::NotAsked,
+        };
+        write_answer(part.as_ref(), &told)
     }
 }
 
@@ -172,23 +205,13 @@ impl Question<'_> {
 }
 
 impl Question<'_> {
-    async fn suggested(
-        &self,
-        service: &Availability,
-        (search, zone): (&SuggestionOptions, &Zone),
-        outcomes: &[Outcome],
-    ) -> Vec<SuggestedDay> {
-        let counted = self.counted(service, search.window, outcomes).await;
-        suggestions::find(search, zone, self.attendees, &counted)
-    }
-
     /// Whom each attendee stands for. Lists beyond [`MAX_MEMBERS`] members in all count as too big.
-    async fn counted<'o>(
+    async fn counted(
         &self,
         service: &Availability,
         window: TimeWindow,
-        outcomes: &'o [Outcome],
-    ) -> Vec<Counted<'o>> {
+        outcomes: &[Outcome],
+    ) -> Vec<Counted> {
         let (caller, deadline) = (&self.call.caller, self.call.deadline);
         let pairs = self.attendees.iter().zip(outcomes);
         let members = pairs.map(|(attendee, outcome)| async move {
@@ -202,7 +225,7 @@ impl Question<'_> {
         let counted = members.into_iter().zip(outcomes).map(|(members, outcome)| {
             let members = match members {
                 Members::Told(members) => members,
-                Members::Single => return Ok(Counted::Single(outcome)),
+                Members::Single => return Ok(Counted::Single(outcome.clone())),
                 Members::TooMany => return Ok(Counted::TooBigGroup),
                 Members::Untold => return Ok(Counted::UntoldGroup),
             };

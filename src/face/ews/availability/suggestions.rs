@@ -1,8 +1,12 @@
 //! `SuggestionsViewOptions`: from the values as written to a search, or to the fault that names the element.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 
 use super::read_window;
 use crate::codec::ews::Fault;
@@ -11,6 +15,7 @@ use crate::codec::xml::Moment;
 use crate::domain::suggestion::{Invited, Known, SuggestedDay, SuggestionOptions, suggest};
 use crate::domain::zone::Zone;
 use crate::domain::{Attendee, Outcome};
+use crate::face::ews::BACK_OFF;
 
 /// One number of the options: its element, what it may be, and that in words.
 struct Bounds {
@@ -59,6 +64,37 @@ impl Bounds {
     }
 }
 
+/// Where times are looked for: never on the threads that serve other callers, because a search looks at 48 times of each
+/// of up to 63 days for each of up to 1,100 calendars. No more searches at once than there are processors; what else is
+/// done in the background is not to wait for a queue of them.
+#[derive(Clone)]
+pub(in crate::face::ews) struct Searches(Arc<Semaphore>);
+
+impl Default for Searches {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        Self(Arc::new(Semaphore::new(processors)))
+    }
+}
+
+impl Searches {
+    pub(super) async fn run(
+        &self,
+        deadline: Instant,
+        write: impl FnOnce() -> Vec<u8> + Send + 'static,
+    ) -> Result<Vec<u8>, Fault> {
+        let place = timeout_at(deadline, Arc::clone(&self.0).acquire_owned()).await;
+        let place = place.map_err(|_| Fault::ServerBusy(BACK_OFF))?;
+        let work = move || {
+            // Kept to the end, also where the caller hangs up meanwhile.
+            let _place = place;
+            write()
+        };
+        let written = spawn_blocking(work).await;
+        written.map_err(|_| Fault::InternalServerError)
+    }
+}
+
 /// The search that is asked for.
 pub(super) fn read(options: &SuggestionsOptions, zone: &Zone) -> Result<SuggestionOptions, Fault> {
     let good_threshold = GOOD_THRESHOLD.check(options.good_threshold)?;
@@ -100,8 +136,8 @@ fn read_current(moment: Moment, zone: &Zone) -> Result<Timestamp, Fault> {
 }
 
 /// Whom an attendee stands for, with what is known of them in the search's window.
-pub(super) enum Counted<'a> {
-    Single(&'a Outcome),
+pub(super) enum Counted {
+    Single(Outcome),
     Group(Vec<Outcome>),
     TooBigGroup,
     UntoldGroup,
@@ -112,7 +148,7 @@ pub(super) fn find(
     options: &SuggestionOptions,
     zone: &Zone,
     attendees: &[Attendee],
-    counted: &[Counted<'_>],
+    counted: &[Counted],
 ) -> Vec<SuggestedDay> {
     let options = bounded(options, attendees.len());
     let invited: Vec<_> = attendees
@@ -120,7 +156,7 @@ pub(super) fn find(
         .zip(counted)
         .map(|(attendee, counted)| Invited {
             known: match counted {
-                Counted::Single(outcome) => (*outcome).into(),
+                Counted::Single(outcome) => outcome.into(),
                 Counted::Group(members) => Known::Group(members),
                 Counted::TooBigGroup => Known::TooBigGroup,
                 Counted::UntoldGroup => Known::Nothing,
