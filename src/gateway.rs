@@ -105,6 +105,7 @@ impl Gateway {
         if let Some(ops) = &ops {
             reloader.controls_ops(ops.control());
         }
+        reloader.world().begin();
         Ok(Self {
             server,
             ops,

@@ -20,11 +20,15 @@ mod timeline;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::backend::instance::Instance;
+use crate::backend::quarantine::Quarantine;
 use crate::config::{self, Config};
 use crate::gateway::BuildError;
+use crate::server::clock::SystemClock;
 use crate::telemetry::LogFormat;
 
 /// Calendar Interop free/busy bridge: an Exchange Web Services door in front of the calendar servers of a company.
@@ -108,6 +112,23 @@ enum CommandError {
     Config(#[from] config::ConfigErrors),
     #[error(transparent)]
     Build(#[from] BuildError),
+}
+
+/// What a command asks endpoints as. Logins that the service knows to be refused are not tried, whoever types the command
+/// however often; where that cannot be known, it is said.
+fn instance(config: &Config) -> Instance {
+    let instance = Instance::new(Arc::new(SystemClock));
+    let Some(directory) = &config.state_directory else {
+        return instance;
+    };
+    match Quarantine::open(directory) {
+        Ok(quarantine) => instance.remembering(quarantine),
+        Err(error) => {
+            let told = "role accounts that the service knows to be refused are tried once more";
+            output::complain(&format_args!("warning: {error}: {told}"));
+            instance
+        }
+    }
 }
 
 impl CommandError {

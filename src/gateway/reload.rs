@@ -181,6 +181,7 @@ impl Reloader {
         let names = world.endpoint_names();
         self.world.store(Arc::clone(&world));
         self.put(prepared);
+        world.begin();
         *turn = mark;
         self.metrics.endpoints_are(&names);
         // It may have to look at every entry.

@@ -42,7 +42,6 @@ impl World {
         let shared = endpoints.iter().map(|built| Arc::clone(&built.endpoint));
         let availability = Availability::new(shared.collect(), &config.service, instance);
         let availability = Arc::new(availability);
-        availability.keep_rooms();
         Ok(Self {
             server: config.server,
             ops: config.ops,
@@ -84,7 +83,6 @@ impl World {
         let availability = &self.availability;
         let availability = availability.succeeded_by(&successors, &config.service, instance);
         let availability = Arc::new(availability);
-        availability.keep_rooms();
         let next = Self {
             server: config.server,
             ops: config.ops,
@@ -96,6 +94,12 @@ impl World {
             discovery,
         };
         Ok((next, changes))
+    }
+
+    /// Begins what goes on in the background. Only once nothing can fail any more: whoever is started over and over must
+    /// not try its role accounts each time.
+    pub(super) fn begin(&self) {
+        self.availability.keep_rooms();
     }
 
     /// Which face answers where.

@@ -5,6 +5,7 @@
     reason = "a test that cannot go on fails there; the helpers beside the tests are tests as well"
 )]
 
+mod account_care;
 mod autodiscover;
 mod cache_command;
 mod caller_rights;

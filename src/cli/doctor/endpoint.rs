@@ -13,6 +13,7 @@ use super::report::{Chart, Finding};
 use super::rooms;
 use crate::backend::build;
 use crate::backend::calendar_files::inspect;
+use crate::backend::endpoint::Endpoint;
 use crate::backend::examine::{AccountFinding, Seen, details_differ};
 use crate::backend::instance::Instance;
 use crate::backend::reach::{Reached, reach, reach_tokens};
@@ -218,6 +219,7 @@ async fn accounts(
             return Vec::new();
         }
     };
+    expiries(chart, &endpoint);
     let deadline = Instant::now() + EXAMINATION;
     let found = endpoint.examine(sample, deadline).await;
     for AccountFinding { address, seen } in &found {
@@ -268,6 +270,19 @@ async fn accounts(
     found
 }
 
+/// What the application proves itself with at the token endpoint, where its end is known.
+fn expiries(chart: &mut Chart, endpoint: &Endpoint) {
+    let now = SystemClock.now();
+    let renew = "docs/exchange-online.md says how to put another one in its place without a gap";
+    for expiry in endpoint.expiries() {
+        match expiry.warning(endpoint.name(), now) {
+            Some(text) if expiry.at <= now => chart.fail("secret", text, renew),
+            Some(text) => chart.warn("secret", text, renew),
+            None => chart.ok("secret", format!("valid until {}", expiry.at)),
+        }
+    }
+}
+
 /// The token endpoint by itself.
 async fn token(chart: &mut Chart, ews: &EwsSettings) {
     match reach_tokens(ews, SystemClock.now()).await {
@@ -310,6 +325,7 @@ fn advice(label: &str) -> &'static str {
         "no_account" => {
             "it is quarantined after a refusal: correct its password and reload, or wait"
         }
+        "token" => "see the text; docs/errors.md, \"What a token endpoint says\", has the causes",
         "forbidden" => {
             "allow EWS for this account or application (EwsEnabled, EwsApplicationAccessPolicy)"
         }

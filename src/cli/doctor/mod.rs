@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use self::report::{Finding, Verdict};
+use self::report::{Chart, Finding, Verdict};
 use super::{CommandError, Exit, output};
 use crate::backend::instance::Instance;
 use crate::backend::quarantine::Quarantine;
+use crate::backend::settings::BackendSettings;
 use crate::config::Config;
 use crate::domain::{Clock, SmtpAddress};
 use crate::gateway::BuildError;
@@ -43,6 +44,7 @@ pub(super) async fn run(
         return Err(CommandError::Usage(text));
     }
     let mut findings = north::findings(config).await;
+    findings.extend(memory(config));
     for (number, settings) in config.endpoints.iter().enumerate() {
         let sample = internal.as_ref().filter(|_| place == Some(number));
         findings.extend(endpoint::findings(settings, sample, &instance).await);
@@ -54,6 +56,24 @@ pub(super) async fn run(
     } else {
         Exit::Success
     })
+}
+
+/// Whether this run can know which role accounts the service was refused as.
+fn memory(config: &Config) -> Option<Finding> {
+    let has_accounts = config
+        .endpoints
+        .iter()
+        .any(|endpoint| matches!(endpoint.kind, BackendSettings::Ews(_)));
+    let mut chart = Chart::of("gateway".to_owned());
+    match &config.state_directory {
+        None if has_accounts => chart.warn(
+            "state",
+            "there is no server.state_directory: it is not known here which role accounts the service was refused as",
+            "set it in the configuration; what systemd gives to the service is not known to commands",
+        ),
+        None | Some(_) => {}
+    }
+    chart.findings.pop()
 }
 
 /// The endpoint that is asked for a mailbox first, and the name that it is asked for by.

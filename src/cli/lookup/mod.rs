@@ -13,7 +13,6 @@ use tokio::time::Instant;
 
 use super::timeline::{self, Timeline};
 use super::{CommandError, ConfigFile, Exit, output};
-use crate::backend::instance::Instance;
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Caller, Clock, Detail, Origin,
     Outcome, SmtpAddress, TimeWindow,
@@ -72,10 +71,9 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
     let caller = account
         .map(|account| account.caller.clone())
         .context("there is no access.role_account to ask as")?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let availability =
-        gateway::availability(config.endpoints, &config.service, &Instance::new(clock))
-            .map_err(gateway::BuildError::from)?;
+    let instance = super::instance(&config);
+    let availability = gateway::availability(config.endpoints, &config.service, &instance)
+        .map_err(gateway::BuildError::from)?;
     let question = Question {
         caller,
         mailboxes: &lookup.addresses,

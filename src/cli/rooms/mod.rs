@@ -12,7 +12,6 @@ use tokio::time::Instant;
 
 use self::table::Row;
 use super::{CommandError, ConfigFile, Exit, lookup, output};
-use crate::backend::instance::Instance;
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, FreeBusy, Origin, TimeWindow,
 };
@@ -58,10 +57,9 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
     let caller = account
         .map(|account| account.caller.clone())
         .context("there is no access.role_account to ask as")?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let availability =
-        gateway::availability(config.endpoints, &config.service, &Instance::new(clock))
-            .map_err(gateway::BuildError::from)?;
+    let instance = super::instance(&config);
+    let availability = gateway::availability(config.endpoints, &config.service, &instance)
+        .map_err(gateway::BuildError::from)?;
     let ahead = ahead(now).context("the clock stands at the end of time")?;
     let question = Question {
         availability: &availability,

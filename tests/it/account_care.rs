@@ -1,0 +1,220 @@
+//! Role accounts are tried no more often than they must be, whoever starts the service or types a command, and however
+//! often: a directory counts all attempts together.
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use assert_cmd::Command;
+use calbridge::config;
+use calbridge::gateway::{BuildError, Gateway};
+use calbridge::server::SystemClock;
+use tempfile::TempDir;
+use tokio_util::sync::CancellationToken;
+
+use crate::upstream::{Reply, Upstream};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+const RECORDS: &str = "state/role-accounts.json";
+
+/// A configuration whose only endpoint is this server. `more` follows the endpoint's own keys.
+fn installation(upstream: &Upstream, more: &str) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    write("server.pem", &pair.cert.pem());
+    write("server.key", &pair.signing_key.serialize_pem());
+    write("secret", "Program-secret-61d0");
+    write("calbridge.toml", &configuration(upstream, 0, more));
+    folder
+}
+
+fn configuration(upstream: &Upstream, port: u16, more: &str) -> String {
+    format!(
+        r#"[server]
+listen = ["127.0.0.1:{port}"]
+public_url = "https://localhost"
+state_directory = "state"
+tls = {{ certificate = "server.pem", private_key = "server.key" }}
+[access]
+allow = ["127.0.0.1"]
+role_account = [{{ address = "interop@example.com", password_file = "secret" }}]
+[[endpoint]]
+name = "hq"
+kind = "ews"
+domains = ["example.com"]
+url = "https://127.0.0.1:{}/EWS/Exchange.asmx"
+ca_certificate = "{}"
+{more}
+"#,
+        upstream.port,
+        upstream.authority.display()
+    )
+}
+
+const ACCOUNT: &str =
+    r#"role_account = [{ address = "svc@example.com", password_file = "secret" }]"#;
+
+async fn refusing() -> Upstream {
+    Upstream::start(|_, _| Reply::status(401, &[("WWW-Authenticate", "Basic realm=\"x\"")])).await
+}
+
+/// Waits until something has come true.
+async fn until(mut is_so: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "in vain");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn built(folder: &TempDir, text: &str) -> Result<Gateway, BuildError> {
+    let file = folder.path().join("calbridge.toml");
+    let config = config::load_text(text, &file, &|_| None).unwrap();
+    Gateway::build(config, Arc::new(SystemClock)).await
+}
+
+/// What a command prints, and its exit status.
+async fn command(folder: &Path, arguments: &[&str]) -> (String, Option<i32>) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
+    command
+        .args(arguments)
+        .arg("--config")
+        .arg(folder.join("calbridge.toml"))
+        .env_clear()
+        .timeout(Duration::from_mins(1));
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap());
+    let output = output.await.unwrap();
+    let text = [output.stdout, output.stderr].concat();
+    (String::from_utf8(text).unwrap(), output.status.code())
+}
+
+/// The requests that came with a login.
+fn attempts(upstream: &Upstream) -> usize {
+    let requests = upstream.requests();
+    let logins = requests
+        .iter()
+        .filter(|request| request.header("authorization").is_some());
+    logins.count()
+}
+
+#[tokio::test]
+async fn a_start_that_fails_tries_no_account() {
+    let upstream = refusing().await;
+    let folder = installation(&upstream, ACCOUNT);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    for _ in 0..3 {
+        let failed = built(&folder, &configuration(&upstream, port, ACCOUNT)).await;
+        assert!(failed.err().unwrap().refused_address().is_some());
+    }
+    // One that goes well asks at once, so whatever the others have sent is here by then.
+    let gateway = built(&folder, &configuration(&upstream, 0, ACCOUNT))
+        .await
+        .unwrap();
+    let stop = CancellationToken::new();
+    let run = tokio::spawn(gateway.run(stop.clone()));
+    let records = folder.path().join(RECORDS);
+    until(|| records.exists()).await;
+    assert_eq!(attempts(&upstream), 1);
+    stop.cancel();
+    run.await.unwrap();
+}
+
+#[tokio::test]
+async fn commands_do_not_try_a_refused_password_again() {
+    let upstream = refusing().await;
+    let folder = installation(&upstream, ACCOUNT);
+    let path = folder.path();
+    let online: &[&str] = &["check", "--online"];
+    for (arguments, expect) in [
+        (&["lookup", "anna@example.com"][..], "anna@example.com"),
+        (&["lookup", "anna@example.com"], "anna@example.com"),
+        (&["rooms"], "the rooms are not known"),
+        (
+            online,
+            "svc@example.com was refused before and is not tried for 1",
+        ),
+        (
+            online,
+            "svc@example.com was refused before and is not tried for 1",
+        ),
+    ] {
+        let (text, status) = command(path, arguments).await;
+        assert!(text.contains(expect), "{text}");
+        assert_eq!(status, Some(1), "{arguments:?}: {text}");
+        assert_eq!(attempts(&upstream), 1, "{arguments:?}");
+    }
+    // Another password is another login.
+    std::fs::write(path.join("secret"), "Program-secret-61d0-2").unwrap();
+    let (text, _) = command(path, online).await;
+    assert!(text.contains("svc@example.com was refused (401)"), "{text}");
+    assert_eq!(attempts(&upstream), 2);
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_know_who_was_refused_says_so() {
+    let upstream = refusing().await;
+    let folder = installation(&upstream, ACCOUNT);
+    // A directory is in the place of a file.
+    std::fs::create_dir_all(folder.path().join("state/role-accounts.lock")).unwrap();
+    let (text, status) = command(folder.path(), &["lookup", "anna@example.com"]).await;
+    assert!(text.contains("warning: server.state_directory: "), "{text}");
+    assert_eq!((status, attempts(&upstream)), (Some(1), 1));
+    let file = folder.path().join("calbridge.toml");
+    let without = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, without.replace("state_directory = \"state\"\n", "")).unwrap();
+    let (text, _) = command(folder.path(), &["check", "--online"]).await;
+    assert!(text.contains("warn  gateway: state: "), "{text}");
+}
+
+#[tokio::test]
+async fn the_doctor_tells_why_there_is_no_token_and_when_the_secret_ends() {
+    let upstream = refusing().await;
+    let tokens = Upstream::start(|_, _| {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: No.","error_codes":[7000215]}"#;
+        Reply::json(401, body)
+    })
+    .await;
+    let auth = |expires: &str| {
+        format!(
+            r#"role_account = [{{ address = "svc1@example.com" }}, {{ address = "svc2@example.com" }}]
+[endpoint.auth]
+kind = "oauth2"
+token_url = "https://127.0.0.1:{}/token"
+token_ca_certificate = "{}"
+client_id = "the-client"
+client_secret_file = "secret"
+client_secret_expires = {expires}"#,
+            tokens.port,
+            tokens.authority.display()
+        )
+    };
+    for (expires, expect) in [
+        ("2001-01-01", "FAIL  endpoint hq: secret: The client secret"),
+        (
+            "2999-01-01",
+            "ok    endpoint hq: secret: valid until 2999-01-01",
+        ),
+    ] {
+        let before = tokens.requests().len();
+        let folder = installation(&upstream, &auth(expires));
+        let (text, status) = command(folder.path(), &["check", "--online"]).await;
+        assert_eq!(status, Some(1));
+        for told in [
+            expect,
+            "AADSTS7000215: the client secret is wrong",
+            "docs/errors.md",
+        ] {
+            assert!(text.contains(told), "{told}: {text}");
+        }
+        assert!(!text.contains("Program-secret"), "{text}");
+        assert_eq!(
+            tokens.requests().len() - before,
+            1,
+            "one attempt for both accounts"
+        );
+    }
+    assert_eq!(attempts(&upstream), 0);
+}
