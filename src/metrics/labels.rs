@@ -7,7 +7,7 @@ pub const OTHER: &str = "other";
 /// In place of an endpoint, a face or an operation where there is none.
 pub const NONE: &str = "none";
 
-/// The faces and their operations. `none`: it was not read far enough to tell.
+/// The faces and their operations, those of one face together. `none`: it was not read far enough to tell.
 pub const OPERATIONS: &[(&str, &str)] = &[
     ("ews", "GetUserAvailability"),
     ("ews", "ConvertId"),
@@ -65,6 +65,12 @@ pub const REQUEST_OUTCOMES: &[&str] = &[
     // A defect of calbridge.
     "broken",
 ];
+
+/// The outcomes that are counted for each operation: what its face made of it.
+pub const ANSWER_OUTCOMES: &[&str] = &["answered", "fault"];
+
+/// The outcomes whose times are kept: all others end before a face has done anything.
+pub const TIMED_OUTCOMES: &[&str] = &["answered", "fault", "timeout"];
 
 /// What became of a request to the own token endpoint.
 pub const OWN_TOKEN_OUTCOMES: &[&str] = &[

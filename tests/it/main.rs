@@ -48,6 +48,7 @@ mod rooms_command;
 mod rooms_hidden;
 mod rooms_upstream;
 mod samples;
+mod series;
 mod server_admission;
 mod server_bodies;
 mod server_faces;

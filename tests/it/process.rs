@@ -32,6 +32,12 @@ role_account = [{{ address = "svc@example.com", password_file = "secret" }}]
     file
 }
 
+/// The address that the last of these lines of the log tells.
+pub(crate) fn address(lines: &[String]) -> std::net::SocketAddr {
+    let address = lines.last().unwrap().split("address=").nth(1).unwrap();
+    address.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 #[test]
 fn check_sums_up_a_valid_configuration_and_listens_nowhere() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
