@@ -20,7 +20,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc deny interop schema metrics secrets assets package ops
+.PHONY: help test tools fmt lint unit bench-build doc docs deny interop schema metrics secrets assets package ops
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -29,6 +29,7 @@ help:
 	echo "make unit         the Rust tests"
 	echo "make bench-build  build the benchmarks and run each once (measure with: cargo bench, benches/load/run.py)"
 	echo "make doc          the API documentation, warnings are errors"
+	echo "make docs         write what the program tells in docs/: the families of metrics, the keys of the configuration"
 	echo "make deny         banned crates, licences and sources"
 	echo "make interop      real clients against calbridge demo"
 	echo "make schema       validate the answers that the tests have collected"
@@ -69,6 +70,10 @@ bench-build:
 
 doc:
 	@RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --document-private-items
+
+# The tests compare these parts with the program; here they write them.
+docs:
+	@CALBRIDGE_RENEW_DOCS=1 cargo test --locked --test it generated::
 
 deny:
 	@cargo deny --locked check bans licenses sources

@@ -1,7 +1,6 @@
 //! `[server.tls]`: whether the certificate and its key can be used. The server loads them again when it starts.
 
 use std::net::Ipv4Addr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,17 +18,19 @@ use super::document::Section;
 use super::findings::Located;
 use super::surroundings::Surroundings;
 use crate::domain::Clock;
+use crate::server::certificates::dns_names;
 use crate::server::clock::SystemClock;
+use crate::server::settings::CertificateFiles;
 
 /// Whoever is warned has this long to get a new certificate.
 const SOON: Duration = Duration::from_hours(14 * 24);
 
-/// The paths of the certificate and of its private key. `host` is what callers will expect in the certificate.
+/// The certificate and its private key. `host` is what callers will expect in the certificate.
 pub(super) fn read(
     tls: &Section<'_>,
     host: Option<&str>,
     around: &Surroundings<'_>,
-) -> Option<(PathBuf, PathBuf)> {
+) -> Option<CertificateFiles> {
     tls.require("certificate");
     tls.require("private_key");
     let (certificate, key) = (tls.text("certificate"), tls.text("private_key"));
@@ -46,7 +47,22 @@ pub(super) fn read(
         }
     }
     check_pair(&key, chain, private_key?)?;
-    Some((around.path(certificate.value), around.path(key.value)))
+    Some(CertificateFiles {
+        certificate: around.path(certificate.value),
+        private_key: around.path(key.value),
+    })
+}
+
+/// A certificate for callers who ask for one of its names, so it must have some.
+pub(super) fn read_named(tls: &Section<'_>, around: &Surroundings<'_>) -> Option<CertificateFiles> {
+    let files = read(tls, None, around)?;
+    let leaf = CertificateDer::from_pem_file(&files.certificate).ok()?;
+    if dns_names(&leaf).is_empty() {
+        let text = "the certificate is made for no DNS name, so that nobody would ever be shown it";
+        tls.problem_at("certificate", text);
+        return None;
+    }
+    Some(files)
 }
 
 /// The certificates of a PEM file, at least one.

@@ -6,7 +6,7 @@ use super::document::Section;
 use super::surroundings::Surroundings;
 use super::{certificate, secret};
 use crate::face::OwnLogin;
-use crate::server::settings::{OpsSettings, OpsTls};
+use crate::server::settings::{CertificateFiles, OpsSettings};
 
 /// None where the listener is off. `taken` are the addresses that callers use.
 pub(super) fn read(
@@ -60,12 +60,8 @@ fn login(section: &Section<'_>, around: &Surroundings<'_>) -> Option<OwnLogin> {
     })
 }
 
-fn tls(section: &Section<'_>, around: &Surroundings<'_>) -> Option<OpsTls> {
-    let (certificate, private_key) = certificate::read(section, None, around)?;
-    Some(OpsTls {
-        certificate,
-        private_key,
-    })
+fn tls(section: &Section<'_>, around: &Surroundings<'_>) -> Option<CertificateFiles> {
+    certificate::read(section, None, around)
 }
 
 fn hosts(section: &Section<'_>) -> Vec<String> {

@@ -163,7 +163,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
             listen: server.listen,
             realm: server.public_url.host_str().unwrap_or_default().to_owned(),
             certificate: server.certificate,
-            private_key: server.private_key,
+            named_certificates: server.named_certificates,
             client_ca: server.client_ca,
             watch: server.watch,
             access: AccessSettings {

@@ -11,14 +11,14 @@ use super::certificate;
 use super::document::Section;
 use super::surroundings::Surroundings;
 use super::values::{duration, https_url};
-use crate::server::settings::ServerLimits;
+use crate::server::settings::{CertificateFiles, ServerLimits};
 
 /// What `[server]` says.
 pub(super) struct Server {
     pub(super) listen: Vec<SocketAddr>,
     pub(super) public_url: Url,
-    pub(super) certificate: PathBuf,
-    pub(super) private_key: PathBuf,
+    pub(super) certificate: CertificateFiles,
+    pub(super) named_certificates: Vec<CertificateFiles>,
     pub(super) client_ca: Option<PathBuf>,
     pub(super) watch: Duration,
     pub(super) limits: ServerLimits,
@@ -38,23 +38,24 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<S
     let public_url = public_url(section);
     section.require("tls");
     let host = public_url.as_ref().and_then(Url::host_str);
-    let (mut watch, mut client_ca) = (None, None);
+    let (mut watch, mut client_ca, mut named) = (None, None, Vec::new());
     let tls = section.within("tls", |tls| {
         watch = duration(tls, "watch", LONGEST_WATCH);
         client_ca = tls.text("client_ca").and_then(|path| {
             certificate::chain(&path, around)?;
             Some(around.path(path.value))
         });
+        named = tls.each("named", |named| certificate::read_named(named, around));
         certificate::read(tls, host, around)
     });
     let limits = limits(section);
     let state_directory = state_directory(section, around);
-    let (certificate, private_key) = tls.flatten()?;
+    let certificate = tls.flatten()?;
     Some(Server {
         listen,
         public_url: public_url?,
         certificate,
-        private_key,
+        named_certificates: named.into_iter().flatten().collect(),
         client_ca,
         watch: watch.unwrap_or(WATCH),
         limits,

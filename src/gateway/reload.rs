@@ -4,6 +4,7 @@
 //! Sockets are kept, so `server.listen` and `ops.listen` cannot change.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -17,7 +18,9 @@ use crate::backend::instance::Instance;
 use crate::config::{self, Config};
 use crate::metrics::{EndpointMetrics, Metrics};
 use crate::server::ops::{OpsControl, OpsPrepared};
-use crate::server::{CertificateMark, Denial, Prepared, ServerControl, StartError};
+use crate::server::{
+    CertificateInUse, CertificateMark, Denial, Prepared, ServerControl, StartError,
+};
 
 /// Changes a running gateway. One change is made at a time.
 pub struct Reloader {
@@ -30,6 +33,8 @@ pub struct Reloader {
     file: Option<PathBuf>,
     /// The certificate that was last looked at.
     turn: Mutex<CertificateMark>,
+    /// Whether the configuration as last read is not the one in use.
+    was_refused: AtomicBool,
 }
 
 /// What both listeners will be.
@@ -81,6 +86,7 @@ impl Reloader {
             metrics,
             file,
             turn: Mutex::new(mark),
+            was_refused: AtomicBool::new(false),
         }
     }
 
@@ -99,6 +105,21 @@ impl Reloader {
         self.server.denied()
     }
 
+    /// Whether the configuration as last read has mistakes, so that an older one serves.
+    pub(super) fn was_refused(&self) -> bool {
+        self.was_refused.load(Ordering::Relaxed)
+    }
+
+    /// The certificates that callers are shown, the default first.
+    pub(super) fn certificates(&self) -> Arc<[CertificateInUse]> {
+        self.server.certificates()
+    }
+
+    /// The certificate of the ops listener, where it has one.
+    pub(super) fn ops_certificate(&self) -> Option<CertificateInUse> {
+        self.ops.get().and_then(OpsControl::certificate)
+    }
+
     /// The counters of an endpoint.
     pub(super) fn counters(&self, endpoint: &str) -> EndpointMetrics {
         self.instance.metrics(endpoint)
@@ -114,6 +135,7 @@ impl Reloader {
         let mut turn = self.turn.lock().await;
         let result = self.read_and_apply(&mut turn).await;
         let at = self.instance.clock.now().as_second();
+        self.was_refused.store(result.is_err(), Ordering::Relaxed);
         match &result {
             Ok(applied) => {
                 self.metrics.configuration_read("applied", at);

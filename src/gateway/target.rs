@@ -14,9 +14,8 @@ use super::reload::Reloader;
 use crate::domain::SmtpAddress;
 use crate::metrics::{BreakerState, Metrics};
 use crate::server::ops::{
-    EndpointReadiness, LookUp, OpsTarget, Readiness, Reloaded, Setup, Status,
+    CertificateReadiness, EndpointReadiness, LookUp, OpsTarget, Readiness, Reloaded, Setup, Status,
 };
-use crate::server::validity::end_of;
 use crate::service::Availability;
 use crate::service::cache::DropScope;
 
@@ -28,6 +27,20 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(reloader: Arc<Reloader>, metrics: Arc<Metrics>) -> Self {
         Self { reloader, metrics }
+    }
+
+    fn certificates(&self) -> Vec<CertificateReadiness> {
+        let now = self.reloader.now();
+        let shown = self.reloader.certificates();
+        let shown = shown.iter().map(|shown| {
+            let day = |ends: Timestamp| ends.strftime("%Y-%m-%d").to_string();
+            CertificateReadiness {
+                names: shown.names.join(", "),
+                valid: shown.ends.is_none_or(|ends| ends > now),
+                ends: shown.ends.map_or_else(|| "unknown".to_owned(), day),
+            }
+        });
+        shown.collect()
     }
 
     fn availability(&self) -> Arc<Availability> {
@@ -52,6 +65,8 @@ impl OpsTarget for Target {
             }
         });
         Readiness {
+            has_newest_configuration: !self.reloader.was_refused(),
+            certificates: self.certificates(),
             endpoints: endpoints.collect(),
         }
     }
@@ -62,11 +77,12 @@ impl OpsTarget for Target {
         self.metrics.cache_size(entries, bytes);
         let endpoints = availability.endpoints();
         endpoints.for_each(|endpoint| endpoint.tell_metrics());
-        let world = self.reloader.world();
-        let server = end_of(&world.server.certificate).map(Timestamp::as_second);
-        self.metrics.certificate_expiry("server", server);
-        let ops = world.ops.as_ref().and_then(|ops| ops.tls.as_ref());
-        let ops = ops.and_then(|tls| end_of(&tls.certificate));
+        // Of several, the one that ends first.
+        let certificates = self.reloader.certificates();
+        let server = certificates.iter().filter_map(|shown| shown.ends).min();
+        self.metrics
+            .certificate_expiry("server", server.map(Timestamp::as_second));
+        let ops = self.reloader.ops_certificate().and_then(|shown| shown.ends);
         self.metrics
             .certificate_expiry("ops", ops.map(Timestamp::as_second));
     }

@@ -14,6 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use super::address::Access;
+use super::certificates::CertificateInUse;
 use super::conn::Shared;
 use super::denied::Denial;
 use super::gate::Gates;
@@ -28,6 +29,8 @@ use crate::metrics::Metrics;
 #[derive(Clone)]
 pub(super) struct Front {
     pub(super) tls: TlsAcceptor,
+    /// What `tls` shows, the default first.
+    certificates: Arc<[CertificateInUse]>,
     pub(super) access: Arc<Access>,
     pub(super) limits: ServerLimits,
     /// Connections that may still be taken.
@@ -43,7 +46,7 @@ impl Front {
         metrics: Arc<Metrics>,
         (stop, kept): (CancellationToken, Option<Kept>),
     ) -> Result<Self, StartError> {
-        let tls = load_tls(settings).await?;
+        let (tls, certificates) = load_tls(settings).await?;
         let access = Arc::new(Access::new(&settings.access, &routes));
         let login = Login::new(&settings.access, settings.limits.login_queue, kept)?;
         let routes = token::routes(routes, &login, &metrics);
@@ -53,6 +56,7 @@ impl Front {
         let most = limits.max_connections.min(Semaphore::MAX_PERMITS);
         Ok(Self {
             tls,
+            certificates,
             access,
             limits,
             connections: Arc::new(Semaphore::new(most)),
@@ -96,10 +100,11 @@ impl ServerControl {
 
     /// The present answers with another certificate and key.
     pub async fn prepare_tls(&self, settings: &ServerSettings) -> Result<Prepared, StartError> {
-        let tls = load_tls(settings).await?;
+        let (tls, certificates) = load_tls(settings).await?;
         let before = self.0.front.load_full();
         Ok(Prepared(Front {
             tls,
+            certificates,
             ..(*before).clone()
         }))
     }
@@ -107,6 +112,11 @@ impl ServerControl {
     /// The networks that were refused last, the latest first.
     pub fn denied(&self) -> Vec<Denial> {
         self.0.denied.list()
+    }
+
+    /// The certificates that new connections are shown, the default first.
+    pub fn certificates(&self) -> Arc<[CertificateInUse]> {
+        Arc::clone(&self.0.front.load().certificates)
     }
 
     /// From now on, new connections and requests see this; those under way keep what they began with.
@@ -126,11 +136,12 @@ impl CertificateMark {
             let bytes = std::fs::read(file).ok()?;
             Some(digest::digest(&SHA256, &bytes).as_ref().to_vec())
         };
-        let mut files = vec![&settings.certificate, &settings.private_key];
+        let own = std::iter::once(&settings.certificate).chain(&settings.named_certificates);
+        let pairs = own.chain(ops.and_then(|ops| ops.tls.as_ref()));
+        let mut files: Vec<_> = pairs
+            .flat_map(|pair| [&pair.certificate, &pair.private_key])
+            .collect();
         files.extend(&settings.client_ca);
-        if let Some(tls) = ops.and_then(|ops| ops.tls.as_ref()) {
-            files.extend([&tls.certificate, &tls.private_key]);
-        }
         Self(files.into_iter().map(digest).collect())
     }
 }
@@ -139,11 +150,13 @@ impl CertificateMark {
 pub(super) type Fronts = ArcSwap<Front>;
 
 /// Reads files, and so not on an async thread.
-async fn load_tls(settings: &ServerSettings) -> Result<TlsAcceptor, StartError> {
-    let (certificate, key) = (settings.certificate.clone(), settings.private_key.clone());
-    let client_ca = settings.client_ca.clone();
-    tokio::task::spawn_blocking(move || tls::load(&certificate, &key, client_ca.as_deref()))
+async fn load_tls(
+    settings: &ServerSettings,
+) -> Result<(TlsAcceptor, Arc<[CertificateInUse]>), StartError> {
+    let (default, client_ca) = (settings.certificate.clone(), settings.client_ca.clone());
+    let named = settings.named_certificates.clone();
+    tokio::task::spawn_blocking(move || tls::load(&default, &named, client_ca.as_deref()))
         .await
         .unwrap_or_else(|cause| Err(rustls::Error::General(cause.to_string()).into()))
-        .map(TlsAcceptor::from)
+        .map(|loaded| (loaded.config.into(), loaded.certificates.into()))
 }

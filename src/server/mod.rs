@@ -6,6 +6,7 @@
 mod accept;
 mod address;
 mod body;
+pub mod certificates;
 pub mod clock;
 mod compress;
 mod conn;
@@ -28,6 +29,7 @@ pub mod token;
 pub mod validity;
 
 pub use accept::Server;
+pub use certificates::CertificateInUse;
 pub use clock::SystemClock;
 pub use denied::Denial;
 pub use error::StartError;

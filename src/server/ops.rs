@@ -93,7 +93,22 @@ pub trait OpsTarget: Send + Sync + 'static {
 /// Whether questions can be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Readiness {
+    /// Whether the configuration as last read is in use. Where it was refused, the one before serves on.
+    pub has_newest_configuration: bool,
+    /// What callers are shown, the default first.
+    pub certificates: Vec<CertificateReadiness>,
     pub endpoints: Vec<EndpointReadiness>,
+}
+
+/// A certificate that callers are shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateReadiness {
+    /// The names that it is made for.
+    pub names: String,
+    /// Whether it has not expired: callers refuse one that has.
+    pub valid: bool,
+    /// The day on which it ends, in UTC.
+    pub ends: String,
 }
 
 /// One endpoint as it stands.
@@ -107,9 +122,12 @@ pub struct EndpointReadiness {
 }
 
 impl Readiness {
-    /// One usable endpoint is enough: the mailboxes of the others are answered with errors.
+    /// One usable endpoint is enough: the mailboxes of the others are answered with errors. The certificate that most
+    /// callers are shown, the default, must not have expired: no caller would get as far as asking.
     pub fn is_ready(&self) -> bool {
-        self.endpoints.iter().any(|endpoint| endpoint.usable)
+        let default = self.certificates.first();
+        default.is_none_or(|default| default.valid)
+            && self.endpoints.iter().any(|endpoint| endpoint.usable)
     }
 }
 

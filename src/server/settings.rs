@@ -18,10 +18,10 @@ pub struct ServerSettings {
     pub listen: Vec<SocketAddr>,
     /// Host name for the Basic realm: the host of `server.public_url`.
     pub realm: String,
-    /// PEM: the server's certificate, then intermediates.
-    pub certificate: PathBuf,
-    /// PEM: PKCS#8, PKCS#1 or SEC1.
-    pub private_key: PathBuf,
+    /// What callers are shown who ask for no name, or for one that no certificate has.
+    pub certificate: CertificateFiles,
+    /// Each is shown to callers who ask for one of its names.
+    pub named_certificates: Vec<CertificateFiles>,
     /// PEM: certificates of clients are asked for, and must be issued by one of these. Without one, none is asked for.
     pub client_ca: Option<PathBuf>,
     /// How often these files are looked at, in case that others renew them.
@@ -165,7 +165,7 @@ pub struct OpsSettings {
     /// Asked of everybody, but for whether the gateway lives and is ready.
     pub login: Option<OwnLogin>,
     /// Plain HTTP without.
-    pub tls: Option<OpsTls>,
+    pub tls: Option<CertificateFiles>,
 }
 
 impl OpsSettings {
@@ -180,10 +180,11 @@ impl OpsSettings {
     }
 }
 
-/// The certificate of the ops listener.
+/// Where a certificate is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OpsTls {
-    /// PEM, as for callers.
+pub struct CertificateFiles {
+    /// PEM: the certificate, then intermediates.
     pub certificate: PathBuf,
+    /// PEM: PKCS#8, PKCS#1 or SEC1.
     pub private_key: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! The server's side of TLS: certificate and key from PEM files, and what to do with a peer that speaks plain HTTP.
+//! The server's side of TLS: certificates and keys from PEM files, and what to do with a peer that speaks plain HTTP.
 //!
 //! TLS 1.2 and 1.3 over aws-lc-rs, HTTP/2 and HTTP/1.1 by ALPN, sessions resumed by tickets whose key lives in memory.
 
@@ -20,19 +20,32 @@ use tokio::net::TcpStream;
 use uuid::Uuid;
 
 use super::StartError;
+use super::certificates::{CertificateInUse, Certificates};
+use super::settings::CertificateFiles;
 
 /// First byte of every TLS connection: a handshake record (RFC 8446 section 5.1).
 const HANDSHAKE_RECORD: u8 = 22;
 
-/// Reads and checks certificate and key; blocking file access, used once at the start.
+/// What a listener speaks TLS with.
+pub(super) struct Loaded {
+    pub(super) config: Arc<ServerConfig>,
+    /// The default first.
+    pub(super) certificates: Vec<CertificateInUse>,
+}
+
+/// Reads and checks certificates and keys; blocking file access. `others` are shown by name, see [`Certificates`].
 /// `client_ca`: see [`super::settings::ServerSettings::client_ca`].
 pub(super) fn load(
-    certificate: &Path,
-    key: &Path,
+    default: &CertificateFiles,
+    others: &[CertificateFiles],
     client_ca: Option<&Path>,
-) -> Result<Arc<ServerConfig>, StartError> {
+) -> Result<Loaded, StartError> {
     let provider = Arc::new(provider_of_tls::default_provider());
-    let pair = certified_key(&provider, certificate, key)?;
+    let default = certified_key(&provider, default)?;
+    let others = others.iter().map(|files| certified_key(&provider, files));
+    let others: Vec<CertifiedKey> = others.collect::<Result<_, _>>()?;
+    let certificates = std::iter::once(&default).chain(&others);
+    let certificates = certificates.map(CertificateInUse::of).collect();
     let verifier = match client_ca {
         Some(path) => client_verifier(&provider, path)?,
         None => WebPkiClientVerifier::no_client_auth(),
@@ -40,10 +53,13 @@ pub(super) fn load(
     let mut config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(pair)));
+        .with_cert_resolver(Arc::new(Certificates::new(default, others)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.ticketer = provider_of_tls::Ticketer::new()?;
-    Ok(Arc::new(config))
+    Ok(Loaded {
+        config: Arc::new(config),
+        certificates,
+    })
 }
 
 /// Callers without a certificate are let in as well: they log in otherwise.
@@ -71,17 +87,21 @@ pub(super) fn peer_fingerprint(connection: &ServerConnection) -> Option<[u8; 32]
 }
 
 /// The same for HTTP/1.1 alone.
-pub(super) fn load_pair(certificate: &Path, key: &Path) -> Result<Arc<ServerConfig>, StartError> {
-    let mut config = ServerConfig::clone(load(certificate, key, None)?.as_ref());
+pub(super) fn load_pair(files: &CertificateFiles) -> Result<Loaded, StartError> {
+    let loaded = load(files, &[], None)?;
+    let mut config = ServerConfig::clone(&loaded.config);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Arc::new(config))
+    Ok(Loaded {
+        config: Arc::new(config),
+        ..loaded
+    })
 }
 
 fn certified_key(
     provider: &CryptoProvider,
-    certificate: &Path,
-    key: &Path,
+    files: &CertificateFiles,
 ) -> Result<CertifiedKey, StartError> {
+    let (certificate, key) = (&*files.certificate, &*files.private_key);
     let chain = read_chain(certificate)?;
     let leaf = chain.first().ok_or_else(|| StartError::NoCertificate {
         path: certificate.into(),

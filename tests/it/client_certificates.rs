@@ -55,7 +55,7 @@ async fn serve(ours: &Authority, named: &Shown) -> TestServer {
     };
     let pem = ours.pem();
     TestServer::with(Arc::new(Echo), |s| {
-        let file = s.certificate.with_file_name("clients.pem");
+        let file = s.certificate.certificate.with_file_name("clients.pem");
         std::fs::write(&file, pem).unwrap();
         s.client_ca = Some(file);
         s.access.client_certificates = vec![account];

@@ -6,7 +6,7 @@ use calbridge::face::OwnLogin;
 use calbridge::metrics::Metrics;
 use calbridge::server::StartError;
 use calbridge::server::ops::OpsServer;
-use calbridge::server::settings::{OpsSettings, OpsTls};
+use calbridge::server::settings::OpsSettings;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
@@ -53,13 +53,10 @@ fn guarded() -> (Ops, CertificateDer<'static>) {
             user: "operator".to_owned(),
             password_hash: account.password_hash,
         }),
-        tls: Some(OpsTls {
-            certificate: callers.certificate.clone(),
-            private_key: callers.private_key,
-        }),
+        tls: Some(callers.certificate.clone()),
         ..OpsSettings::plain("127.0.0.1:0".parse().unwrap())
     };
-    let pem = std::fs::read(callers.certificate).unwrap();
+    let pem = std::fs::read(callers.certificate.certificate).unwrap();
     let certificate = PemObject::from_pem_slice(&pem).unwrap();
     (Ops::with(&ops), certificate)
 }

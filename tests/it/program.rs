@@ -25,9 +25,19 @@ pub(crate) struct Program {
 impl Program {
     /// Reads its standard output, or its standard error, line by line.
     pub(crate) fn start(arguments: &[&str], from: fn(&mut Child) -> Box<dyn Read + Send>) -> Self {
+        Self::start_with(arguments, &[], from)
+    }
+
+    /// The same with variables in its environment, which is empty otherwise.
+    pub(crate) fn start_with(
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        from: fn(&mut Child) -> Box<dyn Read + Send>,
+    ) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_calbridge"))
             .args(arguments)
             .env_clear()
+            .envs(environment.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

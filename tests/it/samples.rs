@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use calbridge::config::{self, Config, ConfigErrors};
 
 /// A copy of `config/` with the `certs/` and `secrets/` that the samples refer to.
-fn installation() -> tempfile::TempDir {
+pub(crate) fn installation() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("config");
@@ -58,7 +58,7 @@ fn files_below(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn load(file: &Path) -> Result<Config, ConfigErrors> {
+pub(crate) fn load(file: &Path) -> Result<Config, ConfigErrors> {
     let secrets = file.parent().unwrap().with_file_name("secrets");
     let environment = |name: &str| match name {
         "CREDENTIALS_DIRECTORY" => Some(secrets.clone().into_os_string()),

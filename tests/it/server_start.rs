@@ -56,44 +56,54 @@ async fn several_addresses_are_all_served() {
 
 #[tokio::test]
 async fn each_defect_of_the_files_is_told_apart() {
-    let missing = error(|s| s.certificate = "/nowhere/server.pem".into()).await;
+    let missing = error(|s| s.certificate.certificate = "/nowhere/server.pem".into()).await;
     assert!(matches!(missing, StartError::Unreadable { .. }));
     assert!(missing.to_string().contains("/nowhere/server.pem"));
 
-    let empty = error(|s| overwrite(&s.certificate, "")).await;
+    let empty = error(|s| overwrite(&s.certificate.certificate, "")).await;
     assert!(matches!(empty, StartError::NoCertificate { .. }), "{empty}");
 
-    let swapped = error(|s| std::mem::swap(&mut s.certificate, &mut s.private_key)).await;
+    let swapped = error(|s| {
+        let files = &mut s.certificate;
+        std::mem::swap(&mut files.certificate, &mut files.private_key);
+    })
+    .await;
     assert!(
         matches!(swapped, StartError::NoCertificate { .. }),
         "{swapped}"
     );
 
-    let no_key = error(|s| s.private_key = s.certificate.clone()).await;
+    let no_key = error(|s| s.certificate.private_key = s.certificate.certificate.clone()).await;
     assert!(
         matches!(no_key, StartError::NoPrivateKey { .. }),
         "{no_key}"
     );
 
-    let torn = error(|s| overwrite(&s.private_key, "-----BEGIN PRIVATE KEY-----\nAAAA\n")).await;
+    let torn = error(|s| {
+        overwrite(
+            &s.certificate.private_key,
+            "-----BEGIN PRIVATE KEY-----\nAAAA\n",
+        )
+    })
+    .await;
     assert!(matches!(torn, StartError::BadPem { .. }), "{torn}");
 
     let not_x509 = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let not_x509 = error(|s| overwrite(&s.certificate, not_x509)).await;
+    let not_x509 = error(|s| overwrite(&s.certificate.certificate, not_x509)).await;
     assert!(
         matches!(not_x509, StartError::BadCertificate { .. }),
         "{not_x509}"
     );
 
     let no_asn1 = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
-    let no_asn1 = error(|s| overwrite(&s.private_key, no_asn1)).await;
+    let no_asn1 = error(|s| overwrite(&s.certificate.private_key, no_asn1)).await;
     assert!(
         matches!(no_asn1, StartError::BadPrivateKey { .. }),
         "{no_asn1}"
     );
 
     let other = rcgen::KeyPair::generate().unwrap().serialize_pem();
-    let mismatch = error(|s| overwrite(&s.private_key, &other)).await;
+    let mismatch = error(|s| overwrite(&s.certificate.private_key, &other)).await;
     assert!(
         matches!(mismatch, StartError::KeyMismatch { .. }),
         "{mismatch}"

@@ -15,7 +15,7 @@ use calbridge::face::{Face, Routes};
 use calbridge::metrics::Metrics;
 use calbridge::server::login::Login;
 use calbridge::server::settings::{
-    AccessSettings, ClientAddress, InboundAccount, ServerLimits, ServerSettings,
+    AccessSettings, CertificateFiles, ClientAddress, InboundAccount, ServerLimits, ServerSettings,
 };
 use calbridge::server::{Server, StartError};
 use rustls::pki_types::pem::PemObject;
@@ -70,8 +70,11 @@ pub(crate) fn settings(folder: &Path) -> ServerSettings {
     ServerSettings {
         listen: vec!["127.0.0.1:0".parse().unwrap()],
         realm: "localhost".to_owned(),
-        certificate,
-        private_key,
+        certificate: CertificateFiles {
+            certificate,
+            private_key,
+        },
+        named_certificates: Vec::new(),
         client_ca: None,
         watch: Duration::from_mins(1),
         access: AccessSettings {
@@ -131,7 +134,7 @@ impl TestServer {
         let folder = TempDir::new().unwrap();
         let mut settings = settings(folder.path());
         tweak(&mut settings);
-        let certificate = CertificateDer::from_pem_file(&settings.certificate).unwrap();
+        let certificate = CertificateDer::from_pem_file(&settings.certificate.certificate).unwrap();
         let metrics = metrics();
         let server = Server::bind(settings, routes, Arc::clone(&metrics)).await?;
         let world = Self {

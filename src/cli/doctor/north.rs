@@ -12,6 +12,7 @@ use super::certificate;
 use super::report::{Chart, Finding};
 use crate::config::{self, Config};
 use crate::domain::Clock;
+use crate::server::certificates::dns_names;
 use crate::server::clock::SystemClock;
 
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -21,11 +22,12 @@ pub(super) async fn findings(config: &Config) -> Vec<Finding> {
     own_certificate(&mut chart, config);
     public_address(&mut chart, config).await;
     google(&mut chart, &config.server.access.allow);
+    chart.findings.extend(named_certificates(config));
     chart.findings
 }
 
 fn own_certificate(chart: &mut Chart, config: &Config) {
-    let file = &config.server.certificate;
+    let file = &config.server.certificate.certificate;
     let Ok(leaf) = CertificateDer::from_pem_file(file) else {
         let advice =
             "give server.tls.certificate a PEM file that starts with the server's certificate";
@@ -44,6 +46,23 @@ fn own_certificate(chart: &mut Chart, config: &Config) {
             "callers will refuse it: get one with this name, or correct server.public_url",
         );
     }
+}
+
+/// Those for callers who ask for other names.
+fn named_certificates(config: &Config) -> Vec<Finding> {
+    let files = config.server.named_certificates.iter();
+    let charts = files.map(|files| {
+        let leaf = CertificateDer::from_pem_file(&files.certificate).ok();
+        let names = leaf.as_ref().map(dns_names).unwrap_or_default();
+        let mut chart = Chart::of(format!("certificate for {}", names.join(", ")));
+        let renew = "renew it; calbridge takes the new files by itself";
+        match leaf {
+            Some(leaf) => certificate::tell_dates(&mut chart, &leaf, SystemClock.now(), renew),
+            None => chart.fail("certificate", "it cannot be read", renew),
+        }
+        chart.findings
+    });
+    charts.flatten().collect()
 }
 
 async fn public_address(chart: &mut Chart, config: &Config) {

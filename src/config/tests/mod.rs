@@ -59,6 +59,9 @@ impl Folder {
         folder.write("server.key", &pair.signing_key.serialize_pem());
         folder.write("other.pem", &other.cert.pem());
         folder.write("other.key", &other.signing_key.serialize_pem());
+        let address = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        folder.write("nameless.pem", &address.cert.pem());
+        folder.write("nameless.key", &address.signing_key.serialize_pem());
         folder.write("secret", &format!("{SECRET}\n"));
         folder.write("empty", "\n");
         folder.write("two-lines", &format!("{SECRET}\n{SECRET}\n"));
@@ -135,7 +138,7 @@ fn a_valid_file_becomes_settings() {
     );
     assert_eq!(config.server.realm, "interop.example.com");
     assert_eq!(
-        config.server.certificate,
+        config.server.certificate.certificate,
         folder.0.path().join("server.pem")
     );
     assert_eq!(config.server.access.client_address, ClientAddress::Peer);

@@ -69,6 +69,29 @@ fn the_certificate_and_its_key() {
 }
 
 #[test]
+fn certificates_for_other_names() {
+    let key = "private_key = \"server.key\"";
+    let named = |certificate: &str, key_file: &str| {
+        format!(
+            "{key}\n[[server.tls.named]]\ncertificate = \"{certificate}\"\nprivate_key = \"{key_file}\""
+        )
+    };
+    let folder = Folder::new();
+    let config = folder.load(&VALID.replace(key, &named("other.pem", "other.key")));
+    let files = config.unwrap().server.named_certificates;
+    assert_eq!(files.len(), 1);
+    assert!(files[0].private_key.ends_with("other.key"));
+    check(
+        &[(key, &named("other.pem", "server.key"))],
+        &["9 server.tls.named[0].private_key: the key does not belong to the certificate"],
+    );
+    check(
+        &[(key, &named("nameless.pem", "nameless.key"))],
+        &["8 server.tls.named[0].certificate: the certificate is made for no DNS name"],
+    );
+}
+
+#[test]
 fn the_access_section() {
     let allow = "allow = [\"127.0.0.1\"]";
     check(&[(allow, "allow = []")], &["8 access.allow: is empty"]);

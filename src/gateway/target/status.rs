@@ -13,7 +13,6 @@ use crate::metrics::BreakerState;
 use crate::server::ops::{
     AccountStatus, DeniedNetwork, EndpointStatus, ExpiryStatus, Sparkline, Status,
 };
-use crate::server::validity::end_of;
 
 /// Points of the line are so far apart.
 const STEP: usize = 4;
@@ -36,7 +35,7 @@ pub(super) fn status(reloader: &Reloader, ready: bool) -> Status {
         endpoints: endpoints.map(|endpoint| of(endpoint, reloader)).collect(),
         cache_entries,
         cache_bytes,
-        expiries: expiries(&world, now),
+        expiries: expiries(reloader, &world, now),
         denied: denied.collect(),
     }
 }
@@ -90,7 +89,7 @@ fn spark(calls: &[Duration]) -> Sparkline {
     }
 }
 
-fn expiries(world: &World, now: Timestamp) -> Vec<ExpiryStatus> {
+fn expiries(reloader: &Reloader, world: &World, now: Timestamp) -> Vec<ExpiryStatus> {
     let mut expiries = Vec::new();
     let mut tell = |what: String, at: Option<Timestamp>| {
         expiries.extend(at.map(|at| ExpiryStatus {
@@ -99,15 +98,16 @@ fn expiries(world: &World, now: Timestamp) -> Vec<ExpiryStatus> {
             days: at.duration_since(now).as_hours() / 24,
         }));
     };
-    tell(
-        "certificate for callers".to_owned(),
-        end_of(&world.server.certificate),
-    );
-    if let Some(tls) = world.ops.as_ref().and_then(|ops| ops.tls.as_ref()) {
-        tell(
-            "certificate of this listener".to_owned(),
-            end_of(&tls.certificate),
-        );
+    for (place, shown) in reloader.certificates().iter().enumerate() {
+        let what = if place == 0 {
+            "certificate for callers".to_owned()
+        } else {
+            format!("certificate for {}", shown.names.join(", "))
+        };
+        tell(what, shown.ends);
+    }
+    if let Some(shown) = reloader.ops_certificate() {
+        tell("certificate of this listener".to_owned(), shown.ends);
     }
     for endpoint in world.availability.endpoints() {
         for known in endpoint.expiries() {

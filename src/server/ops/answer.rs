@@ -229,6 +229,26 @@ fn readyz(readiness: &Readiness, stopping: bool, verbose: bool) -> Response<Byte
         // Binding comes before this listener is served at all.
         let listener = if stopping { "stopping" } else { "bound" };
         line(&mut text, !stopping, "listener", listener);
+        let configuration = if readiness.has_newest_configuration {
+            "in use"
+        } else {
+            "as last read it was refused; the one before serves"
+        };
+        line(&mut text, true, "configuration", configuration);
+        for shown in &readiness.certificates {
+            let name = format!("certificate {}", shown.names);
+            let state = if shown.valid {
+                "valid until"
+            } else {
+                "expired on"
+            };
+            line(
+                &mut text,
+                shown.valid,
+                &name,
+                &format!("{state} {}", shown.ends),
+            );
+        }
         for endpoint in &readiness.endpoints {
             let name = format!("endpoint {}", endpoint.name);
             line(&mut text, endpoint.usable, &name, endpoint.state);

@@ -10,8 +10,8 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::domain::Caller;
 use crate::server::login::{Denied, Login, Shown};
-use crate::server::settings::{AccessSettings, OpsSettings, OpsTls};
-use crate::server::{StartError, tls};
+use crate::server::settings::{AccessSettings, OpsSettings};
+use crate::server::{CertificateInUse, StartError, tls};
 
 /// Logins that may wait to be verified.
 const QUEUE: usize = 8;
@@ -22,6 +22,7 @@ pub(super) type Fronts = ArcSwap<Front>;
 pub(super) struct Front {
     pub(super) tls: Option<TlsAcceptor>,
     pub(super) hosts: Vec<String>,
+    certificate: Option<CertificateInUse>,
     login: Option<Arc<Login>>,
     settings: OpsSettings,
 }
@@ -29,8 +30,13 @@ pub(super) struct Front {
 impl Front {
     /// Reads the certificate's files.
     pub(super) fn build(settings: &OpsSettings) -> Result<Self, StartError> {
+        let loaded = settings.tls.as_ref().map(tls::load_pair).transpose()?;
+        let (tls, certificates) = loaded
+            .map(|loaded| (TlsAcceptor::from(loaded.config), loaded.certificates))
+            .unzip();
         Ok(Self {
-            tls: settings.tls.as_ref().map(acceptor).transpose()?,
+            tls,
+            certificate: certificates.and_then(|all| all.into_iter().next()),
             hosts: settings.hosts.clone(),
             login: login(settings)?,
             settings: settings.clone(),
@@ -55,11 +61,6 @@ impl Front {
             None => Ok(()),
         }
     }
-}
-
-fn acceptor(settings: &OpsTls) -> Result<TlsAcceptor, StartError> {
-    let loaded = tls::load_pair(&settings.certificate, &settings.private_key)?;
-    Ok(TlsAcceptor::from(loaded))
 }
 
 fn login(settings: &OpsSettings) -> Result<Option<Arc<Login>>, StartError> {
@@ -87,6 +88,11 @@ impl OpsControl {
             front.login.clone_from(&before.login);
         }
         Ok(OpsPrepared(front))
+    }
+
+    /// The certificate that new connections are shown, where the listener speaks TLS.
+    pub fn certificate(&self) -> Option<CertificateInUse> {
+        self.0.load().certificate.clone()
     }
 
     /// From now on, new connections see this.
