@@ -56,6 +56,8 @@ struct Part {
     written: RoomStock,
     /// What the source said last; None where it has said nothing yet.
     stock: Option<RoomStock>,
+    /// The source refuses for good to say anything.
+    is_refused: bool,
     has_source: bool,
     details: HashMap<SmtpAddress, (Timestamp, Option<Room>)>,
 }
@@ -65,6 +67,8 @@ struct Known {
     catalogue: Arc<Catalogue>,
     /// The places of the endpoints whose source has said nothing yet.
     silent: Vec<usize>,
+    /// The places of the endpoints that may have rooms which nobody knows as rooms.
+    obscure: Vec<usize>,
 }
 
 impl Directory {
@@ -78,8 +82,13 @@ impl Directory {
             .map(|endpoint| {
                 let (lists, alone) = arranged(endpoint.written_rooms());
                 Part {
-                    written: RoomStock { lists, alone },
+                    written: RoomStock {
+                        lists,
+                        alone,
+                        untold: Vec::new(),
+                    },
                     stock: None,
+                    is_refused: false,
                     has_source: endpoint.has_room_source(),
                     details: HashMap::new(),
                 }
@@ -101,13 +110,15 @@ impl Directory {
 
     fn known(&self) -> Known {
         let state = self.lock();
+        let places = |is_meant: fn(&Part) -> bool| {
+            let parts = state.parts.iter().enumerate();
+            let meant = parts.filter(|(_, part)| is_meant(part));
+            meant.map(|(place, _)| place).collect()
+        };
         Known {
             catalogue: Arc::clone(&state.catalogue),
-            silent: (0_usize..)
-                .zip(&state.parts)
-                .filter(|(_, part)| part.is_silent())
-                .map(|(place, _)| place)
-                .collect(),
+            silent: places(Part::is_silent),
+            obscure: places(Part::is_obscure),
         }
     }
 
@@ -121,6 +132,14 @@ impl Part {
     /// Whether there is a source that has said nothing yet.
     fn is_silent(&self) -> bool {
         self.has_source && self.stock.is_none()
+    }
+
+    /// Whether any of its mailboxes may be a room without anybody saying so. Where the source refuses to tell, whoever has
+    /// written rooms into the configuration has said which ones there are.
+    fn is_obscure(&self) -> bool {
+        let untold = self.stock.iter().any(|stock| !stock.untold.is_empty());
+        let written = !self.written.lists.is_empty() || !self.written.alone.is_empty();
+        self.is_silent() || ((self.is_refused || untold) && !written)
     }
 
     /// The source's rooms with all that is known of each.
@@ -184,14 +203,17 @@ impl Availability {
                 Ok(stock) => {
                     if let Some(part) = self.directory.lock().parts.get_mut(place) {
                         part.stock = Some(stock);
+                        part.is_refused = false;
                     }
                     self.arrange_rooms();
                 }
                 Err(error) if is_final(&error) => {
                     if let Some(part) = self.directory.lock().parts.get_mut(place) {
+                        // What it has told before, it has told.
+                        part.is_refused |= part.stock.is_none();
                         part.stock.get_or_insert_default();
                     }
-                    warn!(endpoint.name = name, %error, "The server of endpoint `{name}` refuses to tell its rooms: those that the configuration does not name are mailboxes like any other");
+                    warn!(endpoint.name = name, %error, "The server of endpoint `{name}` refuses to tell its rooms: name them with [[endpoint.room]]; without room booking, details of its mailboxes are told only then");
                 }
                 Err(error) => {
                     all_well = false;
@@ -216,15 +238,16 @@ impl Availability {
             let (Some(old), Some(new)) = (place(before), place(self)) else {
                 continue;
             };
-            let (stock, details) = {
+            let (stock, is_refused, details) = {
                 let state = before.directory.lock();
                 let Some(part) = state.parts.get(old) else {
                     continue;
                 };
-                (part.stock.clone(), part.details.clone())
+                (part.stock.clone(), part.is_refused, part.details.clone())
             };
             if let Some(part) = self.directory.lock().parts.get_mut(new) {
                 part.stock = stock;
+                part.is_refused = is_refused;
                 part.details = details;
             }
         }

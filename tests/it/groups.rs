@@ -48,7 +48,7 @@ async fn start(lists: &str) -> (TestServer, TempDir) {
 }
 
 /// What the suggestion at nine says of `mailbox`.
-async fn at_nine(server: &TestServer, mailbox: &str) -> String {
+pub(crate) async fn at_nine(server: &TestServer, mailbox: &str) -> String {
     let question = Question {
         mailboxes: mailbox,
         free_busy: false,
@@ -68,7 +68,7 @@ async fn at_nine(server: &TestServer, mailbox: &str) -> String {
 
 /// All members, and those that are free, busy, and unknown.
 #[track_caller]
-fn check(suggestion: &str, expect: [u8; 4], quality: &str) {
+pub(crate) fn check(suggestion: &str, expect: [u8; 4], quality: &str) {
     let names = [
         "NumberOfMembers",
         "NumberOfMembersAvailable",

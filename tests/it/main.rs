@@ -31,6 +31,7 @@ mod faces_world;
 mod gateway_world;
 mod generated;
 mod groups;
+mod groups_upstream;
 mod layers;
 mod links;
 mod logs;

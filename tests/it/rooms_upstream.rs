@@ -8,12 +8,14 @@ use calbridge::backend::EndpointError;
 use calbridge::backend::rooms::OutsideRequests;
 use calbridge::codec::ews::Fault;
 use calbridge::domain::SmtpAddress;
+use calbridge::service::settings::SharingSettings;
 
 use crate::ews_backend::endpoint;
-use crate::gateway_world::{MESSAGES, SOAP, TYPES};
+use crate::gateway_world::{MESSAGES, SOAP, TYPES, envelope, gateway, texts};
 use crate::upstream::{Reply, Request, Upstream};
+use crate::world::{TestServer, keep_answer, post};
 
-fn soap(body: &str) -> Reply {
+pub(crate) fn soap(body: &str) -> Reply {
     Reply::xml(
         200,
         format!(
@@ -22,7 +24,7 @@ fn soap(body: &str) -> Reply {
     )
 }
 
-fn mailbox(element: &str, name: &str, kind: &str) -> String {
+pub(crate) fn mailbox(element: &str, name: &str, kind: &str) -> String {
     format!(
         "<t:{element}><t:Name>{name}</t:Name><t:EmailAddress>{name}@Example.com</t:EmailAddress>\
          <t:RoutingType>SMTP</t:RoutingType><t:MailboxType>{kind}</t:MailboxType></t:{element}>"
@@ -52,9 +54,11 @@ fn rooms(count: usize) -> Reply {
     ))
 }
 
+/// So many rooms, and a list in the list.
 fn members(count: usize) -> Reply {
-    let members: String = (0..count)
-        .map(|number| mailbox("Mailbox", &format!("room{number:03}"), "Mailbox"))
+    let rooms = (0..count).map(|number| mailbox("Mailbox", &format!("room{number:03}"), "Mailbox"));
+    let members: String = rooms
+        .chain([mailbox("Mailbox", "inner", "PublicDL")])
         .collect();
     soap(&format!(
         "<m:ExpandDLResponse><m:ResponseMessages><m:ExpandDLResponseMessage ResponseClass=\"Success\">\
@@ -65,14 +69,18 @@ fn members(count: usize) -> Reply {
 }
 
 fn no_results(operation: &str) -> Reply {
+    refused(operation, "ErrorNameResolutionNoResults")
+}
+
+fn refused(operation: &str, code: &str) -> Reply {
     soap(&format!(
-        "<m:{operation}Response ResponseClass=\"Error\"><m:MessageText>No results were found.</m:MessageText>\
-         <m:ResponseCode>ErrorNameResolutionNoResults</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>\
+        "<m:{operation}Response ResponseClass=\"Error\"><m:MessageText>No.</m:MessageText>\
+         <m:ResponseCode>{code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>\
          </m:{operation}Response>"
     ))
 }
 
-fn asks(request: &Request, operation: &str) -> bool {
+pub(crate) fn asks(request: &Request, operation: &str) -> bool {
     request.body.contains(&format!("<m:{operation}"))
 }
 
@@ -111,18 +119,106 @@ async fn a_list_of_exactly_a_hundred_is_completed() {
 
 #[tokio::test]
 async fn a_list_that_cannot_be_expanded_keeps_its_hundred() {
+    for code in ["ErrorNameResolutionNoResults", "ErrorAccessDenied"] {
+        let upstream = Upstream::start(move |_, request| {
+            if asks(request, "GetRoomLists") {
+                lists(&["long"])
+            } else if asks(request, "ExpandDL") {
+                refused("ExpandDL", code)
+            } else {
+                rooms(100)
+            }
+        })
+        .await;
+        let stock = endpoint(&upstream).rooms().await.unwrap();
+        assert_eq!(stock.lists[0].rooms.len(), 100, "{code}");
+    }
+}
+
+/// The codes of an answer, and the addresses in it.
+async fn told(server: &TestServer, question: &str) -> (Vec<String>, Vec<String>) {
+    let request = post(&envelope("", question));
+    let answer = server.connect().await.ask(request).await;
+    keep_answer(&answer.body);
+    let all = |name| texts(answer.text(), name);
+    (all("ResponseCode"), all("EmailAddress"))
+}
+
+fn of_list(operation: &str, element: &str, list: &str) -> String {
+    format!(
+        "<m:{operation}><m:{element}><t:EmailAddress>{list}@example.com</t:EmailAddress></m:{element}></m:{operation}>"
+    )
+}
+
+#[tokio::test]
+async fn callers_are_told_all_rooms_of_the_server() {
     let upstream = Upstream::start(|_, request| {
         if asks(request, "GetRoomLists") {
-            lists(&["long"])
+            lists(&["long", "secret"])
+        } else if request.body.contains("secret@example.com") {
+            refused("GetRooms", "ErrorAccessDenied")
         } else if asks(request, "ExpandDL") {
-            no_results("ExpandDL")
+            members(130)
         } else {
             rooms(100)
         }
     })
     .await;
-    let stock = endpoint(&upstream).rooms().await.unwrap();
-    assert_eq!(stock.lists[0].rooms.len(), 100);
+    let endpoints = vec![Arc::new(endpoint(&upstream))];
+    let server = gateway(endpoints, SharingSettings::default(), |_| {}).await;
+    let well = || vec!["NoError".to_owned()];
+    let all = ["long@example.com", "long+2@example.com"].map(str::to_owned);
+    assert_eq!(
+        told(&server, "<m:GetRoomLists/>").await,
+        (well(), all.to_vec())
+    );
+    let part = |numbers: std::ops::Range<usize>| -> Vec<String> {
+        let rooms = numbers.map(|number| format!("room{number:03}@example.com"));
+        rooms.collect()
+    };
+    for (list, expect) in [("long", part(0..100)), ("long+2", part(100..130))] {
+        for question in [
+            of_list("GetRooms", "RoomList", list),
+            of_list("ExpandDL", "Mailbox", list),
+        ] {
+            let answer = told(&server, &question).await;
+            assert_eq!(answer, (well(), expect.clone()), "{question}");
+        }
+    }
+    let nothing = vec!["ErrorNameResolutionNoResults".to_owned()];
+    for question in [
+        of_list("GetRooms", "RoomList", "secret"),
+        of_list("ExpandDL", "Mailbox", "secret"),
+    ] {
+        assert_eq!(
+            told(&server, &question).await,
+            (nothing.clone(), Vec::new())
+        );
+    }
+    let asked = upstream.requests();
+    let lists = asked.iter().filter(|one| asks(one, "GetRoomLists")).count();
+    assert_eq!((lists, asked.len()), (1, 4), "nothing is asked twice");
+}
+
+#[tokio::test]
+async fn callers_are_told_of_a_server_that_tells_nothing() {
+    let fault = |code: &str| refused("GetRoomLists", code);
+    let garbage = || Reply::xml(200, "<html>Sign in</html>");
+    // Nothing is known for good; nothing is known now.
+    let none = vec!["NoError".to_owned()];
+    let later = vec!["ErrorInternalServerTransientError".to_owned()];
+    let replies: [(Vec<String>, Box<dyn Fn() -> Reply + Send + Sync>); 3] = [
+        (none, Box::new(move || fault("ErrorAccessDenied"))),
+        (later.clone(), Box::new(garbage)),
+        (later, Box::new(|| Reply::status(503, &[]))),
+    ];
+    for (expect, reply) in replies {
+        let upstream = Upstream::start(move |_, _| reply()).await;
+        let endpoints = vec![Arc::new(endpoint(&upstream))];
+        let server = gateway(endpoints, SharingSettings::default(), |_| {}).await;
+        let answer = told(&server, "<m:GetRoomLists/>").await;
+        assert_eq!(answer, (expect, Vec::new()));
+    }
 }
 
 #[tokio::test]
@@ -185,7 +281,7 @@ async fn details_and_names_come_from_resolve_names() {
     let asked: Vec<_> = upstream
         .requests()
         .iter()
-        .map(|request| crate::gateway_world::texts(&request.body, "UnresolvedEntry").join(""))
+        .map(|request| texts(&request.body, "UnresolvedEntry").join(""))
         .collect();
     assert_eq!(asked, ["smtp:room000@example.com", "a &amp; b"]);
     match endpoint.outside_requests(&address) {

@@ -67,8 +67,11 @@ impl RoomSource for Ews {
             let question = DirectoryQuestion::Expand(list.as_str().to_owned());
             match self.directory(question, deadline).await {
                 Ok(Some(whole)) => {
-                    let is_new =
-                        |room: &Room| !rooms.iter().any(|known| known.address == room.address);
+                    // A list in the list is no room.
+                    let is_new = |room: &Room| {
+                        !rooms.iter().any(|known| known.address == room.address)
+                            && !whole.lists.contains(&room.address)
+                    };
                     let more: Vec<_> = whole.found.into_iter().filter(is_new).collect();
                     rooms.extend(more);
                 }

@@ -18,6 +18,8 @@ pub struct Catalogue {
     /// In the order in which they are told: by name.
     lists: Vec<KnownList>,
     places: BTreeMap<SmtpAddress, usize>,
+    /// Lists of which nobody tells the rooms.
+    untold: BTreeSet<SmtpAddress>,
 }
 
 /// A list of at most [`MOST_ROOMS`] rooms.
@@ -44,6 +46,7 @@ impl Catalogue {
         let mut catalogue = Self::default();
         let mut lists: BTreeMap<SmtpAddress, WholeList> = BTreeMap::new();
         for stock in stocks {
+            catalogue.untold.extend(stock.untold.iter().cloned());
             for list in &stock.lists {
                 let whole = lists
                     .entry(list.listed.address.clone())
@@ -116,6 +119,11 @@ impl Catalogue {
         self.lists.get(*self.places.get(address)?)
     }
 
+    /// Whether it is a list of rooms, told or not.
+    pub fn is_list(&self, address: &SmtpAddress) -> bool {
+        self.places.contains_key(address) || self.untold.contains(address)
+    }
+
     pub fn room(&self, address: &SmtpAddress) -> Option<&Room> {
         self.rooms.get(address)
     }
@@ -180,7 +188,7 @@ mod tests {
     fn stock(lists: Vec<RoomList>) -> RoomStock {
         RoomStock {
             lists,
-            alone: Vec::new(),
+            ..RoomStock::default()
         }
     }
 
@@ -254,8 +262,8 @@ mod tests {
         asked.rooms[0].name = "Aurora".into();
         asked.rooms[0].details.capacity = Some(9);
         let strange = RoomStock {
-            lists: Vec::new(),
             alone: vec![Room::new(listed("room@elsewhere.example"))],
+            ..RoomStock::default()
         };
         let stocks = [stock(vec![written]), stock(vec![asked]), strange];
         let is_asked_for = |room: &SmtpAddress| room.domain_str() == "x.example";

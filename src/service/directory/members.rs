@@ -41,7 +41,7 @@ impl Availability {
                 if !self.shows_rooms(caller, list) {
                     return Members::Single;
                 }
-                return Members::Told(self.as_called(caller, &list.rooms));
+                return self.as_called(caller, &list.rooms);
             }
         }
         match outcome {
@@ -61,13 +61,18 @@ impl Availability {
             return Members::Single;
         };
         let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
-        for desk in places.filter_map(|place| self.desks.get(*place)) {
+        let known = self.directory.known();
+        for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
+            // It could be a list of rooms.
+            if !self.directory.sharing.room_booking && known.is_obscure(place) {
+                return Members::Single;
+            }
             match desk.endpoint().expand(list, deadline).await {
                 Ok(None) => {}
                 Ok(Some(members)) if members.len() > MOST_MEMBERS => return Members::TooMany,
                 Ok(Some(members)) => {
                     let members: Vec<_> = members.into_iter().map(|one| one.address).collect();
-                    return Members::Told(self.as_called(caller, &members));
+                    return self.as_called(caller, &members);
                 }
                 Err(EndpointError::BadAnswer(_) | EndpointError::Source(_)) => {
                     return Members::Untold;
@@ -79,15 +84,15 @@ impl Availability {
         Members::Single
     }
 
-    fn as_called(
-        &self,
-        caller: &Caller,
-        members: &[SmtpAddress],
-    ) -> Vec<Result<SmtpAddress, MailboxError>> {
+    fn as_called(&self, caller: &Caller, members: &[SmtpAddress]) -> Members {
+        // Servers keep members secret in this way; nobody is not free.
+        if members.is_empty() {
+            return Members::Untold;
+        }
         let told = members.iter().map(|member| {
             self.told_address(caller, member)
                 .ok_or(MailboxError::NoAccess)
         });
-        told.collect()
+        Members::Told(told.collect())
     }
 }

@@ -220,7 +220,8 @@ impl Availability {
     ) -> bool {
         let endpoints = self.desks.iter().map(super::super::desk::Desk::endpoint);
         let asked = endpoints.enumerate().map(|(place, endpoint)| async move {
-            if known.is_silent(place) {
+            let may_hide = !self.directory.sharing.room_booking && known.is_obscure(place);
+            if known.is_silent(place) || may_hide {
                 Ok(Found::default())
             } else {
                 endpoint.search(entry, deadline).await
@@ -235,7 +236,7 @@ impl Availability {
                     route.endpoint == place || route.fallbacks.contains(&place)
                 });
                 let is_of_rooms = known.catalogue.room(&listed.address).is_some()
-                    || known.catalogue.list(&listed.address).is_some();
+                    || known.catalogue.is_list(&listed.address);
                 // Rooms have been found already, where the caller may find them.
                 if !is_here || is_of_rooms {
                     continue;
@@ -258,8 +259,7 @@ impl Availability {
 
     /// Whether `mailbox`, as endpoints know it, is a room list that no caller is to know of.
     pub(in crate::service) fn is_hidden_list(&self, mailbox: &SmtpAddress) -> bool {
-        !self.directory.sharing.room_booking
-            && self.directory.known().catalogue.list(mailbox).is_some()
+        !self.directory.sharing.room_booking && self.directory.known().catalogue.is_list(mailbox)
     }
 
     /// The most that is told of `mailbox`, as endpoints know it, which the endpoint at `by` has answered for. Of a room
@@ -269,14 +269,14 @@ impl Availability {
             return Detail::Subjects;
         }
         let known = self.directory.known();
-        if known.is_silent(by) || known.catalogue.room(mailbox).is_some() {
+        if known.is_obscure(by) || known.catalogue.room(mailbox).is_some() {
             Detail::BusyOnly
         } else {
             Detail::Subjects
         }
     }
 
-    /// Whether the endpoint at `place` may have rooms that are not offered, and has not said which.
+    /// Whether the endpoint at `place` may have room lists that are not offered, and has not said which.
     pub(in crate::service) fn may_hide_rooms(&self, place: usize) -> bool {
         !self.directory.sharing.room_booking && self.directory.known().is_silent(place)
     }
@@ -335,6 +335,11 @@ impl Known {
     /// Whether the endpoint at `place` has a source of rooms that has said nothing yet.
     fn is_silent(&self, place: usize) -> bool {
         self.silent.contains(&place)
+    }
+
+    /// Whether any mailbox of the endpoint at `place` may be a room without anybody saying so.
+    pub(super) fn is_obscure(&self, place: usize) -> bool {
+        self.obscure.contains(&place)
     }
 
     /// Every source has said what rooms it has.

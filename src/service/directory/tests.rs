@@ -4,4 +4,5 @@
 mod caller;
 mod many;
 mod prefetch;
+mod refused;
 mod stub;

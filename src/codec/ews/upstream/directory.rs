@@ -24,6 +24,8 @@ pub enum DirectoryQuestion {
 pub struct DirectoryAnswer {
     /// Lists, rooms or people; details only where contact data came along.
     pub found: Vec<Room>,
+    /// Those of them that the server calls lists.
+    pub lists: Vec<SmtpAddress>,
     /// Entries of the answer, those included that have no SMTP address.
     pub entries: usize,
     /// The server says that there is more.
@@ -145,7 +147,13 @@ impl Parts {
                 }
                 "Address" | "Id" | "Mailbox" => {
                     let found = Mailbox::read(cursor)?;
-                    self.note(found.into_room(None, RoomDetails::default()));
+                    let is_list = found.is_list();
+                    let found = found.into_room(None, RoomDetails::default());
+                    if is_list {
+                        let address = found.iter().map(|list| list.address.clone());
+                        self.answer.lists.extend(address);
+                    }
+                    self.note(found);
                 }
                 _ => cursor.skip()?,
             }
@@ -187,6 +195,11 @@ impl Mailbox {
             }
         }
         Ok(mailbox)
+    }
+
+    fn is_list(&self) -> bool {
+        let kind = self.kind.as_deref();
+        kind.is_some_and(|kind| ["PublicDL", "PrivateDL"].contains(&kind))
     }
 
     /// `other`: an address of the contact data, where the mailbox's own is not of SMTP.

@@ -16,7 +16,7 @@ use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
 use crate::backend::{Ask, Backend, EndpointError, Limits};
 use crate::domain::{
     BusyStatus, CalendarEvent, Caller, Detail, EventDetails, FixedClock, FreeBusy, Listed,
-    MailDomain, Outcome, Room, RoomList, SmtpAddress,
+    MailDomain, Outcome, Room, RoomEntry, RoomList, SmtpAddress,
 };
 use crate::service::Availability;
 use crate::service::settings::ServiceSettings;
@@ -44,6 +44,8 @@ pub(super) struct Stub {
     pub(super) fails: AtomicBool,
     /// The rooms are not told, now or later.
     pub(super) refuses: AtomicBool,
+    /// The rooms of this list are not told.
+    pub(super) refused_list: Mutex<Option<SmtpAddress>>,
     /// The rooms are never told, and never refused.
     pub(super) hangs: AtomicBool,
     /// A search says that there are others.
@@ -128,11 +130,7 @@ impl RoomSource for Stub {
             return Err(EndpointError::Status(503));
         }
         if self.refuses.load(Ordering::SeqCst) {
-            return Err(EndpointError::Fault {
-                code: "ErrorAccessDenied".into(),
-                text: "not for you".into(),
-                transient: false,
-            });
+            return Err(refusal());
         }
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
@@ -146,6 +144,9 @@ impl RoomSource for Stub {
         list: &SmtpAddress,
         _: Instant,
     ) -> Result<Option<RoomList>, EndpointError> {
+        if self.refused_list.lock().unwrap().as_ref() == Some(list) {
+            return Err(refusal());
+        }
         let lists = self.lists.lock().unwrap();
         Ok(lists
             .iter()
@@ -174,6 +175,14 @@ impl RoomSource for Stub {
     }
 }
 
+fn refusal() -> EndpointError {
+    EndpointError::Fault {
+        code: "ErrorAccessDenied".into(),
+        text: "not for you".into(),
+        transient: false,
+    }
+}
+
 /// A Tuesday, ten o'clock.
 pub(super) fn now() -> Timestamp {
     "2026-09-01T10:00Z".parse().unwrap()
@@ -184,13 +193,24 @@ fn instance() -> Instance {
 }
 
 pub(super) fn endpoint(name: &str, domain: &str, stub: &Arc<Stub>, calls: usize) -> Arc<Endpoint> {
+    endpoint_with(name, domain, stub, (calls, Vec::new()))
+}
+
+/// The same, with rooms that the configuration names.
+pub(super) fn endpoint_with(
+    name: &str,
+    domain: &str,
+    stub: &Arc<Stub>,
+    (calls, written): (usize, Vec<RoomEntry>),
+) -> Arc<Endpoint> {
     let guard = Guard {
         max_concurrency: calls,
         ..Guard::default()
     };
     let domain = MailDomain::parse(domain).unwrap();
     let backend = Arc::clone(stub) as Arc<dyn Backend>;
-    Arc::new(Endpoint::new(name, [domain], guard, backend, &instance()))
+    let endpoint = Endpoint::new(name, [domain], guard, backend, &instance());
+    Arc::new(endpoint.with_rooms(written))
 }
 
 pub(super) fn service(
