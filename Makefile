@@ -20,7 +20,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc docs deny interop schema metrics secrets assets package ops
+.PHONY: help test tools fmt lint unit bench-build doc docs deny interop schema metrics secrets assets package ops screenshots
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -32,6 +32,7 @@ help:
 	echo "make docs         write what the program tells in docs/: the families of metrics, the keys of the configuration"
 	echo "make deny         banned crates, licences and sources"
 	echo "make interop      real clients against calbridge demo"
+	echo "make screenshots  make the pictures of the documentation again, in docs/images"
 	echo "make schema       validate the answers that the tests have collected"
 	echo "make assets       write the manual and the completions that packages install, to target/assets"
 	echo "make package      the Debian package, to target/debian"
@@ -92,6 +93,11 @@ interop: .venv/.installed $(NODE_MODULES)
 	@cargo build --locked --bin calbridge
 	mkdir -p "$$CALBRIDGE_ANSWERS"
 	$(PYTHON) -m pytest -q -p no:cacheprovider tests/interop
+
+# The same test makes them each time; only here they are kept.
+screenshots: .venv/.installed $(NODE_MODULES)
+	@cargo build --locked --bin calbridge
+	CALBRIDGE_SCREENSHOTS=$(CURDIR)/docs/images $(PYTHON) -m pytest -q -p no:cacheprovider tests/interop/test_status_page.py
 
 schema:
 	@count=$$(find "$$CALBRIDGE_ANSWERS" -name '*.xml' | wc -l)

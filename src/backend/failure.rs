@@ -127,6 +127,10 @@ fn certificate_text(error: &CertificateError) -> String {
             "the server's certificate is not valid yet: are both clocks right?".into()
         }
         CertificateError::Revoked => "the server's certificate is revoked".into(),
+        // The verifier has no kind of its own for it.
+        CertificateError::Other(cause) if cause.to_string().contains("CaUsedAsEndEntity") => {
+            "the server shows a certificate that is made for an authority (CA:TRUE): it needs one of its own".into()
+        }
         other => format!("the server's certificate is not accepted: {other}"),
     }
 }

@@ -7,6 +7,7 @@ mod blocks;
 mod lookup;
 mod names;
 mod querier;
+pub mod registry;
 
 use std::sync::Arc;
 

@@ -14,7 +14,8 @@ use super::reload::Reloader;
 use crate::domain::SmtpAddress;
 use crate::metrics::{BreakerState, Metrics};
 use crate::server::ops::{
-    CertificateReadiness, EndpointReadiness, LookUp, OpsTarget, Readiness, Reloaded, Setup, Status,
+    CertificateReadiness, EndpointReadiness, LookUp, OpsTarget, Readiness, Registry, Reloaded,
+    Setup, Status,
 };
 use crate::service::Availability;
 use crate::service::cache::DropScope;
@@ -102,14 +103,28 @@ impl OpsTarget for Target {
     fn setup(&self) -> Setup {
         let world = self.reloader.world();
         let accounts = world.server.access.role_accounts.iter();
-        let south = world.south_account();
+        let accounts: Vec<_> = accounts
+            .map(|account| account.address.to_string())
+            .collect();
+        let or_example = |name: Option<&String>, example: &str| {
+            name.map_or_else(|| example.to_owned(), Clone::clone)
+        };
+        let mut south = world.south_accounts();
+        if south.is_empty() {
+            south.push("svc-interop@example.com".to_owned());
+        }
+        let domains = world.domains();
         Setup {
             ews_url: format!("{}EWS/Exchange.asmx", world.public_url),
             base_url: world.public_url.to_string(),
-            role_accounts: accounts
-                .map(|account| account.address.to_string())
-                .collect(),
-            south_account: south.unwrap_or_else(|| "svc-calbridge@example.com".to_owned()),
+            first_role_account: or_example(accounts.first(), "interop@example.com"),
+            role_accounts: accounts.join(","),
+            domain: or_example(domains.first(), "example.com"),
+            domains,
+            south_accounts: south,
+            registry: world
+                .gssmo_registry()
+                .map_or(Registry::None, Registry::File),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What one configuration makes of the gateway, and how the next one is put in its place: a whole that is swapped at once.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::discovery::Discovery;
@@ -10,7 +11,7 @@ use crate::backend::build::{self, Built, Change};
 use crate::backend::instance::Instance;
 use crate::config::Config;
 use crate::face::Routes;
-use crate::face::connector::{self, ConnectorSettings};
+use crate::face::connector::{self, ConnectorSettings, registry};
 use crate::face::ews::EwsFace;
 use crate::face::links::LinkSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
@@ -118,13 +119,28 @@ impl World {
         with_json_and_links(routes, &self.availability, self.links.clone())
     }
 
-    /// The name of some role account in the south, for examples.
-    pub(super) fn south_account(&self) -> Option<String> {
-        let mut accounts = self
-            .availability
-            .endpoints()
-            .map(|endpoint| endpoint.state().accounts);
-        accounts.find_map(|accounts| Some(accounts.first()?.address.to_string()))
+    /// The role accounts by which servers in the south are asked.
+    pub(super) fn south_accounts(&self) -> Vec<String> {
+        let endpoints = self.availability.endpoints();
+        let accounts = endpoints.flat_map(|endpoint| endpoint.state().accounts);
+        let names: BTreeSet<_> = accounts
+            .map(|account| account.address.to_string())
+            .collect();
+        names.into_iter().collect()
+    }
+
+    /// The mail domains that endpoints have, without those that stand for many.
+    pub(super) fn domains(&self) -> Vec<String> {
+        let endpoints = self.availability.endpoints();
+        let domains = endpoints.flat_map(|endpoint| endpoint.domains().iter());
+        let names = domains.map(ToString::to_string);
+        names.filter(|name| !name.contains('*')).collect()
+    }
+
+    /// What points GSSMO here; None where it is not served.
+    pub(super) fn gssmo_registry(&self) -> Option<String> {
+        let served = !self.connectors.is_empty();
+        served.then(|| registry::file(self.public_url.as_str(), &self.connectors, 0))
     }
 
     pub(super) fn endpoint_names(&self) -> Vec<Arc<str>> {

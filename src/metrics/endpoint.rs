@@ -136,6 +136,14 @@ impl EndpointMetrics {
         recent.iter().copied().collect()
     }
 
+    /// The mailboxes that were answered without asking the endpoint, and all that could have been.
+    pub fn from_cache(&self) -> (u64, u64) {
+        let count = |result: CacheResult| self.0.cache.get(result.label()).get();
+        let asked = count(CacheResult::Miss) + count(CacheResult::Shared);
+        let all = CacheResult::ALL.into_iter().map(count).sum();
+        (all - asked, all)
+    }
+
     /// How many mailboxes a call asks for.
     pub fn batch_size(&self, mailboxes: usize) {
         self.0

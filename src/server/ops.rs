@@ -34,8 +34,8 @@ use self::answer::{Desk, Visit};
 use self::front::Fronts;
 pub use self::front::{OpsControl, OpsPrepared};
 pub use self::page::{
-    AccountStatus, DeniedNetwork, EndpointStatus, ExpiryStatus, Hour, Line, LookUp, LookUpEvent,
-    Setup, Sparkline, Status,
+    AccountStatus, DeniedNetwork, EndpointStatus, ErrorStatus, ExpiryStatus, Hour, Line, LookUp,
+    LookUpEvent, Registry, Setup, Sparkline, Status, Tone,
 };
 use super::StartError;
 use super::accept;
@@ -46,6 +46,8 @@ use crate::service::cache::DropScope;
 
 /// From a connection's first byte to its close.
 const LIFETIME: Duration = Duration::from_secs(10);
+/// What a look-up may take of it, so that its page is still sent.
+pub const LOOK_UP_TIME: Duration = Duration::from_secs(8);
 /// Open at once; more are closed without a word.
 const MAX_CONNECTIONS: usize = 64;
 const MAX_BUFFER: usize = 32 << 10;

@@ -1,6 +1,7 @@
 """A headless Chromium, driven over the W3C WebDriver protocol: Debian's packages chromium and chromium-driver, and nothing
 from PyPI, whose clients want other versions of what the tests have already."""
 
+import base64
 import json
 import re
 import subprocess
@@ -12,7 +13,10 @@ DRIVER = "/usr/bin/chromedriver"
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-proxy-server",
+    "--hide-scrollbars", "--force-color-profile=srgb",
 ]  # fmt: skip
+# What the protocol calls a reference to an element.
+ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 PATIENCE = 60
 
 # Loopback is never reached through a proxy of the environment.
@@ -80,6 +84,33 @@ class Chromium:
 
     def run(self, script, *arguments):
         return self.call("POST", "/execute/sync", {"script": script, "args": list(arguments)})
+
+    def run_async(self, script, *arguments):
+        """The script calls its last argument with the result."""
+        return self.call("POST", "/execute/async", {"script": script, "args": list(arguments)})
+
+    def devtools(self, command, **parameters):
+        return self.call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def find(self, selector):
+        return self.call("POST", "/element", {"using": "css selector", "value": selector})[ELEMENT]
+
+    def text(self, selector):
+        """As a reader sees it."""
+        return self.call("GET", f"/element/{self.find(selector)}/text")
+
+    def type(self, selector, text):
+        self.call("POST", f"/element/{self.find(selector)}/value", {"text": text})
+
+    def click(self, selector):
+        self.call("POST", f"/element/{self.find(selector)}/click", {})
+
+    def url(self):
+        return self.call("GET", "/url")
+
+    def picture(self):
+        """What is on the screen, as PNG."""
+        return base64.b64decode(self.call("GET", "/screenshot"))
 
     def messages(self):
         """What the browser has written to its console."""

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use calbridge::domain::SmtpAddress;
 use calbridge::metrics::Metrics;
 use calbridge::server::ops::{
-    CertificateReadiness, EndpointReadiness, EndpointStatus, LookUp, OpsServer, OpsTarget,
-    Readiness, Reloaded, Setup, Status,
+    CertificateReadiness, EndpointReadiness, EndpointStatus, ErrorStatus, LookUp, OpsServer,
+    OpsTarget, Readiness, Registry, Reloaded, Setup, Status,
 };
 use calbridge::server::settings::OpsSettings;
 use calbridge::service::cache::DropScope;
@@ -66,12 +66,13 @@ impl OpsTarget for Noted {
     fn status(&self) -> Status {
         Status {
             version: "1.2.3",
-            ready: true,
             endpoints: vec![EndpointStatus {
                 name: "<hq>".to_owned(),
-                usable: true,
-                state: "asked",
-                last_error: "\"<script>\"".to_owned(),
+                state: "healthy",
+                last_error: Some(ErrorStatus {
+                    at: "now".to_owned(),
+                    text: "\"<script>\"".to_owned(),
+                }),
                 ..EndpointStatus::default()
             }],
             ..Status::default()
@@ -93,6 +94,8 @@ impl OpsTarget for Noted {
     fn setup(&self) -> Setup {
         Setup {
             base_url: "https://interop.example.com/".to_owned(),
+            domains: vec!["notes.example".to_owned()],
+            registry: Registry::File("FreeBusyURL=hidden".to_owned()),
             ..Setup::default()
         }
     }

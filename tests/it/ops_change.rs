@@ -104,7 +104,7 @@ async fn the_page_escapes_what_it_is_told_and_allows_no_script() {
     assert_eq!(page.status, 200);
     let policy = page.header("content-security-policy").unwrap();
     assert!(
-        policy.starts_with("default-src 'none'; style-src 'self'"),
+        policy.starts_with("default-src 'none'; style-src 'self'; img-src 'self'; form-action"),
         "{policy}"
     );
     let text = page.text();
@@ -129,8 +129,17 @@ async fn the_page_escapes_what_it_is_told_and_allows_no_script() {
         ops.get("/setup")
             .await
             .text()
-            .contains("https://interop.example.com/public")
+            .contains("https://interop.example.com/autodiscover/autodiscover.xml")
     );
+    // The directory in it may be all that keeps strangers out.
+    assert!(
+        !ops.get("/setup")
+            .await
+            .text()
+            .contains("FreeBusyURL=hidden")
+    );
+    let icon = ops.get("/icon.svg").await;
+    assert_eq!(icon.header("content-type"), Some("image/svg+xml"));
     let style = ops.get("/style.css").await;
     assert_eq!(
         style.header("content-type"),
@@ -149,30 +158,31 @@ async fn a_look_up_is_a_plain_request_of_somebody_who_has_logged_in() {
     let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
     let client = client.build().unwrap();
     let ask = async |query: &str| {
-        let url = format!("https://127.0.0.1:{}/?{query}", ops.address.port());
+        let url = format!("https://127.0.0.1:{}/{query}", ops.address.port());
         let request = client.get(url).basic_auth("operator", Some("right"));
         request.send().await.unwrap().text().await.unwrap()
     };
     let today = "anna@example.com has no answer on 2026-09-07";
-    assert!(ask("mailbox=anna%40example.com").await.contains(today));
+    assert!(ask("?mailbox=anna%40example.com").await.contains(today));
     let other = "anna@example.com has no answer on 2026-10-01";
     assert!(
-        ask("mailbox=anna%40example.com&day=2026-10-01")
+        ask("?mailbox=anna%40example.com&day=2026-10-01")
             .await
             .contains(other)
     );
     assert!(
-        ask("mailbox=nobody")
+        ask("?mailbox=nobody")
             .await
             .contains("no address of a mailbox")
     );
     assert!(
-        ask("mailbox=a%40b.example&day=today")
+        ask("?mailbox=a%40b.example&day=today")
             .await
             .contains("no day")
     );
-    let escaped = ask("mailbox=%3Cb%3E").await;
+    let escaped = ask("?mailbox=%3Cb%3E").await;
     assert!(!escaped.contains("<b>\""), "{escaped}");
+    assert!(ask("setup").await.contains("FreeBusyURL=hidden"));
 }
 
 #[tokio::test]

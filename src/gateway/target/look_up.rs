@@ -9,18 +9,16 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, Detail, FreeBusy, Origin, SmtpAddress,
-    TimeWindow,
+    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, Detail, FreeBusy, MailboxError, Origin,
+    SmtpAddress, TimeWindow,
 };
 use crate::gateway::world::World;
-use crate::server::ops::{Hour, Line, LookUp, LookUpEvent};
-use crate::service::explain::{Explanation, Policy};
+use crate::server::ops::{Hour, LOOK_UP_TIME, Line, LookUp, LookUpEvent};
+use crate::service::explain::{CacheResult, Explanation, Policy};
 
 const DAY_MINUTES: i64 = 24 * 60;
 /// One number below the drawing for so many hours.
-const EVERY_HOURS: usize = 3;
-/// Half the width of such a number: those at the edges are moved in.
-const MARGIN: i64 = 12;
+const EVERY_HOURS: i64 = 3;
 
 /// None where there is no role account to ask as, or the day is none of ours.
 pub(super) async fn look_up(world: &World, mailbox: &SmtpAddress, day: Date) -> Option<LookUp> {
@@ -39,19 +37,42 @@ pub(super) async fn look_up(world: &World, mailbox: &SmtpAddress, day: Date) -> 
         detail: Detail::BusyOnly,
         origin: Origin::default(),
     };
-    let deadline = Instant::now() + world.server.limits.deadline;
+    let deadline = Instant::now() + world.server.limits.deadline.min(LOOK_UP_TIME);
     let (answer, explained) = world.availability.answer_explained(&query, deadline).await;
     let explanation = explained.first().map(lines).unwrap_or_default();
     let (events, error) = match answer.per_mailbox.into_iter().next()? {
         Ok(known) => (events(&known, &window), None),
-        Err(error) => (Vec::new(), Some(format!("There is no answer: {error}."))),
+        Err(error) => (Vec::new(), Some(in_words(error))),
     };
     Some(LookUp {
+        title: day.strftime("%A, %-d %B %Y").to_string(),
         error,
         events,
         explanation,
         hours: hours(),
     })
+}
+
+/// What callers see as hash marks, and where to look.
+fn in_words(error: MailboxError) -> String {
+    let then = match error {
+        MailboxError::InvalidAddress | MailboxError::NotFound => {
+            "Does an endpoint serve its mail domain, and does the server behind it have the mailbox?"
+        }
+        MailboxError::NoAccess => {
+            "The role accounts of the endpoint need rights to its calendar, or the policy refuses it."
+        }
+        MailboxError::Timeout
+        | MailboxError::Throttled
+        | MailboxError::EndpointFailed
+        | MailboxError::MailboxUnavailable => "The endpoint's last error, on this page, says why.",
+        MailboxError::NoCalendar
+        | MailboxError::GenerationFailed
+        | MailboxError::TooManyEvents
+        | MailboxError::ListTooLong
+        | MailboxError::Loop => "docs/errors.md says what to do.",
+    };
+    format!("There is no answer: {error}. {then}")
 }
 
 fn events(known: &FreeBusy, window: &TimeWindow) -> Vec<LookUpEvent> {
@@ -77,7 +98,7 @@ fn events(known: &FreeBusy, window: &TimeWindow) -> Vec<LookUpEvent> {
 fn words(status: BusyStatus) -> (&'static str, &'static str) {
     match status {
         BusyStatus::Free => ("free", "free"),
-        BusyStatus::WorkingElsewhere => ("working elsewhere", "tentative"),
+        BusyStatus::WorkingElsewhere => ("working elsewhere", "elsewhere"),
         BusyStatus::Tentative => ("tentative", "tentative"),
         BusyStatus::Busy => ("busy", "busy"),
         BusyStatus::OutOfOffice => ("out of office", "away"),
@@ -86,11 +107,15 @@ fn words(status: BusyStatus) -> (&'static str, &'static str) {
 }
 
 fn hours() -> Vec<Hour> {
-    let hours = (0_i64..=24).step_by(EVERY_HOURS);
+    let hours = 0_i64..=24;
     hours
         .map(|hour| Hour {
-            x: (hour * 60).clamp(MARGIN, DAY_MINUTES - MARGIN),
-            text: format!("{hour:02}"),
+            x: hour * 60,
+            text: if hour % EVERY_HOURS == 0 {
+                format!("{hour:02}")
+            } else {
+                String::new()
+            },
         })
         .collect()
 }
@@ -112,7 +137,7 @@ fn lines(explanation: &Explanation) -> Vec<Line> {
         }
     }
     if let Some(asked) = &explanation.asked {
-        tell("Cache", asked.cache.label().to_owned());
+        tell("Cache", cache(asked.cache).to_owned());
         let accounts: Vec<_> = asked.accounts.iter().map(SmtpAddress::as_str).collect();
         let by = if accounts.is_empty() {
             String::new()
@@ -125,6 +150,17 @@ fn lines(explanation: &Explanation) -> Vec<Line> {
     let milliseconds = explanation.elapsed.as_secs_f64() * 1000.0;
     tell("Time", format!("{milliseconds:.1} ms"));
     lines
+}
+
+fn cache(result: CacheResult) -> &'static str {
+    match result {
+        CacheResult::Hit => "hit: known, and fresh",
+        CacheResult::Stale => "stale: known, and asked for again in the background",
+        CacheResult::StaleOnError => "stale: known, and the endpoint fails",
+        CacheResult::Miss => "miss: the endpoint was asked",
+        CacheResult::Shared => "shared: a call that was under way was waited for",
+        CacheResult::Negative => "hit: known to have no answer just now",
+    }
 }
 
 fn policy(policy: Policy) -> &'static str {

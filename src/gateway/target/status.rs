@@ -11,81 +11,194 @@ use crate::gateway::reload::Reloader;
 use crate::gateway::world::World;
 use crate::metrics::BreakerState;
 use crate::server::ops::{
-    AccountStatus, DeniedNetwork, EndpointStatus, ExpiryStatus, Sparkline, Status,
+    AccountStatus, DeniedNetwork, EndpointStatus, ErrorStatus, ExpiryStatus, Sparkline, Status,
+    Tone,
 };
 
-/// Points of the line are so far apart.
-const STEP: usize = 4;
-const HEIGHT: f64 = 22.0;
+/// The field of the sparkline, and what is left free at its top and bottom.
+const WIDTH: f64 = 240.0;
+const HEIGHT: f64 = 48.0;
+const MARGIN: f64 = 3.0;
 
 pub(super) fn status(reloader: &Reloader, ready: bool) -> Status {
     let world = reloader.world();
     let (cache_entries, cache_bytes) = world.availability.cache_size();
+    let now = reloader.now();
     let endpoints = world.availability.endpoints();
+    let endpoints: Vec<_> = endpoints.map(|each| of(each, reloader, now)).collect();
     let denied = reloader.denied().into_iter().map(|denial| DeniedNetwork {
         network: denial.network.to_string(),
         last: clock(denial.last),
         count: denial.connections,
     });
-    let now = reloader.now();
+    let (tone, headline, summary) = overall(&endpoints, ready);
     Status {
         version: env!("CARGO_PKG_VERSION"),
         now: clock(now),
-        ready,
-        endpoints: endpoints.map(|endpoint| of(endpoint, reloader)).collect(),
+        tone,
+        headline,
+        summary,
         cache_entries,
-        cache_bytes,
+        cache_bytes: bytes(cache_bytes),
+        cache_answers: cache_answers(&world, reloader),
         expiries: expiries(reloader, &world, now),
         denied: denied.collect(),
+        endpoints,
     }
 }
 
-fn of(endpoint: &Endpoint, reloader: &Reloader) -> EndpointStatus {
+fn overall(endpoints: &[EndpointStatus], ready: bool) -> (Tone, &'static str, String) {
+    let open = endpoints.iter().filter(|each| each.tone == Tone::Bad);
+    let open: Vec<&str> = open.map(|each| each.name.as_str()).collect();
+    let troubled = endpoints.iter().filter(|each| each.tone == Tone::Warn);
+    let troubled: Vec<&str> = troubled.map(|each| each.name.as_str()).collect();
+    match (open.as_slice(), troubled.as_slice()) {
+        (all, _) if all.len() == endpoints.len() => (
+            Tone::Bad,
+            "Not ready",
+            "No endpoint is asked: every mailbox is answered with an error.".to_owned(),
+        ),
+        _ if !ready => (
+            Tone::Bad,
+            "Not ready",
+            "The certificate that callers are shown has expired.".to_owned(),
+        ),
+        ([], []) => (
+            Tone::Good,
+            "Everything is well",
+            "All endpoints are asked.".to_owned(),
+        ),
+        ([], names) => (
+            Tone::Warn,
+            "Ready, with something to look at",
+            format!("Look at: {}.", names.join(", ")),
+        ),
+        (names, _) => (
+            Tone::Warn,
+            "Ready in part",
+            format!(
+                "Mailboxes of {} are answered from the cache or with an error; the others are asked for as usual.",
+                names.join(", ")
+            ),
+        ),
+    }
+}
+
+fn of(endpoint: &Endpoint, reloader: &Reloader, now: Timestamp) -> EndpointStatus {
     let state = endpoint.state();
     let accounts = state.accounts.iter().map(|account| AccountStatus {
         address: account.address.to_string(),
         usable: account.condition == AccountCondition::Ready,
         state: account.condition.label(),
-        left: account
-            .left
-            .map_or_else(|| "-".to_owned(), |left| format!("{} s", left.as_secs())),
+        left: account.left.map_or_else(|| "-".to_owned(), duration),
         in_flight: account.in_flight,
     });
+    let accounts: Vec<_> = accounts.collect();
     let last_error = state.last_error.as_ref();
+    // Of the same moment, the success counts: what failed was made again.
+    let failing = last_error.is_some_and(|error| state.last_success.is_none_or(|at| at < error.at));
+    let (tone, word) = match state.breaker {
+        BreakerState::Open => (Tone::Bad, "not asked"),
+        BreakerState::HalfOpen => (Tone::Warn, "tried again"),
+        BreakerState::Closed if failing => (Tone::Warn, "failing"),
+        BreakerState::Closed if accounts.iter().any(|each| !each.usable) => {
+            (Tone::Warn, "asked by some accounts")
+        }
+        BreakerState::Closed => (Tone::Good, "healthy"),
+    };
+    let domains: Vec<_> = endpoint.domains().iter().map(ToString::to_string).collect();
     EndpointStatus {
         name: endpoint.name().to_string(),
-        usable: state.breaker != BreakerState::Open,
-        state: match state.breaker {
-            BreakerState::Closed => "asked",
-            BreakerState::HalfOpen => "tried again",
-            BreakerState::Open => "not asked: it keeps failing",
-        },
+        domains: domains.join(", "),
+        tone,
+        state: word,
+        breaker: breaker(state.breaker, state.consecutive_failures),
         in_flight: state.in_flight,
         last_success: state
             .last_success
-            .map_or_else(|| "none yet".to_owned(), clock),
-        last_error: last_error.map_or_else(
-            || "none".to_owned(),
-            |error| format!("{}: {}", clock(error.at), error.text),
-        ),
+            .map_or_else(|| "none yet".to_owned(), |at| moment(at, now)),
+        last_error: last_error.map(|error| ErrorStatus {
+            at: moment(error.at, now),
+            text: sentence(&error.text),
+        }),
+        failing,
         spark: spark(&reloader.counters(endpoint.name()).recent_calls()),
-        accounts: accounts.collect(),
+        accounts,
     }
 }
 
-fn spark(calls: &[Duration]) -> Sparkline {
-    let most = calls.iter().max().copied().unwrap_or_default();
-    let scale = most.as_secs_f64().max(0.001);
-    let mut points = String::new();
-    for (place, call) in calls.iter().enumerate() {
-        let y = 1.0 + HEIGHT * (1.0 - call.as_secs_f64() / scale);
-        // Writing to a String does not fail.
-        let _ = write!(points, "{},{y:.1} ", place * STEP);
+fn breaker(state: BreakerState, failures: u32) -> String {
+    let state = match state {
+        BreakerState::Closed => "closed: it is asked",
+        BreakerState::HalfOpen => "half open: one call tries whether it is back",
+        BreakerState::Open => "open: it kept failing and is left alone for a while",
+    };
+    match failures {
+        0 => state.to_owned(),
+        1 => format!("{state} (1 failure)"),
+        failures => format!("{state} ({failures} failures in a row)"),
     }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string());
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{}{}{end}", first.unwrap_or_default(), letters.as_str())
+}
+
+/// Both lines begin at the left edge and end at the right one, also for a single call.
+fn spark(calls: &[Duration]) -> Sparkline {
+    let (Some(most), Some(last)) = (calls.iter().max(), calls.last()) else {
+        return Sparkline::default();
+    };
+    let scale = most.as_secs_f64().max(f64::MIN_POSITIVE);
+    let step = WIDTH / (calls.len().saturating_sub(1).max(1) as f64);
+    let single = (calls.len() == 1).then_some(last);
+    let mut line = String::new();
+    for (place, call) in calls.iter().chain(single).enumerate() {
+        let x = step * place as f64;
+        let room = HEIGHT - 2.0 * MARGIN;
+        let y = MARGIN + room * (1.0 - call.as_secs_f64() / scale);
+        // Writing to a String does not fail.
+        let _ = write!(line, "{x:.1},{y:.1} ");
+    }
+    let line = line.trim_end().to_owned();
     Sparkline {
-        points: points.trim_end().to_owned(),
-        width: calls.len().saturating_sub(1).max(1) * STEP,
-        most: u64::try_from(most.as_millis()).unwrap_or(u64::MAX),
+        area: format!("0,{HEIGHT} {line} {WIDTH},{HEIGHT}"),
+        line,
+        calls: calls.len(),
+        most: milliseconds(*most),
+        last: milliseconds(*last),
+    }
+}
+
+fn milliseconds(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1000.0;
+    if milliseconds < 10.0 {
+        format!("{milliseconds:.1} ms")
+    } else if milliseconds < 10_000.0 {
+        format!("{milliseconds:.0} ms")
+    } else {
+        format!("{:.0} s", time.as_secs_f64())
+    }
+}
+
+fn bytes(count: u64) -> String {
+    match count {
+        ..1_024 => format!("{count} bytes"),
+        1_024..1_048_576 => format!("{:.1} KiB", count as f64 / 1_024.0),
+        1_048_576.. => format!("{:.1} MiB", count as f64 / 1_048_576.0),
+    }
+}
+
+fn cache_answers(world: &World, reloader: &Reloader) -> String {
+    let endpoints = world.availability.endpoints();
+    let counted = endpoints.map(|endpoint| reloader.counters(endpoint.name()).from_cache());
+    let (cached, all) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    match all {
+        0 => "nothing".to_owned(),
+        all => format!("{:.0} %", 100.0 * cached as f64 / all as f64),
     }
 }
 
@@ -111,13 +224,96 @@ fn expiries(reloader: &Reloader, world: &World, now: Timestamp) -> Vec<ExpirySta
     }
     for endpoint in world.availability.endpoints() {
         for known in endpoint.expiries() {
-            let what = format!("{} of {}", known.credential.label(), endpoint.name());
+            let credential = known.credential.label().replace('_', " ");
+            let what = format!("{credential} of {}", endpoint.name());
             tell(what, Some(known.at));
         }
     }
+    expiries.sort_by_key(|expiry| expiry.days);
     expiries
+}
+
+/// As `2026-09-07 08:00:00, 5 min ago`.
+fn moment(at: Timestamp, now: Timestamp) -> String {
+    let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
+    format!("{}, {} ago", clock(at), duration(ago))
+}
+
+fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds @ 172_800.. => format!("{} days", seconds / 86_400),
+    }
 }
 
 fn clock(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M:%S").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(milliseconds: &[u64], line: &str, most: &str, last: &str) {
+        let calls = milliseconds.iter().copied().map(Duration::from_millis);
+        let spark = spark(&calls.collect::<Vec<_>>());
+        assert_eq!(
+            (&*spark.line, &*spark.most, &*spark.last),
+            (line, most, last)
+        );
+    }
+
+    #[test]
+    fn a_sparkline_fills_its_field() {
+        check(&[], "", "", "");
+        check(&[7], "0.0,3.0 240.0,3.0", "7.0 ms", "7.0 ms");
+        check(
+            &[0, 100, 50],
+            "0.0,45.0 120.0,3.0 240.0,24.0",
+            "100 ms",
+            "50 ms",
+        );
+        check(&[0, 0], "0.0,45.0 240.0,45.0", "0.0 ms", "0.0 ms");
+    }
+
+    #[test]
+    fn the_headline_says_the_worst() {
+        let endpoints = |tones: &[Tone]| -> Vec<EndpointStatus> {
+            let each = tones.iter().map(|tone| EndpointStatus {
+                name: format!("<{tone}>"),
+                tone: *tone,
+                ..EndpointStatus::default()
+            });
+            each.collect()
+        };
+        let check = |tones: &[Tone], tone: Tone, word: &str| {
+            let (seen, headline, summary) = overall(&endpoints(tones), true);
+            let text = format!("{headline}: {summary}");
+            assert!(seen == tone && text.contains(word), "{tones:?} {text}");
+        };
+        check(&[Tone::Good, Tone::Good], Tone::Good, "All endpoints");
+        check(&[Tone::Good, Tone::Warn], Tone::Warn, "Look at: <warn>");
+        check(&[Tone::Bad, Tone::Good], Tone::Warn, "Mailboxes of <bad>");
+        check(&[Tone::Bad, Tone::Bad], Tone::Bad, "No endpoint is asked");
+        let (tone, _, summary) = overall(&endpoints(&[Tone::Good]), false);
+        assert!(
+            tone == Tone::Bad && summary.contains("expired"),
+            "{summary}"
+        );
+    }
+
+    #[test]
+    fn numbers_are_told_with_a_unit() {
+        let words = |seconds| duration(Duration::from_secs(seconds));
+        assert_eq!(
+            [words(0), words(119), words(120)],
+            ["0 s", "119 s", "2 min"]
+        );
+        assert_eq!([words(7_200), words(172_800)], ["2 h", "2 days"]);
+        assert_eq!([bytes(12), bytes(1_536)], ["12 bytes", "1.5 KiB"]);
+        assert_eq!(sentence("it broke"), "It broke.");
+    }
 }

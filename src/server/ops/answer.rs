@@ -124,12 +124,15 @@ impl Desk {
         let query = request.uri().query().unwrap_or("");
         let reads = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
-            "/" | "/setup" | "/style.css" | "/metrics" | "/livez" | "/readyz" if !reads => {
+            "/" | "/setup" | "/style.css" | "/icon.svg" | "/metrics" | "/livez" | "/readyz"
+                if !reads =>
+            {
                 not_allowed("GET, HEAD")
             }
             "/" => page::status(&self.target, query, visit.front.has_login()).await,
-            "/setup" => page::setup(&self.target),
+            "/setup" => page::setup(&self.target, visit.front.has_login()),
             "/style.css" => page::style(),
+            "/icon.svg" => page::icon(),
             "/metrics" => self.metrics(),
             "/livez" => respond(StatusCode::OK, TEXT, "ok\n"),
             "/readyz" => readyz(&self.target.ready(), stopping, is_verbose(query)),

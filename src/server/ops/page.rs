@@ -1,6 +1,7 @@
 //! The pages for people: how the gateway is, what a mailbox's day looks like, and what is to be pasted where. They work
 //! without script and name nothing of another host.
 
+use std::fmt;
 use std::sync::Arc;
 
 use askama::Template;
@@ -14,44 +15,88 @@ use crate::domain::SmtpAddress;
 
 const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
 const CSS: HeaderValue = HeaderValue::from_static("text/css; charset=utf-8");
+const SVG: HeaderValue = HeaderValue::from_static("image/svg+xml");
 const STYLE: &str = include_str!("../../../templates/style.css");
-/// Nothing but our own style; the form leads back here.
+const ICON: &str = include_str!("../../../templates/icon.svg");
+/// Nothing but our own style and icon; the form leads back here.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 );
+
+/// Days before an expiry at which it is time to act, and to think of it.
+const SOON: i64 = 7;
+const SOME_DAY: i64 = 30;
 
 /// How the gateway is, in words.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
     pub version: &'static str,
     pub now: String,
-    pub ready: bool,
+    pub tone: Tone,
+    pub headline: &'static str,
+    pub summary: String,
     pub endpoints: Vec<EndpointStatus>,
     pub cache_entries: u64,
-    pub cache_bytes: u64,
+    pub cache_bytes: String,
+    /// The part of all mailboxes that was answered without asking.
+    pub cache_answers: String,
     pub expiries: Vec<ExpiryStatus>,
     pub denied: Vec<DeniedNetwork>,
+}
+
+/// How something is meant to look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Good,
+    Warn,
+    Bad,
+}
+
+impl fmt::Display for Tone {
+    /// The class of the style.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Good => "good",
+            Self::Warn => "warn",
+            Self::Bad => "bad",
+        })
+    }
 }
 
 #[derive(Debug, Clone, Default)]
 pub struct EndpointStatus {
     pub name: String,
-    pub usable: bool,
+    pub domains: String,
+    pub tone: Tone,
     pub state: &'static str,
+    pub breaker: String,
     pub in_flight: usize,
     pub last_success: String,
-    pub last_error: String,
+    pub last_error: Option<ErrorStatus>,
+    /// The last call has failed.
+    pub failing: bool,
     pub spark: Sparkline,
     pub accounts: Vec<AccountStatus>,
 }
 
-/// Times of the latest calls as the points of a line, 24 high.
+#[derive(Debug, Clone)]
+pub struct ErrorStatus {
+    pub at: String,
+    pub text: String,
+}
+
+/// Times of the latest calls as the points of a line in a field of 240 by 48.
 #[derive(Debug, Clone, Default)]
 pub struct Sparkline {
-    pub points: String,
-    pub width: usize,
-    /// Milliseconds of the slowest.
-    pub most: u64,
+    /// Empty where there were no calls.
+    pub line: String,
+    /// What lies below the line.
+    pub area: String,
+    pub calls: usize,
+    /// The slowest and the last one, with their unit.
+    pub most: String,
+    pub last: String,
 }
 
 #[derive(Debug, Clone)]
@@ -67,7 +112,27 @@ pub struct AccountStatus {
 pub struct ExpiryStatus {
     pub what: String,
     pub on: String,
+    /// Below zero where it has expired.
     pub days: i64,
+}
+
+impl ExpiryStatus {
+    fn tone(&self) -> Tone {
+        match self.days {
+            ..SOON => Tone::Bad,
+            SOON..SOME_DAY => Tone::Warn,
+            SOME_DAY.. => Tone::Good,
+        }
+    }
+
+    fn left(&self) -> String {
+        match self.days {
+            ..0 => "expired".to_owned(),
+            0 => "less than a day".to_owned(),
+            1 => "1 day".to_owned(),
+            days => format!("{days} days"),
+        }
+    }
 }
 
 /// Networks only: who it was exactly is nobody's concern.
@@ -81,6 +146,8 @@ pub struct DeniedNetwork {
 /// One mailbox's day.
 #[derive(Debug, Clone, Default)]
 pub struct LookUp {
+    /// The day, in words.
+    pub title: String,
     pub error: Option<String>,
     pub events: Vec<LookUpEvent>,
     pub explanation: Vec<Line>,
@@ -95,7 +162,7 @@ pub struct LookUpEvent {
     pub begins: String,
     pub ends: String,
     pub status: &'static str,
-    /// `busy`, `tentative`, `away` or `none`.
+    /// `busy`, `tentative`, `away`, `elsewhere`, `none` or `free`.
     pub class: &'static str,
 }
 
@@ -107,7 +174,9 @@ pub struct Line {
 
 #[derive(Debug, Clone)]
 pub struct Hour {
+    /// Minutes of the day.
     pub x: i64,
+    /// Empty where there is no room for it.
     pub text: String,
 }
 
@@ -115,9 +184,29 @@ pub struct Hour {
 #[derive(Debug, Clone, Default)]
 pub struct Setup {
     pub ews_url: String,
+    /// With a slash at its end.
     pub base_url: String,
-    pub role_accounts: Vec<String>,
-    pub south_account: String,
+    /// Separated by commas.
+    pub role_accounts: String,
+    /// One of them, or an example.
+    pub first_role_account: String,
+    /// The mail domains that are answered for, and one of them or an example.
+    pub domains: Vec<String>,
+    pub domain: String,
+    /// By which Exchange is asked, or an example.
+    pub south_accounts: Vec<String>,
+    pub registry: Registry,
+}
+
+/// The file that points GSSMO here.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Registry {
+    /// GSSMO is not served.
+    #[default]
+    None,
+    /// Not for everybody: the directory in it may be what keeps strangers out.
+    Secret,
+    File(String),
 }
 
 #[derive(Default)]
@@ -126,6 +215,13 @@ struct Asked {
     day: String,
     problem: Option<&'static str>,
     found: Option<LookUp>,
+}
+
+impl Asked {
+    /// Whether there is something to read at the form.
+    fn is_answered(&self) -> bool {
+        self.problem.is_some() || self.found.is_some()
+    }
 }
 
 #[derive(Template)]
@@ -161,15 +257,26 @@ pub(super) async fn status(
     answer(&page)
 }
 
-pub(super) fn setup(target: &Arc<dyn OpsTarget>) -> Response<Bytes> {
-    answer(&SetupPage {
-        setup: target.setup(),
-    })
+/// `has_login`: whoever asks has logged in.
+pub(super) fn setup(target: &Arc<dyn OpsTarget>, has_login: bool) -> Response<Bytes> {
+    let mut setup = target.setup();
+    if !has_login && setup.registry != Registry::None {
+        setup.registry = Registry::Secret;
+    }
+    answer(&SetupPage { setup })
 }
 
 pub(super) fn style() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(STYLE.as_bytes()));
-    response.headers_mut().insert(CONTENT_TYPE, CSS);
+    file(CSS, STYLE)
+}
+
+pub(super) fn icon() -> Response<Bytes> {
+    file(SVG, ICON)
+}
+
+fn file(content_type: HeaderValue, text: &'static str) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(text.as_bytes()));
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }
 
@@ -194,7 +301,11 @@ async fn look_up(target: &Arc<dyn OpsTarget>, query: &str) -> Asked {
     ) {
         (Ok(mailbox), Ok(day)) => asked.found = target.look_up(&mailbox, day).await,
         (Err(_), _) => asked.problem = Some("This is no address of a mailbox."),
-        (Ok(_), Err(_)) => asked.problem = Some("This is no day, as 2026-09-07."),
+        (Ok(_), Err(_)) => {
+            asked.problem = Some("This is no day, as 2026-09-07.");
+            // Browsers complain of a field of this kind that holds anything else.
+            asked.day = target.today().to_string();
+        }
     }
     asked
 }
