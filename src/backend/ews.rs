@@ -41,8 +41,8 @@ const LIMITS: Limits = Limits {
 
 /// One Exchange server and the accounts it is asked by.
 pub struct Ews {
-    server: Server,
-    accounts: RoleAccounts<Login>,
+    server: Arc<Server>,
+    accounts: Arc<RoleAccounts<Login>>,
     /// The newest level that the server has answered, or the newest of all.
     level: Mutex<SchemaLevel>,
     expiries: Vec<Expiry>,
@@ -55,7 +55,7 @@ impl Ews {
         settings: EwsSettings,
         instance: &Instance,
     ) -> Result<Self, BuildProblem> {
-        let server = Server::new(&settings.url, instance)?;
+        let server = Arc::new(Server::new(&settings.url, instance)?);
         let reach = Reach::new(
             settings.ca_certificate.as_deref(),
             settings.proxy.as_deref(),

@@ -8,6 +8,7 @@
 mod state;
 
 use std::fmt::Write as _;
+use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,7 +27,7 @@ const RECALL: Duration = Duration::from_secs(1);
 
 /// The accounts, each with what a call needs to log in as it.
 pub(super) struct RoleAccounts<L> {
-    accounts: Vec<Account<L>>,
+    accounts: Vec<Arc<Account<L>>>,
     states: Mutex<States>,
     /// Held while the notes of other processes are looked at, so that nobody picks an account before they are known.
     recalling: tokio::sync::Mutex<()>,
@@ -64,10 +65,13 @@ impl Tried {
 }
 
 /// One call's use of an account. Dropping it gives the account back.
-pub(super) struct Lease<'a, L> {
-    pool: &'a RoleAccounts<L>,
+pub(super) struct Lease<L>(Seat<L>);
+
+/// An account of a pool, to say there what became of a call. Keeps nobody else from using it.
+pub(super) struct Seat<L> {
+    pool: Arc<RoleAccounts<L>>,
     index: usize,
-    account: &'a Account<L>,
+    account: Arc<Account<L>>,
 }
 
 enum Pick {
@@ -78,10 +82,10 @@ enum Pick {
 }
 
 impl<L> RoleAccounts<L> {
-    pub(super) fn new(accounts: Vec<Account<L>>, instance: &Instance) -> Self {
+    pub(super) fn new(accounts: Vec<Account<L>>, instance: &Instance) -> Arc<Self> {
         let each = accounts.iter().map(|_| State::new()).collect();
-        Self {
-            accounts,
+        Arc::new(Self {
+            accounts: accounts.into_iter().map(Arc::new).collect(),
             states: Mutex::new(States {
                 each,
                 next: 0,
@@ -90,13 +94,16 @@ impl<L> RoleAccounts<L> {
             recalling: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             instance: instance.clone(),
-        }
+        })
     }
 
     /// The usable account with the fewest calls in flight that is not in `tried`, to which it is added. Waits while the
     /// only usable ones are being tried for the first time or make all the calls that they may. An error where all are
     /// out; it names their state.
-    pub(super) async fn lease(&self, tried: &mut Tried) -> Result<Lease<'_, L>, EndpointError> {
+    pub(super) async fn lease(
+        self: &Arc<Self>,
+        tried: &mut Tried,
+    ) -> Result<Lease<L>, EndpointError> {
         self.recall().await;
         loop {
             // Taken before the look, so that a change between the look and the wait is not missed.
@@ -105,11 +112,11 @@ impl<L> RoleAccounts<L> {
                 Pick::Account(index) => {
                     if let Some(account) = self.accounts.get(index) {
                         tried.0.push(index);
-                        return Ok(Lease {
-                            pool: self,
+                        return Ok(Lease(Seat {
+                            pool: Arc::clone(self),
                             index,
-                            account,
-                        });
+                            account: Arc::clone(account),
+                        }));
                     }
                 }
                 Pick::Wait => changed.await,
@@ -261,7 +268,38 @@ impl<L> RoleAccounts<L> {
     }
 }
 
-impl<L> Lease<'_, L> {
+impl<L> Lease<L> {
+    /// For whoever hears of the call after the account was given back.
+    pub(super) fn seat(&self) -> Seat<L> {
+        let Seat {
+            pool,
+            index,
+            account,
+        } = &self.0;
+        Seat {
+            pool: Arc::clone(pool),
+            index: *index,
+            account: Arc::clone(account),
+        }
+    }
+}
+
+impl<L> Deref for Lease<L> {
+    type Target = Seat<L>;
+
+    fn deref(&self) -> &Seat<L> {
+        &self.0
+    }
+}
+
+impl<L> Seat<L> {
+    /// Whether a password goes to a server that has not taken it yet: its refusal must be heard, however late it comes.
+    pub(super) fn is_trial(&self) -> bool {
+        let states = self.pool.lock();
+        let is_taken = states.each.get(self.index).is_some_and(|s| s.accepted);
+        self.account.stakes == Stakes::LockOut && !is_taken
+    }
+
     pub(super) fn address(&self) -> &SmtpAddress {
         &self.account.address
     }
@@ -324,9 +362,9 @@ impl<L> Lease<'_, L> {
     }
 }
 
-impl<L> Drop for Lease<'_, L> {
+impl<L> Drop for Lease<L> {
     fn drop(&mut self) {
-        self.pool.change(self.index, |state| {
+        self.0.pool.change(self.0.index, |state| {
             state.in_flight = state.in_flight.saturating_sub(1);
         });
     }

@@ -1,27 +1,50 @@
 //! Which role account a call goes by: one after the other while accounts are refused, throttled or shut out, and each of
 //! them once where all are to be looked at.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
-use tracing::warn;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tracing::{Instrument, warn};
 
 use super::Ews;
 use super::asking::{Asking, Budget, FreeBusyAsking};
-use super::call::{Failure, Setback};
+use super::call::{Failure, Server, Setback};
 use super::login::Login;
 use crate::backend::examine::{AccountFinding, Seen};
-use crate::backend::role_account::Lease;
+use crate::backend::role_account::Seat;
 use crate::backend::{AccountCondition, Ask, EndpointError};
 use crate::codec::ews::upstream::SchemaLevel;
-use crate::domain::SmtpAddress;
+use crate::domain::{SmtpAddress, Via};
 
 /// A rest of all accounts that is waited for here, rather than told to the caller.
 const SHORT_REST: Duration = Duration::from_secs(1);
 /// How often one call goes by an account that merely makes fewer calls at once from now on.
 const MOST_YIELDS: u32 = 16;
 
-/// What one call has met so far.
+/// How long the answer to a password is waited for that no server has taken yet.
+const LONGEST_TRIAL: Duration = Duration::from_mins(2);
+
+/// One call by one account.
+struct Call<A> {
+    server: Arc<Server>,
+    seat: Seat<Login>,
+    asking: A,
+    level: SchemaLevel,
+    via: Via,
+}
+
+/// Why one call by one account gave nothing.
+enum Missed {
+    /// Another account may fare better.
+    Account(EndpointError),
+    /// The account rests for so long; not at all where it merely makes fewer calls at once.
+    Throttled(Duration),
+    /// None would.
+    All(Setback),
+}
+
+/// What one question has met so far.
 #[derive(Default)]
 struct Way {
     last: Option<EndpointError>,
@@ -53,17 +76,31 @@ impl Ews {
                 Err(out) => return Err(Setback::Final(way.last.unwrap_or(out))),
             };
             ask.trail.called(Some(lease.address()));
-            let call = self.server.call(lease.login(), (asking, level), &ask.via);
-            match call.await {
-                Ok(answer) => {
-                    settle(&lease, asking.budget(&answer)).await;
-                    return Ok(answer);
-                }
-                Err(failure) => {
-                    if way.note(&lease, failure).await? {
+            let call = Call {
+                server: Arc::clone(&self.server),
+                seat: lease.seat(),
+                asking: asking.clone(),
+                level,
+                via: ask.via.clone(),
+            };
+            let made = if lease.is_trial() {
+                call.make_to_the_end().await
+            } else {
+                call.make().await
+            };
+            match made {
+                Ok(answer) => return Ok(answer),
+                Err(Missed::Account(error)) => way.last = Some(error),
+                Err(Missed::Throttled(rest)) => {
+                    way.last = Some(EndpointError::Throttled {
+                        back_off: (!rest.is_zero()).then_some(rest),
+                    });
+                    way.yields += 1;
+                    if rest.is_zero() && way.yields < MOST_YIELDS {
                         tried.forget_last();
                     }
                 }
+                Err(Missed::All(setback)) => return Err(setback),
             }
         }
     }
@@ -126,52 +163,76 @@ impl Ews {
     }
 }
 
-impl Way {
-    /// What a failed call means for its account; true where the same account may be used once more, an error where
-    /// another account would fare no better.
-    async fn note(&mut self, lease: &Lease<'_, Login>, failure: Failure) -> Result<bool, Setback> {
-        let account = lease.address().clone();
-        match failure {
-            Failure::Refused(hint) => {
-                let seconds = lease.refused(&hint).await.as_secs();
-                warn!(%account, seconds, "Role account refused (401), not used for a while: {hint}");
-                self.last = Some(EndpointError::Unauthorized { account, hint });
-            }
-            Failure::Forbidden(hint) => {
-                lease.accepted().await;
-                let seconds = lease.forbidden(&hint).as_secs();
-                warn!(%account, seconds, "Role account shut out, not used for a while: {hint}");
-                self.last = Some(EndpointError::Forbidden(hint));
-            }
-            Failure::Throttled(back_off) => {
-                let rest = lease.throttled(back_off);
-                self.last = Some(EndpointError::Throttled {
-                    back_off: (!rest.is_zero()).then_some(rest),
-                });
-                self.yields += 1;
-                return Ok(rest.is_zero() && self.yields < MOST_YIELDS);
-            }
-            Failure::Any(setback) => {
-                if matches!(
-                    setback,
-                    Setback::Level(_) | Setback::Final(EndpointError::Fault { .. })
-                ) {
-                    lease.accepted().await;
-                }
-                return Err(setback);
-            }
+impl<A: Asking> Call<A> {
+    /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
+    /// comes of it is heard.
+    async fn make_to_the_end(self) -> Result<A::Answer, Missed> {
+        let call = async move { self.make().await };
+        let heard = tokio::spawn(timeout(LONGEST_TRIAL, call).in_current_span());
+        match heard.await {
+            Ok(Ok(made)) => made,
+            Ok(Err(_)) => Err(final_error(EndpointError::Timeout(LONGEST_TRIAL))),
+            Err(_) => Err(final_error(EndpointError::BadAnswer(
+                "the call was broken off".into(),
+            ))),
         }
-        Ok(false)
+    }
+
+    /// Makes the call and says to the account what came of it.
+    async fn make(&self) -> Result<A::Answer, Missed> {
+        let seat = &self.seat;
+        let call = self
+            .server
+            .call(seat.login(), (&self.asking, self.level), &self.via);
+        match call.await {
+            Ok(answer) => {
+                settle(seat, self.asking.budget(&answer)).await;
+                Ok(answer)
+            }
+            Err(failure) => Err(missed(seat, failure).await),
+        }
+    }
+}
+
+fn final_error(error: EndpointError) -> Missed {
+    Missed::All(Setback::Final(error))
+}
+
+/// What a failed call means for its account.
+async fn missed(seat: &Seat<Login>, failure: Failure) -> Missed {
+    let account = seat.address().clone();
+    match failure {
+        Failure::Refused(hint) => {
+            let seconds = seat.refused(&hint).await.as_secs();
+            warn!(%account, seconds, "Role account refused (401), not used for a while: {hint}");
+            Missed::Account(EndpointError::Unauthorized { account, hint })
+        }
+        Failure::Forbidden(hint) => {
+            seat.accepted().await;
+            let seconds = seat.forbidden(&hint).as_secs();
+            warn!(%account, seconds, "Role account shut out, not used for a while: {hint}");
+            Missed::Account(EndpointError::Forbidden(hint))
+        }
+        Failure::Throttled(back_off) => Missed::Throttled(seat.throttled(back_off)),
+        Failure::Any(setback) => {
+            if matches!(
+                setback,
+                Setback::Level(_) | Setback::Final(EndpointError::Fault { .. })
+            ) {
+                seat.accepted().await;
+            }
+            Missed::All(setback)
+        }
     }
 }
 
 /// What a call that went through means for its account.
-async fn settle(lease: &Lease<'_, Login>, budget: Budget) {
+async fn settle(seat: &Seat<Login>, budget: Budget) {
     match budget {
         Budget::Spent(back_off) => {
-            lease.accepted().await;
-            lease.throttled(back_off);
+            seat.accepted().await;
+            seat.throttled(back_off);
         }
-        Budget::Left => lease.served().await,
+        Budget::Left => seat.served().await,
     }
 }

@@ -1,7 +1,7 @@
 //! What is remembered, by whom, and what becomes of files that cannot be read.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -167,6 +167,56 @@ async fn links_in_the_state_directory_are_not_followed() {
         let kept = fs::read_to_string(&file).unwrap();
         assert_eq!(kept, "01234567890123456789012345678901", "{name}");
     }
+}
+
+/// An administrator calls `check --online` as root. Whoever else runs the tests may give nothing away: then everything
+/// stays with its owner, and the directory can be used all the same.
+#[tokio::test]
+async fn what_root_writes_belongs_to_the_owner_of_the_directory() {
+    const SERVICE: (u32, u32) = (64_123, 64_124);
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let given = chown(&state, Some(SERVICE.0), Some(SERVICE.1)).is_ok();
+    let owner = |path: &Path| {
+        let metadata = fs::metadata(path).unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    let expect = owner(&state);
+    assert_eq!(expect == SERVICE, given);
+    // As an earlier run may have left it.
+    fs::write(state.join("role-accounts.lock"), "").unwrap();
+    let quarantine = Quarantine::open(&state).unwrap();
+    let login = mark(&quarantine, "svc@example.com", "geheim");
+    for _ in 0..2 {
+        quarantine.note(login.clone(), refused()).await;
+        let mut files = 0;
+        for entry in fs::read_dir(&state).unwrap() {
+            let path = entry.unwrap().path();
+            assert_eq!(owner(&path), expect, "{}", path.display());
+            files += 1;
+        }
+        assert_eq!(files, 3);
+    }
+}
+
+#[tokio::test]
+async fn a_file_with_a_second_name_is_given_to_nobody() {
+    let folder = TempDir::new().unwrap();
+    let state = folder.path().join("state");
+    fs::create_dir(&state).unwrap();
+    let file = precious(&folder, "");
+    let before = fs::metadata(&file).unwrap();
+    fs::hard_link(&file, state.join("role-accounts.lock")).unwrap();
+    // Where the tests do not run as root, nobody could give it away in any case.
+    let _ = chown(&state, Some(64_123), Some(64_124));
+    let quarantine = Quarantine::open(&state).unwrap();
+    let login = mark(&quarantine, "a", "x");
+    quarantine.note(login, refused()).await;
+    let after = fs::metadata(&file).unwrap();
+    assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
+    assert_eq!(after.mode(), before.mode());
+    assert_eq!(fs::read(&file).unwrap(), b"");
 }
 
 #[test]

@@ -12,11 +12,11 @@ fn instance() -> Instance {
     Instance::new(Arc::new(FixedClock("2026-09-01T08:00Z".parse().unwrap())))
 }
 
-fn pool(names: &[&str]) -> RoleAccounts<()> {
+fn pool(names: &[&str]) -> Arc<RoleAccounts<()>> {
     pool_of(names, &instance())
 }
 
-fn pool_of(names: &[&str], instance: &Instance) -> RoleAccounts<()> {
+fn pool_of(names: &[&str], instance: &Instance) -> Arc<RoleAccounts<()>> {
     let mark = |name: &str| {
         let secret = SecretString::from("secret of the pool");
         instance
@@ -36,11 +36,11 @@ fn pool_of(names: &[&str], instance: &Instance) -> RoleAccounts<()> {
     RoleAccounts::new(accounts, instance)
 }
 
-async fn lease(pool: &RoleAccounts<()>) -> Result<Lease<'_, ()>, EndpointError> {
+async fn lease(pool: &Arc<RoleAccounts<()>>) -> Result<Lease<()>, EndpointError> {
     pool.lease(&mut Tried::default()).await
 }
 
-async fn accept_all(pool: &RoleAccounts<()>, count: usize) {
+async fn accept_all(pool: &Arc<RoleAccounts<()>>, count: usize) {
     let mut tried = Tried::default();
     for _ in 0..count {
         pool.lease(&mut tried).await.unwrap().served().await;
@@ -124,7 +124,8 @@ async fn a_quarantine_outlives_the_pool_and_ends_with_another_secret() {
     assert_eq!(again, QUARANTINE * 2, "the second refusal");
     let mut changed = pool_of(&names, &instance);
     let secret = SecretString::from("another secret");
-    changed.accounts[0].mark =
+    let account = &mut Arc::get_mut(&mut changed).unwrap().accounts[0];
+    Arc::get_mut(account).unwrap().mark =
         instance
             .quarantine
             .mark("https://mail.x.example/", names[0], &secret);
@@ -155,7 +156,8 @@ async fn no_call_goes_before_what_is_on_disk_is_known() {
 #[tokio::test(start_paused = true)]
 async fn an_account_without_a_password_is_tried_again_within_minutes() {
     let mut pool = pool(&["a@x.example"]);
-    pool.accounts[0].stakes = Stakes::None;
+    let account = &mut Arc::get_mut(&mut pool).unwrap().accounts[0];
+    Arc::get_mut(account).unwrap().stakes = Stakes::None;
     for seconds in [60, 120, 240, 300, 300] {
         let pause = lease(&pool).await.unwrap().refused(&"no".into()).await;
         assert_eq!(pause.as_secs(), seconds);

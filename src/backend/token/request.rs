@@ -113,6 +113,9 @@ impl TokenRequest {
                 let text = assertion.sign(now);
                 let text = text.map_err(|text| broken("assertion", &text, false))?;
                 echoes.add(&text);
+                // All that another one could not write himself.
+                let signature = text.rsplit_once('.').map(|(_, signature)| signature);
+                echoes.add(signature.unwrap_or_default());
                 signed = Some(text);
             }
         }

@@ -198,14 +198,8 @@ async fn a_failing_server_gives_every_mailbox_an_error() {
 
 #[tokio::test]
 async fn the_log_names_the_endpoint_and_the_role_account_but_nobody_asked() {
-    let log: Arc<Mutex<Vec<u8>>> = Arc::default();
-    let sink = Arc::clone(&log);
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::INFO)
-        .with_ansi(false)
-        .with_writer(move || Sink(Arc::clone(&sink)))
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let log = Log::default();
+    let _guard = log.listen(tracing::Level::INFO);
     let upstream = Upstream::start(|_, request| {
         if request.user() == "first@example.com" {
             Reply::status(401, &[("WWW-Authenticate", "Basic")])
@@ -219,13 +213,33 @@ async fn the_log_names_the_endpoint_and_the_role_account_but_nobody_asked() {
     let endpoint = build::endpoint(settings(ews), &instance()).unwrap();
     let anna = [mailbox("anna@example.com")];
     endpoint.ask(&anna, day(), soon()).await;
-    let log = String::from_utf8(log.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(
         log.contains("Endpoint `hq` failed: fault ErrorAccessDenied"),
         "{log}"
     );
     assert!(log.contains("first@example.com"), "{log}");
     assert!(!log.contains("anna") && !log.contains("ssword:"), "{log}");
+}
+
+/// What this thread logs while it is listened to.
+#[derive(Default)]
+pub(super) struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(super) fn listen(&self, level: tracing::Level) -> tracing::subscriber::DefaultGuard {
+        let sink = Arc::clone(&self.0);
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || Sink(Arc::clone(&sink)))
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+
+    pub(super) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
 }
 
 /// Where a test's log goes.

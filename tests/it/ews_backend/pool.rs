@@ -103,6 +103,37 @@ async fn a_restart_does_not_try_a_refused_password_again() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_comes_after_the_deadline_is_heard() {
+    // The directory takes its time: five callers give up before it says no.
+    let upstream =
+        Upstream::start(|_, _| Reply::After(Duration::from_millis(900), Box::new(refuse))).await;
+    let endpoint = endpoint_of(&upstream, &["one"], 12);
+    let name = mailbox("anna@example.com");
+    let quarantined = || {
+        let accounts = endpoint.state().accounts;
+        accounts[0].condition == AccountCondition::Quarantined
+    };
+    let give_up = Instant::now() + Duration::from_secs(20);
+    let mut asked = 0;
+    while !quarantined() {
+        assert!(Instant::now() < give_up, "never heard");
+        let soon = Instant::now() + Duration::from_millis(200);
+        let outcomes = endpoint.ask(std::slice::from_ref(&name), day(), soon).await;
+        assert!(outcomes[&name].is_err());
+        asked += 1;
+    }
+    assert!(asked > 1, "the first callers have given up");
+    let attempts = upstream.requests().len();
+    assert!(attempts <= 5, "{attempts} attempts in 900 ms of 200 each");
+    // Whoever comes later is told at once.
+    let outcomes = endpoint
+        .ask(std::slice::from_ref(&name), day(), soon())
+        .await;
+    assert!(outcomes[&name].is_err());
+    assert_eq!(upstream.requests().len(), attempts);
+}
+
+#[tokio::test]
 async fn the_doctor_tells_what_each_account_sees() {
     let upstream = Upstream::start(|_, request| match request.user().as_str() {
         "one@example.com" => busy_for_all(request),

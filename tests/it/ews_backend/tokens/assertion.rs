@@ -4,7 +4,59 @@ use base64::prelude::{BASE64_URL_SAFE_NO_PAD, Engine};
 use calbridge::backend::settings::{AssertionAlgorithm, ClientCertificate};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode};
 
+use super::super::failures::Log;
 use super::*;
+
+#[tokio::test]
+async fn a_statement_is_not_told_back_as_a_whole_nor_its_signature() {
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_RSA_SHA256).unwrap();
+    let params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    let sent: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = Arc::clone(&sent);
+    let tokens = Upstream::start(move |_, request| {
+        let statement = request.form()["client_assertion"].clone();
+        let signature = statement.rsplit_once('.').unwrap().1.to_owned();
+        let body = serde_json::json!({
+            "error": format!("odd {statement}"),
+            "error_description": format!("you sent {statement}, signed {signature}"),
+            "trace_id": format!("for {signature}"),
+        });
+        seen.lock().unwrap().extend([statement, signature]);
+        Reply::json(400, body.to_string())
+    })
+    .await;
+    let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
+    let mut ews = by_token(&upstream, &tokens, &["svc"]);
+    let AuthSettings::OAuth2(oauth2) = &mut ews.auth else {
+        panic!("by token");
+    };
+    oauth2.credential = ClientCredential::Certificate(ClientCertificate {
+        der: certificate.der().to_vec(),
+        expires: at("2027-03-01T00:00Z"),
+        key: key.serialize_pem().into(),
+        algorithm: AssertionAlgorithm::Ps256,
+    });
+    let log = Log::default();
+    let error = {
+        let _guard = log.listen(tracing::Level::TRACE);
+        ask_anna(&backend(ews)).await.unwrap_err()
+    };
+    let told = [error.to_string(), format!("{error:?}"), log.text()];
+    assert!(
+        told[0].contains("you sent (secret), signed (secret)"),
+        "{}",
+        told[0]
+    );
+    assert!(told[2].contains("has no token"), "{}", told[2]);
+    let sent = sent.lock().unwrap();
+    assert_eq!(sent.len(), 2);
+    for text in told {
+        for secret in &*sent {
+            assert!(!text.contains(secret), "{text}");
+        }
+    }
+}
 
 #[tokio::test]
 async fn an_application_proves_itself_with_a_certificate() {
