@@ -1,5 +1,6 @@
 //! The command line: what can be asked of the program, one file for each command.
 
+mod asker;
 mod cache;
 mod check;
 mod demo;

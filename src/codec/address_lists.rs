@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
+use super::toml_fault::describe;
 use crate::domain::SmtpAddress;
 
 /// The lists of a file by their addresses.
@@ -66,7 +67,8 @@ struct RawList {
 
 impl AddressLists {
     pub fn read(text: &str) -> Result<Self, ListsError> {
-        let file: File = toml::from_str(text).map_err(|error| form(text, &error))?;
+        let file: File =
+            toml::from_str(text).map_err(|error| ListsError::Form(describe(text, &error)))?;
         let mut lists = BTreeMap::new();
         for (index, raw) in file.list.into_iter().enumerate() {
             let list = index + 1;
@@ -131,19 +133,6 @@ fn members(raw: &[String], list: usize) -> Result<Vec<SmtpAddress>, ListsError> 
         })
     });
     parsed.collect()
-}
-
-/// The parser's message and the line; its own display would print the line itself.
-fn form(text: &str, error: &toml::de::Error) -> ListsError {
-    let message = error.message();
-    ListsError::Form(match error.span() {
-        Some(span) => {
-            let before = text.as_bytes().iter().take(span.start);
-            let line = before.filter(|byte| **byte == b'\n').count() + 1;
-            format!("line {line}: {message}")
-        }
-        None => message.to_owned(),
-    })
 }
 
 #[cfg(test)]

@@ -9,4 +9,5 @@ pub mod json;
 pub mod query;
 pub mod rooms;
 pub mod token_refusal;
+mod toml_fault;
 pub mod xml;

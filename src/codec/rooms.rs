@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
+use super::toml_fault::describe;
 use crate::domain::address::AddressError;
 use crate::domain::{Listed, Room, RoomDetails, RoomEntry, SmtpAddress};
 
@@ -55,7 +56,8 @@ struct RawRoom {
 
 /// Reads the whole file; one room that cannot be read spoils it, so that none is missing in silence.
 pub fn read(text: &str) -> Result<Vec<RoomEntry>, RoomsError> {
-    let file: File = toml::from_str(text).map_err(|error| form(text, &error))?;
+    let file: File =
+        toml::from_str(text).map_err(|error| RoomsError::Form(describe(text, &error)))?;
     let mut seen = BTreeSet::new();
     let rooms = file.room.into_iter().enumerate();
     rooms
@@ -88,19 +90,6 @@ fn entry(
             },
         },
         list,
-    })
-}
-
-/// The parser's message and the line; its own display would print the line itself.
-fn form(text: &str, error: &toml::de::Error) -> RoomsError {
-    let message = error.message();
-    RoomsError::Form(match error.span() {
-        Some(span) => {
-            let before = text.as_bytes().iter().take(span.start);
-            let line = before.filter(|byte| **byte == b'\n').count() + 1;
-            format!("line {line}: {message}")
-        }
-        None => message.to_owned(),
     })
 }
 

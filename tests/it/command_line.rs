@@ -3,6 +3,8 @@
 use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 
+use crate::installation::{files, install};
+
 fn calbridge(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
     command
@@ -137,34 +139,17 @@ fn a_file_that_is_not_there_is_status_2() {
 fn check_names_calendar_files_that_cannot_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(path("server.pem"), pair.cert.pem()).unwrap();
-    std::fs::write(path("server.key"), pair.signing_key.serialize_pem()).unwrap();
-    std::fs::write(path("secret"), "a password").unwrap();
     std::fs::create_dir(path("calendars")).unwrap();
     let whole = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
     std::fs::write(path("calendars/anna@files.example.ics"), whole).unwrap();
     std::fs::write(path("calendars/bernd@files.example.ics"), &whole[..17]).unwrap();
-    let text = r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-[server.tls]
-certificate = "server.pem"
-private_key = "server.key"
-[access]
-allow = ["127.0.0.1"]
-[[access.role_account]]
-address = "interop@example.com"
-password_file = "secret"
-[[endpoint]]
-name = "files"
-kind = "calendar-files"
-domains = ["files.example"]
-directory = "calendars"
-time_zone = "Europe/Berlin"
-"#;
-    let file = path("calbridge.toml");
-    std::fs::write(&file, text).unwrap();
+    let file = install(
+        folder.path(),
+        "127.0.0.1:0",
+        "a password",
+        &files("files.example", "UTC"),
+    )
+    .file;
     let assert = calbridge(&["check", "--config", file.to_str().unwrap()])
         .assert()
         .success();

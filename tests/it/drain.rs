@@ -5,7 +5,6 @@
 //! nothing was done and asks elsewhere. No answer is ever cut, and nothing but right answers is given.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,8 +16,9 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::gateway_world::{Question, ask, texts};
+use crate::installation::{files, install};
 use crate::program::Program;
-use crate::world::{Answer, PATH, Raw, client_config, keep_answer, logged_in};
+use crate::world::{Answer, PASSWORD, PATH, Raw, client_config, keep_answer, logged_in};
 
 const CLIENTS: usize = 8;
 /// Answers before the signal.
@@ -52,14 +52,12 @@ struct Door {
 
 fn serve() -> Served {
     let folder = tempfile::tempdir().unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    write("server.pem", &pair.cert.pem());
-    write("server.key", &pair.signing_key.serialize_pem());
-    write("password", crate::world::PASSWORD);
     std::fs::create_dir(folder.path().join("calendars")).unwrap();
     write("calendars/anna@example.com.ics", ANNA);
-    let file = configuration(folder.path());
+    let files = files("example.com", "UTC");
+    let installed = install(folder.path(), "127.0.0.1:0", PASSWORD, &files);
+    let file = &installed.file;
     let arguments = ["serve", "--config", file.to_str().unwrap()];
     let program = Program::start(&arguments, Program::stderr);
     let lines = program.lines_until("address=");
@@ -67,7 +65,7 @@ fn serve() -> Served {
     let address = address.split_whitespace().next().unwrap().parse().unwrap();
     let door = Door {
         address,
-        certificate: pair.cert.der().clone(),
+        certificate: installed.certificate,
         signalled: Arc::default(),
     };
     Served {
@@ -75,29 +73,6 @@ fn serve() -> Served {
         door,
         _folder: folder,
     }
-}
-
-fn configuration(folder: &Path) -> PathBuf {
-    let text = format!(
-        r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "{}", password_file = "password" }}]
-[[endpoint]]
-name = "files"
-kind = "calendar-files"
-domains = ["example.com"]
-directory = "calendars"
-time_zone = "Europe/Berlin"
-"#,
-        crate::world::ACCOUNT
-    );
-    let file = folder.join("calbridge.toml");
-    std::fs::write(&file, text).unwrap();
-    file
 }
 
 /// Anna twice and somebody whom nobody knows.

@@ -5,6 +5,8 @@ use std::path::Path;
 use assert_cmd::Command;
 use tempfile::TempDir;
 
+use crate::installation::install;
+
 fn calendar(hour: &str) -> String {
     format!(
         "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calbridge//tests//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n\
@@ -17,10 +19,6 @@ fn calendar(hour: &str) -> String {
 fn installation() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    write("server.pem", &pair.cert.pem());
-    write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", "Program-secret-61d0");
     for name in ["one", "two"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
@@ -31,16 +29,7 @@ fn installation() -> TempDir {
         "one/lists.toml",
         "[[list]]\naddress = \"team@example.com\"\nmembers = [\"anna@example.com\", \"boss@example.com\"]\n",
     );
-    write(
-        "calbridge.toml",
-        r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = { certificate = "server.pem", private_key = "server.key" }
-[access]
-allow = ["127.0.0.1"]
-role_account = [{ address = "interop@example.com", password_file = "secret" }]
-[sharing]
+    let more = r#"[sharing]
 deny = ["boss@example.com"]
 status_map = { tentative = "busy" }
 [[endpoint]]
@@ -58,8 +47,8 @@ time_zone = "UTC"
 [[alias]]
 external = "g.example.com"
 internal = "example.com"
-"#,
-    );
+"#;
+    install(folder.path(), "127.0.0.1:0", "Program-secret-61d0", more);
     folder
 }
 

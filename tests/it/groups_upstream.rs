@@ -9,7 +9,7 @@ use calbridge::service::settings::SharingSettings;
 use crate::ews_backend::endpoint;
 use crate::gateway_world::{envelope, gateway, texts};
 use crate::groups::{at_nine, check};
-use crate::rooms_upstream::{asks, mailbox, soap};
+use crate::rooms_upstream::{self, asks, mailbox, soap};
 use crate::upstream::{Reply, Request, Upstream};
 use crate::world::{TestServer, post};
 
@@ -209,4 +209,41 @@ async fn lists_that_are_none_of_rooms_are_never_expanded_for_callers() {
         .filter(|one| asks(one, "ExpandDL"))
         .count();
     assert_eq!(expanded, 0);
+}
+
+#[tokio::test]
+async fn a_hidden_list_of_rooms_is_not_asked_for() {
+    // With and without the rooms that stand in it.
+    for told in [true, false] {
+        let upstream = Upstream::start(move |_, request| {
+            if asks(request, "GetRoomLists") {
+                rooms_upstream::lists(&["team"])
+            } else if asks(request, "GetRooms") && told {
+                rooms_upstream::rooms(1)
+            } else if asks(request, "GetRooms") {
+                rooms_upstream::refused("GetRooms", "ErrorAccessDenied")
+            } else if asks(request, "ExpandDL") {
+                expansion(&members(&["anna", "bernd"]), true)
+            } else {
+                availability(request)
+            }
+        })
+        .await;
+        let sharing = SharingSettings {
+            room_booking: false,
+            ..SharingSettings::default()
+        };
+        let server = gateway(vec![Arc::new(endpoint(&upstream))], sharing, |_| {}).await;
+        let said = at_nine(&server, TEAM).await;
+        assert!(said.contains("<UnknownAttendeeConflictData/>"), "{said}");
+        // What else is a list is none of rooms where all lists of rooms are told, and may be one where they are not.
+        let other = at_nine(&server, "other-team@example.com").await;
+        assert_eq!(other.contains("GroupAttendee"), told, "{other}");
+        let asked = upstream.requests();
+        let about_it = asked
+            .iter()
+            .filter(|one| one.body.contains(">team@example.com<"));
+        assert!(about_it.clone().count() > 0);
+        assert!(about_it.into_iter().all(|one| asks(one, "GetRooms")));
+    }
 }

@@ -4,6 +4,8 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
+use crate::installation::{files, install};
+
 const ANNA: &str = "BEGIN:VCALENDAR\r
 VERSION:2.0\r
 PRODID:-//calbridge//tests//EN\r
@@ -30,31 +32,11 @@ END:VCALENDAR\r
 fn installation(sharing: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    write("server.pem", &pair.cert.pem());
-    write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", "Program-secret-61d0");
     std::fs::create_dir(folder.path().join("calendars")).unwrap();
     write("calendars/anna@files.example.ics", ANNA);
-    let text = format!(
-        r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "interop@example.com", password_file = "secret" }}]
-[sharing]
-{sharing}
-[[endpoint]]
-name = "files"
-kind = "calendar-files"
-domains = ["files.example"]
-directory = "calendars"
-time_zone = "Europe/Berlin"
-"#
-    );
-    write("calbridge.toml", &text);
+    let files = files("files.example", "Europe/Berlin");
+    let more = format!("[sharing]\n{sharing}\n{files}");
+    install(folder.path(), "127.0.0.1:0", "Program-secret-61d0", &more);
     folder
 }
 

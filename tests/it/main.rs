@@ -32,6 +32,7 @@ mod gateway_world;
 mod generated;
 mod groups;
 mod groups_upstream;
+mod installation;
 mod layers;
 mod links;
 mod logs;

@@ -3,33 +3,19 @@
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 
+use crate::installation::install;
 use crate::program::Program;
 
 /// A configuration whose only endpoint is an Exchange server that nobody runs.
 pub(crate) fn configuration(folder: &Path, listen: &str) -> PathBuf {
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    std::fs::write(folder.join("server.pem"), pair.cert.pem()).unwrap();
-    std::fs::write(folder.join("server.key"), pair.signing_key.serialize_pem()).unwrap();
-    std::fs::write(folder.join("secret"), "Program-secret-61d0").unwrap();
-    let text = format!(
-        r#"[server]
-listen = ["{listen}"]
-public_url = "https://localhost"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "interop@example.com", password_file = "secret" }}]
-[[endpoint]]
+    let more = r#"[[endpoint]]
 name = "hq"
 kind = "ews"
 domains = ["example.com"]
 url = "https://127.0.0.1:1/EWS/Exchange.asmx"
-role_account = [{{ address = "svc@example.com", password_file = "secret" }}]
-"#
-    );
-    let file = folder.join("calbridge.toml");
-    std::fs::write(&file, text).unwrap();
-    file
+role_account = [{ address = "svc@example.com", password_file = "secret" }]
+"#;
+    install(folder, listen, "Program-secret-61d0", more).file
 }
 
 /// The address that the last of these lines of the log tells.

@@ -4,6 +4,8 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
+use crate::installation::{files, install};
+
 /// Busy for a hundred years, so that no clock finds a free hour.
 const ALWAYS: &str = "DTSTART:20000101T000000Z\r\nDTEND:21000101T000000Z\r\n";
 /// Over before anybody looks.
@@ -19,10 +21,6 @@ fn calendar(event: &str) -> String {
 fn installation(lines: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    write("server.pem", &pair.cert.pem());
-    write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", "a secret");
     std::fs::create_dir(folder.path().join("calendars")).unwrap();
     write("calendars/a@files.example.ics", &calendar(PAST));
     write("calendars/b@files.example.ics", &calendar(ALWAYS));
@@ -31,26 +29,9 @@ fn installation(lines: &str) -> TempDir {
         "[[room]]\naddress = \"a@files.example\"\nname = \"Aurora\"\nlist = \"HQ <hq@files.example>\"\n\
          [[room]]\naddress = \"b@files.example\"\nname = \"Bo\\u001brealis\"\n",
     );
-    let text = format!(
-        r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "interop@example.com", password_file = "secret" }}]
-[[endpoint]]
-name = "files"
-kind = "calendar-files"
-domains = ["files.example"]
-directory = "calendars"
-time_zone = "UTC"
-[[endpoint.room]]
-address = "a@files.example"
-capacity = 8
-{lines}"#
-    );
-    write("calbridge.toml", &text);
+    let room = "[[endpoint.room]]\naddress = \"a@files.example\"\ncapacity = 8\n";
+    let more = [&files("files.example", "UTC"), room, lines].concat();
+    install(folder.path(), "127.0.0.1:0", "a secret", &more);
     folder
 }
 
@@ -116,6 +97,26 @@ fn rooms_that_are_free_all_the_time() {
     let wrong = rooms(&folder, &["--free-between", "now", "then"]).code(2);
     let text = String::from_utf8(wrong.get_output().stderr.clone()).unwrap();
     assert!(text.contains("--free-between: a time is written"), "{text}");
+}
+
+#[test]
+fn why_there_is_nothing_to_list() {
+    for (sharing, why) in [
+        (
+            "room_booking = false",
+            "rooms are not offered: sharing.room_booking is false\n",
+        ),
+        (
+            "deny = [\"files.example\"]",
+            "there are no rooms that this account may see\n",
+        ),
+    ] {
+        let folder = installation(&format!("[sharing]\n{sharing}\n"));
+        let assert = rooms(&folder, &[]).success();
+        let told = String::from_utf8(assert.get_output().stderr.clone()).unwrap();
+        assert_eq!(told, why);
+        assert_eq!(stdout(&assert).lines().count(), 1);
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn mailbox(element: &str, name: &str, kind: &str) -> String {
     )
 }
 
-fn lists(names: &[&str]) -> Reply {
+pub(crate) fn lists(names: &[&str]) -> Reply {
     let lists: String = names
         .iter()
         .map(|name| mailbox("Address", name, "PublicDL"))
@@ -42,7 +42,7 @@ fn lists(names: &[&str]) -> Reply {
     ))
 }
 
-fn rooms(count: usize) -> Reply {
+pub(crate) fn rooms(count: usize) -> Reply {
     let mut rooms = String::new();
     for number in 0..count {
         let id = mailbox("Id", &format!("room{number:03}"), "Mailbox");
@@ -72,7 +72,7 @@ fn no_results(operation: &str) -> Reply {
     refused(operation, "ErrorNameResolutionNoResults")
 }
 
-fn refused(operation: &str, code: &str) -> Reply {
+pub(crate) fn refused(operation: &str, code: &str) -> Reply {
     soap(&format!(
         "<m:{operation}Response ResponseClass=\"Error\"><m:MessageText>No.</m:MessageText>\
          <m:ResponseCode>{code}</m:ResponseCode><m:DescriptiveLinkKey>0</m:DescriptiveLinkKey>\

@@ -6,18 +6,17 @@ pub(super) mod window;
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::Args;
 use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
+use super::asker::Asker;
 use super::timeline::{self, Timeline};
 use super::{CommandError, ConfigFile, Exit, output};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Caller, Clock, Detail, Origin,
     Outcome, SmtpAddress, TimeWindow,
 };
-use crate::gateway;
 use crate::server::clock::SystemClock;
 use crate::service::Availability;
 use crate::service::explain::Explanation;
@@ -64,16 +63,11 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
     let (from, to) = (lookup.from.as_deref(), lookup.to.as_deref());
     let window =
         window::window(from, to, &lookup.zone, SystemClock.now()).map_err(CommandError::Usage)?;
-    let config = lookup.file.load()?;
-    let deadline = Instant::now() + config.server.limits.deadline;
-    // The answer is what this account would be given over the network.
-    let account = config.server.access.role_accounts.first();
-    let caller = account
-        .map(|account| account.caller.clone())
-        .context("there is no access.role_account to ask as")?;
-    let instance = super::instance(&config);
-    let availability = gateway::availability(config.endpoints, &config.service, &instance)
-        .map_err(gateway::BuildError::from)?;
+    let Asker {
+        availability,
+        caller,
+        deadline,
+    } = Asker::of(&lookup.file)?;
     let question = Question {
         caller,
         mailboxes: &lookup.addresses,

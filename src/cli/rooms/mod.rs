@@ -11,11 +11,11 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use self::table::Row;
+use super::asker::Asker;
 use super::{CommandError, ConfigFile, Exit, lookup, output};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, FreeBusy, Origin, TimeWindow,
 };
-use crate::gateway;
 use crate::server::clock::SystemClock;
 use crate::service::Availability;
 
@@ -51,23 +51,22 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
         }
         Some(_) | None => None,
     };
-    let config = rooms.file.load()?;
-    let deadline = Instant::now() + config.server.limits.deadline;
-    let account = config.server.access.role_accounts.first();
-    let caller = account
-        .map(|account| account.caller.clone())
-        .context("there is no access.role_account to ask as")?;
-    let instance = super::instance(&config);
-    let availability = gateway::availability(config.endpoints, &config.service, &instance)
-        .map_err(gateway::BuildError::from)?;
+    let asker = Asker::of(&rooms.file)?;
     let ahead = ahead(now).context("the clock stands at the end of time")?;
     let question = Question {
-        availability: &availability,
-        caller: Arc::new(caller),
-        deadline,
+        availability: &asker.availability,
+        caller: Arc::new(asker.caller),
+        deadline: asker.deadline,
     };
     let all = question.rows(ahead, between).await?;
     tell(rooms, &all, between.is_some())?;
+    if all.is_empty() {
+        output::complain(&if asker.availability.offers_rooms() {
+            "there are no rooms that this account may see"
+        } else {
+            "rooms are not offered: sharing.room_booking is false"
+        });
+    }
     let mut exit = Exit::Success;
     for row in all.iter().filter(|row| row.is_unknown()) {
         let error = row.error.as_deref().unwrap_or("unknown");

@@ -42,6 +42,11 @@ pub enum ResolvedKind {
 }
 
 impl Availability {
+    /// Whether callers are told of rooms at all.
+    pub fn offers_rooms(&self) -> bool {
+        self.directory.sharing.room_booking
+    }
+
     /// The room lists that the caller may see, by name; none where rooms are not offered.
     pub async fn room_lists(
         &self,

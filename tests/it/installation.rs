@@ -1,0 +1,45 @@
+//! A folder as an administrator would leave it for `calbridge --config`: a certificate, a secret and a configuration whose
+//! endpoints the test writes.
+
+use std::path::{Path, PathBuf};
+
+use rustls::pki_types::CertificateDer;
+
+use crate::world::ACCOUNT;
+
+pub(crate) struct Installation {
+    pub(crate) file: PathBuf,
+    pub(crate) certificate: CertificateDer<'static>,
+}
+
+/// `password` is that of the only role account, and stands in the file `secret`. `more` is what follows `[access]`.
+pub(crate) fn install(folder: &Path, listen: &str, password: &str, more: &str) -> Installation {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("server.pem", &pair.cert.pem());
+    write("server.key", &pair.signing_key.serialize_pem());
+    write("secret", password);
+    let head = format!(
+        r#"[server]
+listen = ["{listen}"]
+public_url = "https://localhost"
+tls = {{ certificate = "server.pem", private_key = "server.key" }}
+[access]
+allow = ["127.0.0.1"]
+role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
+"#
+    );
+    write("calbridge.toml", &(head + more));
+    Installation {
+        file: folder.join("calbridge.toml"),
+        certificate: pair.cert.der().clone(),
+    }
+}
+
+/// An endpoint over the folder `calendars`, whose times are in this zone.
+pub(crate) fn files(domain: &str, zone: &str) -> String {
+    format!(
+        "[[endpoint]]\nname = \"files\"\nkind = \"calendar-files\"\ndomains = [\"{domain}\"]\n\
+         directory = \"calendars\"\ntime_zone = \"{zone}\"\n"
+    )
+}
