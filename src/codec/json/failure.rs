@@ -1,5 +1,7 @@
 //! A request that is not answered, as Google's APIs say it: an `error` object with a code, a message, and the reasons.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -61,28 +63,42 @@ struct ErrorReason {
     location: Option<&'static str>,
 }
 
+/// What a failure says.
+struct Words {
+    status: u16,
+    reason: &'static str,
+    message: Cow<'static, str>,
+    domain: &'static str,
+    /// What is at fault: its kind and its name.
+    location: Option<(&'static str, &'static str)>,
+}
+
+impl Words {
+    fn new(status: u16, reason: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            reason,
+            message: message.into(),
+            domain: "global",
+            location: None,
+        }
+    }
+
+    fn about(self, kind: &'static str, name: &'static str) -> Self {
+        let location = Some((kind, name));
+        Self { location, ..self }
+    }
+
+    fn of_calendars(self) -> Self {
+        let domain = "calendar";
+        Self { domain, ..self }
+    }
+}
+
 impl Failure {
     /// The HTTP status.
     pub fn status(self) -> u16 {
-        match self {
-            Self::Unreadable
-            | Self::BadQuery
-            | Self::Missing(_)
-            | Self::Invalid(_)
-            | Self::EmptyWindow
-            | Self::WindowTooLong
-            | Self::TooManyCalendars => 400,
-            Self::NotLoggedIn => 401,
-            Self::Forbidden => 403,
-            Self::NoSuchPath => 404,
-            Self::Method => 405,
-            Self::TooLarge => 413,
-            Self::MediaType => 415,
-            Self::RateLimit => 429,
-            Self::Internal => 500,
-            Self::Busy => 503,
-            Self::Late => 504,
-        }
+        self.words().status
     }
 
     /// The failure that an HTTP status of the server means, where it is one.
@@ -110,131 +126,84 @@ impl Failure {
 
     /// The document where the status is already decided.
     pub fn write_with(self, status: u16) -> Vec<u8> {
-        let message = self.message();
-        let location = self.location();
+        let words = self.words();
         let answer = ErrorAnswer {
             error: ErrorObject {
                 code: status,
-                message: message.clone(),
-                status: self.word(),
+                message: words.message.to_string(),
+                status: code(words.status),
                 errors: vec![ErrorReason {
-                    message,
-                    domain: self.domain(),
-                    reason: self.reason(),
-                    location_type: location.map(|(kind, _)| kind),
-                    location: location.map(|(_, name)| name),
+                    message: words.message.into_owned(),
+                    domain: words.domain,
+                    reason: words.reason,
+                    location_type: words.location.map(|(kind, _)| kind),
+                    location: words.location.map(|(_, name)| name),
                 }],
             },
         };
         serde_json::to_vec(&answer).unwrap_or_default()
     }
 
-    fn message(self) -> String {
+    /// The one table of what failures are called.
+    fn words(self) -> Words {
         match self {
-            Self::Unreadable => "Parse Error".into(),
+            Self::Unreadable => Words::new(400, "parseError", "Parse Error"),
             Self::BadQuery => {
-                "The query is not percent-encoded UTF-8, or has too many parameters.".into()
+                let text = "The query is not percent-encoded UTF-8, or has too many parameters.";
+                Words::new(400, "badRequest", text)
             }
-            Self::Missing(name) => format!("Missing parameter: {name}."),
-            Self::Invalid(name) => format!("Invalid value for: {name}."),
-            Self::EmptyWindow => "The specified time range is empty.".into(),
-            Self::WindowTooLong => "The requested time range is too long.".into(),
-            Self::TooManyCalendars => "Too many calendars requested.".into(),
-            Self::NotLoggedIn => "Login Required.".into(),
-            Self::Forbidden => "Forbidden.".into(),
-            Self::NoSuchPath => "Not Found.".into(),
-            Self::Method => "Method Not Allowed.".into(),
-            Self::TooLarge => "The request is too large.".into(),
-            Self::MediaType => "The media type or coding of the body is not supported.".into(),
-            Self::RateLimit => "Rate Limit Exceeded.".into(),
-            Self::Busy => "The server is busy; try again later.".into(),
-            Self::Late => "The answer took too long.".into(),
-            Self::Internal => "Internal Error.".into(),
+            Self::Missing(name) => {
+                let text = format!("Missing parameter: {name}.");
+                Words::new(400, "required", text).about("parameter", name)
+            }
+            Self::Invalid(name) => {
+                let text = format!("Invalid value for: {name}.");
+                Words::new(400, "invalid", text).about("parameter", name)
+            }
+            Self::EmptyWindow => {
+                let text = "The specified time range is empty.";
+                let words = Words::new(400, "timeRangeEmpty", text).of_calendars();
+                words.about("parameter", "timeMax")
+            }
+            Self::WindowTooLong => {
+                let text = "The requested time range is too long.";
+                let words = Words::new(400, "timeRangeTooLong", text).of_calendars();
+                words.about("parameter", "timeMax")
+            }
+            Self::TooManyCalendars => {
+                let text = "Too many calendars requested.";
+                Words::new(400, "tooManyCalendarsRequested", text)
+            }
+            Self::NotLoggedIn => {
+                Words::new(401, "required", "Login Required.").about("header", "Authorization")
+            }
+            Self::Forbidden => Words::new(403, "forbidden", "Forbidden."),
+            Self::NoSuchPath => Words::new(404, "notFound", "Not Found."),
+            Self::Method => Words::new(405, "httpMethodNotAllowed", "Method Not Allowed."),
+            Self::TooLarge => Words::new(413, "uploadTooLarge", "The request is too large."),
+            Self::MediaType => {
+                let text = "The media type or coding of the body is not supported.";
+                Words::new(415, "unsupportedMediaType", text)
+            }
+            Self::RateLimit => Words::new(429, "rateLimitExceeded", "Rate Limit Exceeded."),
+            Self::Internal => Words::new(500, "internalError", "Internal Error."),
+            Self::Busy => Words::new(503, "backendError", "The server is busy; try again later."),
+            Self::Late => Words::new(504, "backendError", "The answer took too long."),
         }
     }
+}
 
-    /// google.rpc.Code.
-    fn word(self) -> &'static str {
-        match self {
-            Self::Unreadable
-            | Self::BadQuery
-            | Self::Missing(_)
-            | Self::Invalid(_)
-            | Self::EmptyWindow
-            | Self::WindowTooLong
-            | Self::TooManyCalendars
-            | Self::Method
-            | Self::TooLarge
-            | Self::MediaType => "INVALID_ARGUMENT",
-            Self::NotLoggedIn => "UNAUTHENTICATED",
-            Self::Forbidden => "PERMISSION_DENIED",
-            Self::NoSuchPath => "NOT_FOUND",
-            Self::RateLimit => "RESOURCE_EXHAUSTED",
-            Self::Busy => "UNAVAILABLE",
-            Self::Late => "DEADLINE_EXCEEDED",
-            Self::Internal => "INTERNAL",
-        }
-    }
-
-    fn domain(self) -> &'static str {
-        match self {
-            Self::EmptyWindow | Self::WindowTooLong => "calendar",
-            Self::Unreadable
-            | Self::BadQuery
-            | Self::Missing(_)
-            | Self::Invalid(_)
-            | Self::TooManyCalendars
-            | Self::NotLoggedIn
-            | Self::Forbidden
-            | Self::NoSuchPath
-            | Self::Method
-            | Self::TooLarge
-            | Self::MediaType
-            | Self::RateLimit
-            | Self::Busy
-            | Self::Late
-            | Self::Internal => "global",
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            Self::Unreadable => "parseError",
-            Self::BadQuery => "badRequest",
-            Self::Missing(_) | Self::NotLoggedIn => "required",
-            Self::Invalid(_) => "invalid",
-            Self::EmptyWindow => "timeRangeEmpty",
-            Self::WindowTooLong => "timeRangeTooLong",
-            Self::TooManyCalendars => "tooManyCalendarsRequested",
-            Self::Forbidden => "forbidden",
-            Self::NoSuchPath => "notFound",
-            Self::Method => "httpMethodNotAllowed",
-            Self::TooLarge => "uploadTooLarge",
-            Self::MediaType => "unsupportedMediaType",
-            Self::RateLimit => "rateLimitExceeded",
-            Self::Busy | Self::Late => "backendError",
-            Self::Internal => "internalError",
-        }
-    }
-
-    fn location(self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::Missing(name) | Self::Invalid(name) => Some(("parameter", name)),
-            Self::EmptyWindow | Self::WindowTooLong => Some(("parameter", "timeMax")),
-            Self::NotLoggedIn => Some(("header", "Authorization")),
-            Self::Unreadable
-            | Self::BadQuery
-            | Self::TooManyCalendars
-            | Self::Forbidden
-            | Self::NoSuchPath
-            | Self::Method
-            | Self::TooLarge
-            | Self::MediaType
-            | Self::RateLimit
-            | Self::Busy
-            | Self::Late
-            | Self::Internal => None,
-        }
+/// google.rpc.Code of an HTTP status.
+fn code(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        429 => "RESOURCE_EXHAUSTED",
+        503 => "UNAVAILABLE",
+        504 => "DEADLINE_EXCEEDED",
+        500..=599 => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
     }
 }
 
