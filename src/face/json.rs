@@ -5,8 +5,6 @@ pub mod availability;
 pub mod free_busy;
 pub mod openapi;
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
@@ -14,10 +12,7 @@ use http::{HeaderValue, Response, StatusCode};
 use super::Call;
 use crate::codec::ews::fault::MAX_WINDOW_DAYS;
 use crate::codec::json::Failure;
-use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Detail, MailboxError, Origin, SmtpAddress,
-    TimeWindow,
-};
+use crate::domain::{AvailabilityQuery, Detail, MailboxError, SmtpAddress, TimeWindow};
 use jiff::{SignedDuration, Timestamp};
 
 pub use availability::AvailabilityFace;
@@ -42,18 +37,11 @@ fn question(
     window: TimeWindow,
     detail: Detail,
 ) -> AvailabilityQuery {
-    let attendees = addresses.iter().map(|address| Attendee {
-        mailbox: SmtpAddress::parse(address).map_err(|_| MailboxError::InvalidAddress),
-        role: AttendeeRole::default(),
-        exclude_conflicts: false,
+    let mailboxes = addresses.iter().map(|address| {
+        let mailbox = SmtpAddress::parse(address);
+        mailbox.map_err(|_| MailboxError::InvalidAddress)
     });
-    AvailabilityQuery {
-        caller: Arc::clone(&call.caller),
-        attendees: attendees.collect(),
-        window,
-        detail,
-        origin: Origin::default(),
-    }
+    super::question(&call.caller, mailboxes, window, detail)
 }
 
 fn answer(result: Result<Vec<u8>, Failure>) -> Response<Bytes> {

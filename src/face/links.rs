@@ -16,15 +16,14 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{Admission, Call, Face, OperationName, OwnAdmission, Parameters, no_such_path};
+use super::{
+    Admission, Call, Face, OperationName, OwnAdmission, Parameters, no_such_path, question,
+};
 use cached::Validity;
 
 use crate::codec::query::Query;
 use crate::domain::caller::CallerId;
-use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, MailboxError, MailboxPattern,
-    Origin, SmtpAddress,
-};
+use crate::domain::{Caller, Detail, MailboxError, MailboxPattern, SmtpAddress};
 use crate::service::Availability;
 
 /// When a caller should come back who was one too many, or whose calendar did not answer; in seconds.
@@ -107,17 +106,8 @@ impl LinksFace {
             Ok(asked) => asked,
             Err(wrong) => return text(StatusCode::BAD_REQUEST, &wrong.to_string()),
         };
-        let question = AvailabilityQuery {
-            caller: Arc::clone(&link.caller),
-            attendees: vec![Attendee {
-                mailbox: Ok(mailbox.clone()),
-                role: AttendeeRole::default(),
-                exclude_conflicts: false,
-            }],
-            window: asked.window,
-            detail: link.caller.detail,
-            origin: Origin::default(),
-        };
+        let detail = link.caller.detail;
+        let question = question(&link.caller, [Ok(mailbox.clone())], asked.window, detail);
         let mut dated = self
             .availability
             .answer_dated(&question, call.deadline)
@@ -125,10 +115,11 @@ impl LinksFace {
         let Some(dated) = dated.pop() else {
             return failed(MailboxError::EndpointFailed);
         };
-        match &dated.outcome {
-            Ok(known) if known.is_too_much_in(&asked.window) => failed(MailboxError::TooManyEvents),
-            Ok(known) => {
-                let body = document::write(&mailbox, known, &asked, dated.as_of);
+        let body = dated
+            .outcome
+            .and_then(|known| document::write(&mailbox, &known, &asked, dated.as_of));
+        match body {
+            Ok(body) => {
                 let changed = asked.since.max(self.since).max(dated.as_of);
                 let validity = Validity {
                     changed,
@@ -137,7 +128,7 @@ impl LinksFace {
                 };
                 cached::respond(body, &validity, &call.headers)
             }
-            Err(error) => failed(*error),
+            Err(error) => failed(error),
         }
     }
 }

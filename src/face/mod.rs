@@ -18,7 +18,10 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 
-use crate::domain::Caller;
+use crate::domain::{
+    Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, MailboxError, Origin, SmtpAddress,
+    TimeWindow,
+};
 
 pub use admission::{Admission, OwnAdmission, OwnLogin};
 pub use routes::{Route, Routes};
@@ -90,6 +93,27 @@ pub trait Face: Send + Sync + 'static {
 
     /// The face's own way of saying "too many requests in flight, try again".
     fn busy(&self) -> Response<Bytes>;
+}
+
+/// A question for these mailboxes, in their order; one that is no address keeps its place.
+fn question(
+    caller: &Arc<Caller>,
+    mailboxes: impl IntoIterator<Item = Result<SmtpAddress, MailboxError>>,
+    window: TimeWindow,
+    detail: Detail,
+) -> AvailabilityQuery {
+    let attendees = mailboxes.into_iter().map(|mailbox| Attendee {
+        mailbox,
+        role: AttendeeRole::default(),
+        exclude_conflicts: false,
+    });
+    AvailabilityQuery {
+        caller: Arc::clone(caller),
+        attendees: attendees.collect(),
+        window,
+        detail,
+        origin: Origin::default(),
+    }
 }
 
 /// What a call turned out to ask for: a face puts it into the extensions of its response, for the metrics.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use calbridge::domain::{CalendarEvent, EventDetails};
-use calbridge::service::settings::ServiceSettings;
+use calbridge::service::settings::{ServiceSettings, SharingSettings};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -22,11 +22,16 @@ const MOST: &str = "most@example.com";
 struct World {
     client: reqwest::Client,
     base: String,
+    backend: Arc<MemoryBackend>,
     _server: TestServer,
 }
 
 impl World {
     async fn new() -> Self {
+        Self::with(&ServiceSettings::default()).await
+    }
+
+    async fn with(settings: &ServiceSettings) -> Self {
         let backend = MemoryBackend::new();
         backend.put(APART, events(1_001, 120));
         backend.put(DENSE, events(1_001, 60));
@@ -41,11 +46,12 @@ impl World {
         };
         let wordy = events(20, 120).into_iter().map(long);
         backend.put(WORDY, wordy.collect());
-        let server = start(Arc::clone(&backend), &ServiceSettings::default()).await;
+        let server = start(Arc::clone(&backend), settings).await;
         let (client, base) = client(&server);
         Self {
             client,
             base,
+            backend,
             _server: server,
         }
     }
@@ -187,10 +193,101 @@ async fn busy_periods_count_where_only_periods_are_listed() {
 }
 
 #[tokio::test]
+async fn v1_tells_runs_of_what_has_too_many_events_where_only_times_are_told() {
+    let settings = ServiceSettings {
+        sharing: SharingSettings {
+            event_details: false,
+            ..SharingSettings::default()
+        },
+        ..ServiceSettings::default()
+    };
+    let world = World::with(&settings).await;
+    for (address, detail, events) in [
+        (MOST, "busy", Some(720)),
+        (DENSE, "merged", Some(1)),
+        (APART, "merged", None),
+    ] {
+        let days = if address == MOST { 1 } else { 3 };
+        let end = format!("2026-09-0{}T00:00:00Z", 1 + days);
+        let path = format!("/v1/availability?address={address}&from=2026-09-01T00:00:00Z&to={end}");
+        let (_, text) = world.get(&path).await;
+        let answer: Value = serde_json::from_str(&text).unwrap();
+        let mailbox = &answer["mailboxes"][0];
+        assert_eq!(mailbox["events"].as_array().map(Vec::len), events);
+        let told = (
+            mailbox["detail"].as_str(),
+            mailbox["error"]["code"].as_str(),
+        );
+        let expect = match events {
+            Some(_) => (Some(detail), None),
+            None => (None, Some("too_many_events")),
+        };
+        assert_eq!(told, expect, "{address}");
+    }
+}
+
+/// Sixty mailboxes with as much as is listed of one: fifty of them fit.
+#[tokio::test]
+async fn an_answer_about_many_mailboxes_has_a_bound_and_cuts_no_mailbox() {
+    let world = World::new().await;
+    let mailboxes: Vec<_> = (0..60).map(|n| format!("full{n}@example.com")).collect();
+    for mailbox in &mailboxes {
+        world.backend.put(mailbox, events(1_000, 120));
+    }
+    let addresses: Vec<_> = mailboxes.iter().map(|m| format!("address={m}")).collect();
+    let path = format!(
+        "/v1/availability?{}&from=2026-09-01T00:00:00Z&to=2026-09-04T00:00:00Z",
+        addresses.join("&")
+    );
+    let answer: Value = serde_json::from_str(&world.get(&path).await.1).unwrap();
+    for (place, mailbox) in answer["mailboxes"].as_array().unwrap().iter().enumerate() {
+        let told = mailbox["events"].as_array().map(Vec::len);
+        assert_eq!(told, (place < 50).then_some(1_000), "{place}");
+        let code = mailbox["error"]["code"].as_str();
+        assert_eq!(code, (place >= 50).then_some("too_many_events"), "{place}");
+    }
+    let list = mailboxes.join(",");
+    let message = format!("%5B1,0,%5B{list}%5D,20260901/20260904,0,UTC%5D");
+    let form = "application/x-www-form-urlencoded";
+    for directory in ["lookup", "details"] {
+        let path = format!("/{directory}/ExchangeQuerier.aspx");
+        let page = world.post(&path, form, format!("text={message}")).await;
+        let count = |text: &str| page.matches(text).count();
+        assert_eq!(count("&quot;20&quot;,["), 50, "{directory}");
+        assert_eq!(count("&quot;0&quot;,[]"), 10, "{directory}");
+        assert_eq!(count("[&quot;&quot;,&quot;2026090"), 50_000, "{directory}");
+    }
+    let path = format!("/lookup/ExchangeQuerierAsIcal.aspx?text={message}");
+    let (status, text) = world.get(&path).await;
+    assert_eq!(status, 502, "{text}");
+    let items: Vec<_> = mailboxes
+        .iter()
+        .map(|m| format!(r#"{{"id":"{m}"}}"#))
+        .collect();
+    let body = format!(
+        r#"{{"timeMin":"2026-09-01T00:00:00Z","timeMax":"2026-09-04T00:00:00Z","items":[{}]}}"#,
+        items.join(",")
+    );
+    let json = "application/json";
+    let answer = world.post("/calendar/v3/freeBusy", json, body).await;
+    let answer: Value = serde_json::from_str(&answer).unwrap();
+    for (place, mailbox) in mailboxes.iter().enumerate() {
+        let calendar = &answer["calendars"][mailbox];
+        let told = calendar["busy"].as_array().unwrap().len();
+        assert_eq!(told, if place < 50 { 1_000 } else { 0 }, "{mailbox}");
+        let reason = calendar["errors"][0]["reason"].as_str();
+        let expect = (place >= 50).then_some("tooManyCalendarsRequested");
+        assert_eq!(reason, expect, "{mailbox}");
+    }
+}
+
+#[tokio::test]
 async fn links_list_a_thousand_periods() {
     let world = World::new().await;
     for (key, address, status) in [
         (KEY, APART, 502),
+        (KEY, DENSE, 200),
+        (DETAILS_KEY, DENSE, 502),
         (KEY, MOST, 200),
         (KEY, WORDY, 200),
         (DETAILS_KEY, WORDY, 502),

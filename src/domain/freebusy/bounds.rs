@@ -9,11 +9,54 @@ use crate::domain::{MailboxError, Outcome, TimeWindow};
 pub const MAX_LISTED: usize = 1_000;
 const MAX_TEXT: usize = 1 << 20;
 
+/// The same for all mailboxes of one answer of the faces that are not EWS: half of what a hundred mailboxes could have,
+/// and as much text as four.
+const MAX_LISTED_IN_ALL: usize = 50_000;
+const MAX_TEXT_IN_ALL: usize = 4 << 20;
+
+/// What one answer has room for. Mailboxes take of it in the order of the question; one that does not fit, by itself or
+/// any more, is [`MailboxError::TooManyEvents`] and never shortened, and a smaller one after it may fit.
+#[derive(Debug)]
+pub struct Listing {
+    entries: usize,
+    text: usize,
+}
+
+impl Default for Listing {
+    fn default() -> Self {
+        Self {
+            entries: MAX_LISTED_IN_ALL,
+            text: MAX_TEXT_IN_ALL,
+        }
+    }
+}
+
+impl Listing {
+    /// Takes the room of one mailbox: what is listed of it, and its bytes of text.
+    pub fn take(&mut self, entries: usize, text: usize) -> Result<(), MailboxError> {
+        let fits = entries <= MAX_LISTED.min(self.entries) && text <= MAX_TEXT.min(self.text);
+        if !fits {
+            return Err(MailboxError::TooManyEvents);
+        }
+        self.entries -= entries;
+        self.text -= text;
+        Ok(())
+    }
+}
+
 impl FreeBusy {
+    /// About how many bytes of text are told with the events of the window.
+    pub fn text_told_in(&self, window: &TimeWindow) -> usize {
+        match self.detail() {
+            Detail::Subjects => self.size_in(window).1,
+            Detail::BusyOnly | Detail::DigitsOnly => 0,
+        }
+    }
+
     /// Whether it has more in the window than is listed of one mailbox, each event being listed.
-    pub fn is_too_much_in(&self, window: &TimeWindow) -> bool {
-        let (about, text) = self.size_in(window);
-        self.detail() == Detail::Subjects && text > MAX_TEXT
+    fn is_too_much_in(&self, window: &TimeWindow) -> bool {
+        let (about, _) = self.size_in(window);
+        self.text_told_in(window) > MAX_TEXT
             || about > MAX_LISTED && self.times_in(window).count() > MAX_LISTED
     }
 }
@@ -74,5 +117,25 @@ mod tests {
         check(500, 4_000, Detail::Subjects, 5_000, true);
         check(500, 4_000, Detail::BusyOnly, 5_000, false);
         check(500, 4_000, Detail::Subjects, 50, false);
+    }
+
+    #[test]
+    fn an_answer_has_room_for_so_much_of_all_mailboxes() {
+        let too_many = Err(MailboxError::TooManyEvents);
+        let mut listing = Listing::default();
+        assert_eq!(listing.take(MAX_LISTED + 1, 0), too_many);
+        assert_eq!(listing.take(0, MAX_TEXT + 1), too_many);
+        for _ in 0..49 {
+            assert_eq!(listing.take(MAX_LISTED, 0), Ok(()));
+        }
+        assert_eq!(listing.take(999, 3), Ok(()));
+        assert_eq!(listing.take(2, 0), too_many);
+        assert_eq!(listing.take(1, 0), Ok(()));
+        let mut listing = Listing::default();
+        for _ in 0..4 {
+            assert_eq!(listing.take(1, MAX_TEXT), Ok(()));
+        }
+        assert_eq!(listing.take(1, 1), too_many);
+        assert_eq!(listing.take(1, 0), Ok(()));
     }
 }

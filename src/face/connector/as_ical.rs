@@ -17,8 +17,8 @@ use crate::codec::connector::parameters::{self, Parameters};
 use crate::codec::connector::request::Request;
 use crate::codec::ical::content::Writer;
 use crate::codec::ical::freebusy::{self, BusyPeriod, BusyType, FreeBusyHead};
-use crate::domain::freebusy::bounds::MAX_LISTED;
-use crate::domain::{BusyStatus, Detail, FreeBusy, MailboxError, TimeWindow};
+use crate::domain::freebusy::bounds::Listing;
+use crate::domain::{BusyStatus, Detail, FreeBusy, TimeWindow};
 use crate::face::{Admission, Call, Face, OperationName};
 
 const CALENDAR: &str = "text/calendar; charset=utf-8";
@@ -120,6 +120,7 @@ fn told(refused: Refused) -> String {
 /// One VFREEBUSY for each mailbox. One that is not known would look free by its absence, so that then there is none.
 fn write(found: &[Found], window: &TimeWindow, now: Timestamp) -> Result<Vec<u8>, String> {
     let mut writer = Writer::with_capacity(256 + found.len() * 512);
+    let mut listing = Listing::default();
     freebusy::open_calendar(&mut writer);
     for one in found {
         let known = one.outcome.as_ref().map_err(ToString::to_string)?;
@@ -132,9 +133,8 @@ fn write(found: &[Found], window: &TimeWindow, now: Timestamp) -> Result<Vec<u8>
         let runs = FreeBusy::runs_of([known]);
         let (first, last) = window.seconds();
         let periods = || runs.events_in(window).filter(|run| is_busy(run.status));
-        if periods().count() > MAX_LISTED {
-            return Err(MailboxError::TooManyEvents.to_string());
-        }
+        let room = listing.take(periods().count(), 0);
+        room.map_err(|error| error.to_string())?;
         let periods = periods().map(|run| BusyPeriod {
             start: run.start.max(first),
             end: run.end.min(last),

@@ -9,12 +9,13 @@ use tokio::time::Instant;
 
 use super::DomainMapping;
 use super::names::Names;
+use crate::domain::freebusy::Owner;
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, DomainPattern, MailDomain,
-    MailboxError, Origin, Outcome, SmtpAddress, TimeWindow,
+    Caller, Detail, DomainPattern, MailDomain, MailboxError, Outcome, SmtpAddress, TimeWindow,
 };
-use crate::face::Call;
+use crate::face::{Call, question};
 use crate::service::Availability;
+use crate::service::explain::Explanation;
 
 /// Addresses of one question.
 pub(super) const MOST_ADDRESSES: usize = 100;
@@ -38,6 +39,22 @@ pub(super) struct Found {
     pub(super) name: Option<Arc<str>>,
     /// Never [`MailboxError::NotFound`] or [`MailboxError::InvalidAddress`].
     pub(super) outcome: Outcome,
+}
+
+/// Why a mailbox is not asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LeftOut {
+    NoAddress,
+    /// Of none of the domains that may be asked for.
+    Domain,
+}
+
+/// What becomes of one mailbox, and how.
+pub(super) struct Examined {
+    pub(super) found: Found,
+    /// The mailbox as it was asked for here, where a domain is mapped.
+    pub(super) mapped: Option<SmtpAddress>,
+    pub(super) explanation: Option<Explanation>,
 }
 
 /// Why a question is not asked at all.
@@ -108,13 +125,8 @@ impl Lookup {
         if mailboxes.is_empty() {
             return Ok(Vec::new());
         }
-        let query = AvailabilityQuery {
-            caller: Arc::clone(&call.caller),
-            attendees: mailboxes.iter().map(attendee).collect(),
-            window,
-            detail,
-            origin: Origin::default(),
-        };
+        let asked = mailboxes.iter().cloned().map(Ok);
+        let query = question(&call.caller, asked, window, detail);
         let answer = self.availability.answer(&query, call.deadline).await;
         let mut found: Vec<Found> = mailboxes
             .into_iter()
@@ -134,17 +146,54 @@ impl Lookup {
         Ok(found)
     }
 
+    /// What [`Lookup::find`] makes of one mailbox, and how. One that is not known stays.
+    pub(super) async fn examine(
+        &self,
+        user: &str,
+        window: TimeWindow,
+        detail: Detail,
+        call: &Call,
+    ) -> Result<Examined, LeftOut> {
+        let mailbox = self.mailbox(user)?;
+        let query = question(&call.caller, [Ok(mailbox.clone())], window, detail);
+        let answer = self.availability.answer_explained(&query, call.deadline);
+        let (answer, explained) = answer.await;
+        let outcome = answer.per_mailbox.into_iter().next();
+        let mut found = [Found {
+            name: None,
+            address: mailbox.clone(),
+            outcome: outcome.unwrap_or(Err(MailboxError::EndpointFailed)),
+        }];
+        self.fill_names(&mut found, &call.caller, call.deadline)
+            .await;
+        let [mut found] = found;
+        found.address = map(&self.outward, found.address);
+        Ok(Examined {
+            mapped: (found.address != mailbox).then_some(mailbox),
+            found,
+            explanation: explained.into_iter().next(),
+        })
+    }
+
     /// The mailboxes that may be asked for, by the addresses that they have here, each once.
     fn mailboxes<'a>(&self, users: impl Iterator<Item = &'a str>) -> Vec<SmtpAddress> {
         let mut seen = HashSet::new();
         users
-            .filter_map(|user| SmtpAddress::parse(user).ok())
-            .filter_map(|asked| {
-                let mailbox = map(&self.inward, asked.clone());
-                (self.may_ask_for(&asked) || self.may_ask_for(&mailbox)).then_some(mailbox)
-            })
+            .filter_map(|user| self.mailbox(user).ok())
             .filter(|mailbox| seen.insert(mailbox.clone()))
             .collect()
+    }
+
+    /// The mailbox that a caller means, by the address that it has here.
+    fn mailbox(&self, user: &str) -> Result<SmtpAddress, LeftOut> {
+        let asked = SmtpAddress::parse(user).map_err(|_| LeftOut::NoAddress)?;
+        let may_ask = self.may_ask_for(&asked);
+        let mailbox = map(&self.inward, asked);
+        if may_ask || self.may_ask_for(&mailbox) {
+            Ok(mailbox)
+        } else {
+            Err(LeftOut::Domain)
+        }
     }
 
     fn may_ask_for(&self, mailbox: &SmtpAddress) -> bool {
@@ -173,12 +222,7 @@ impl Lookup {
 impl Found {
     /// The name to be shown.
     pub(super) fn display_name(&self) -> &str {
-        let owner = self
-            .outcome
-            .as_ref()
-            .ok()
-            .and_then(|known| known.owner.as_ref());
-        owner
+        self.owner()
             .and_then(|owner| owner.display_name.as_deref())
             .or(self.name.as_deref())
             .unwrap_or(self.address.as_str())
@@ -186,14 +230,13 @@ impl Found {
 
     /// Whoever stands for an organizer that is not known.
     pub(super) fn common_name(&self) -> &str {
-        let owner = self
-            .outcome
-            .as_ref()
-            .ok()
-            .and_then(|known| known.owner.as_ref());
-        owner
+        self.owner()
             .and_then(|owner| owner.common_name.as_deref())
             .unwrap_or_default()
+    }
+
+    fn owner(&self) -> Option<&Owner> {
+        self.outcome.as_ref().ok()?.owner.as_deref()
     }
 }
 
@@ -212,14 +255,6 @@ fn is_nobody(outcome: &Outcome) -> bool {
         outcome,
         Err(MailboxError::NotFound | MailboxError::InvalidAddress)
     )
-}
-
-fn attendee(mailbox: &SmtpAddress) -> Attendee {
-    Attendee {
-        mailbox: Ok(mailbox.clone()),
-        role: AttendeeRole::Required,
-        exclude_conflicts: false,
-    }
 }
 
 #[cfg(test)]

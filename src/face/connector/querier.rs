@@ -13,12 +13,12 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use super::blocks::Telling;
 use super::lookup::{Found, Refused, window};
 use super::{Directory, METHODS, NAME, come_back, content_type, respond};
-use crate::codec::connector::answer::{self, Answer, User};
+use crate::codec::connector::answer::{self, Answer, Entry, User};
 use crate::codec::connector::request::Request;
 use crate::codec::connector::{ErrorId, form, page};
-use crate::domain::freebusy::bounds::MAX_LISTED;
+use crate::domain::freebusy::bounds::Listing;
 use crate::domain::zone::Zone;
-use crate::domain::{Detail, MailboxError, TimeWindow};
+use crate::domain::{Detail, MailboxError};
 use crate::face::{Admission, Call, Face, OperationName};
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -95,25 +95,21 @@ impl QuerierFace {
         };
         let users = request.users.iter().copied();
         let lookup = self.0.lookup.find(users, window, detail, call);
-        let mut found = lookup.await.map_err(refused)?;
-        refuse_too_much(&mut found, &window);
-        if let Some(reason) = all_failed(&found) {
-            let text = format!("no calendar could be asked: {reason}");
-            return Err(trouble(ErrorId::Unreachable, text));
-        }
+        let found = lookup.await.map_err(refused)?;
         let clock = Zone::iana(request.zone.clone()).local_view(&window);
         let telling = Telling {
             window: &window,
             clock: &clock,
         };
-        let users = found.iter().map(|one| User {
+        let told = told(&found, &telling);
+        if let Some(reason) = all_failed(&told) {
+            let text = format!("no calendar could be asked: {reason}");
+            return Err(trouble(ErrorId::Unreachable, text));
+        }
+        let users = found.iter().zip(told).map(|(one, entries)| User {
             name: one.display_name(),
             address: one.address.as_str(),
-            entries: one
-                .outcome
-                .as_ref()
-                .ok()
-                .map(|known| telling.entries(known, one.common_name())),
+            entries: entries.ok(),
         });
         let answer = Answer {
             id: request.id,
@@ -170,29 +166,27 @@ impl Face for QuerierFace {
     }
 }
 
-/// What stands by itself in the answer is counted as an event each; time without a title as the blocks that it makes.
-fn refuse_too_much(found: &mut [Found], window: &TimeWindow) {
-    for one in found {
-        let is_too_much = one
-            .outcome
-            .as_ref()
-            .is_ok_and(|known| match known.detail() {
-                Detail::Subjects => known.is_too_much_in(window),
-                Detail::BusyOnly | Detail::DigitsOnly => {
-                    known.busy_times(window).len() > MAX_LISTED
-                }
-            });
-        if is_too_much {
-            one.outcome = Err(MailboxError::TooManyEvents);
-        }
-    }
+/// The entries of each mailbox, as far as the answer has room for them: events with titles stand by themselves, other time
+/// as the blocks that it makes.
+fn told<'a>(
+    found: &'a [Found],
+    telling: &Telling<'_>,
+) -> Vec<Result<Vec<Entry<'a>>, MailboxError>> {
+    let mut listing = Listing::default();
+    let told = found.iter().map(|one| {
+        let known = one.outcome.as_ref().map_err(|error| *error)?;
+        let entries = telling.entries(known, one.common_name());
+        listing.take(entries.len(), known.text_told_in(telling.window))?;
+        Ok(entries)
+    });
+    told.collect()
 }
 
 /// Why nothing is known, where that holds of every mailbox. One without data is not a failure: there was an answer.
-fn all_failed(found: &[Found]) -> Option<MailboxError> {
-    let reason = found.first()?.outcome.as_ref().err().copied();
-    let failed = |one: &Found| one.outcome.as_ref().is_err_and(|error| is_failure(*error));
-    found.iter().all(failed).then_some(reason).flatten()
+fn all_failed(told: &[Result<Vec<Entry<'_>>, MailboxError>]) -> Option<MailboxError> {
+    let reason = told.first()?.as_ref().err().copied();
+    let failed = |one: &Result<_, _>| one.as_ref().is_err_and(|error| is_failure(*error));
+    told.iter().all(failed).then_some(reason).flatten()
 }
 
 fn is_failure(error: MailboxError) -> bool {

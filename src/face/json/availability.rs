@@ -13,7 +13,8 @@ use crate::codec::json::availability::{Age, AvailabilityAnswer, MailboxAnswer};
 use crate::codec::json::failure::ErrorAnswer;
 use crate::codec::json::{Failure, instant};
 use crate::codec::query::Query;
-use crate::domain::{Detail, MailboxError, SmtpAddress};
+use crate::domain::freebusy::bounds::{Listing, MAX_LISTED};
+use crate::domain::{Detail, FreeBusy, MailboxError, SmtpAddress, TimeWindow};
 use crate::face::{Call, Face, OperationName};
 use crate::service::Availability;
 
@@ -49,7 +50,7 @@ struct AvailabilityParameters {
 struct Asked<'a> {
     /// Each mailbox once.
     addresses: Vec<&'a str>,
-    window: crate::domain::TimeWindow,
+    window: TimeWindow,
 }
 
 impl<'a> Asked<'a> {
@@ -98,7 +99,12 @@ async fn availability(service: &Availability, call: &Call) -> Result<Vec<u8>, Fa
     let query = Query::read(query).map_err(|_| Failure::BadQuery)?;
     let asked = Asked::read(&query)?;
     let question = super::question(call, &asked.addresses, asked.window, Detail::Subjects);
-    let known = service.answer_dated(&question, call.deadline).await;
+    let mut known = service.answer_dated(&question, call.deadline).await;
+    let mut listing = Listing::default();
+    for dated in &mut known {
+        let outcome = std::mem::replace(&mut dated.outcome, Err(MailboxError::TooManyEvents));
+        dated.outcome = outcome.and_then(|known| listed(known, &asked.window, &mut listing));
+    }
     let now = service.now();
     let mailboxes = asked.addresses.iter().zip(&known).map(|(address, dated)| {
         let age = Age {
@@ -107,14 +113,29 @@ async fn availability(service: &Availability, call: &Call) -> Result<Vec<u8>, Fa
             fresh_for_seconds: dated.fresh_for.as_secs(),
         };
         match &dated.outcome {
-            Ok(known) if known.is_too_much_in(&asked.window) => {
-                MailboxAnswer::failed(address, MailboxError::TooManyEvents)
-            }
             Ok(known) => MailboxAnswer::known(address, known, &asked.window, age),
             Err(error) => MailboxAnswer::failed(address, *error),
         }
     });
     Ok(AvailabilityAnswer::new(&asked.window, mailboxes.collect()).write())
+}
+
+/// What is listed of one mailbox. Of more events than there is room for, where only their times are told anyway, the runs of
+/// busy time are listed, which the answer then says.
+fn listed(
+    known: FreeBusy,
+    window: &TimeWindow,
+    listing: &mut Listing,
+) -> Result<FreeBusy, MailboxError> {
+    let has_too_many = || known.times_in(window).count() > MAX_LISTED;
+    let known = if known.detail() < Detail::Subjects && has_too_many() {
+        FreeBusy::runs_of([&known])
+    } else {
+        known
+    };
+    let events = known.times_in(window).count();
+    listing.take(events, known.text_told_in(window))?;
+    Ok(known)
 }
 
 #[async_trait]

@@ -13,8 +13,8 @@ use crate::codec::json::failure::ErrorAnswer;
 use crate::codec::json::free_busy::{
     FreeBusyAnswer, FreeBusyCalendar, FreeBusyQuery, FreeBusyRequest,
 };
-use crate::domain::freebusy::bounds::MAX_LISTED;
-use crate::domain::{Detail, MailboxError};
+use crate::domain::Detail;
+use crate::domain::freebusy::bounds::Listing;
 use crate::face::{Call, Face, OperationName};
 use crate::service::Availability;
 
@@ -59,17 +59,14 @@ async fn query(availability: &Availability, call: &Call) -> Result<Vec<u8>, Fail
     let beyond = asked.split_off(request.most.min(asked.len()));
     let question = super::question(call, &asked, window, Detail::BusyOnly);
     let known = availability.answer(&question, call.deadline).await;
-    let told = asked.iter().zip(&known.per_mailbox).map(|(id, outcome)| {
-        let calendar = match outcome {
-            Ok(known) => match known.busy_times(&window) {
-                times if times.len() > MAX_LISTED => {
-                    FreeBusyCalendar::failed(MailboxError::TooManyEvents)
-                }
-                times => FreeBusyCalendar::busy(times, &request.zone),
-            },
-            Err(error) => FreeBusyCalendar::failed(*error),
-        };
-        (*id, calendar)
+    let mut listing = Listing::default();
+    let told = asked.iter().zip(known.per_mailbox).map(|(id, outcome)| {
+        let told = outcome.and_then(|known| {
+            let times = known.busy_times(&window);
+            listing.take(times.len(), 0)?;
+            Ok(FreeBusyCalendar::busy(times, &request.zone))
+        });
+        (*id, told.unwrap_or_else(FreeBusyCalendar::failed))
     });
     let left_out = beyond.iter().map(|id| (*id, FreeBusyCalendar::too_many()));
     let bounds = (request.start, request.end);
