@@ -1,9 +1,10 @@
 //! The connector face: what GSSMO and its predecessors find behind a `FreeBusyURL`, in virtual directories that stand side
-//! by side and know nothing of each other. Each has a page that answers by posting on, and one that answers with
-//! iCalendar.
+//! by side and know nothing of each other. Each has a page that answers by posting on, one that answers with iCalendar, and
+//! one for whoever runs the gateway.
 
 mod as_ical;
 mod blocks;
+mod diagnostics;
 mod lookup;
 mod names;
 mod querier;
@@ -17,11 +18,12 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 
-use super::{Admission, Call, OwnAdmission, OwnLogin, Routes};
+use super::{Admission, Call, Face, OwnAdmission, OwnLogin, Routes};
 pub use crate::codec::connector::answer::Form;
 use crate::domain::{Caller, CallerId, Detail, DomainPattern, MailDomain};
 use crate::service::Availability;
 use as_ical::AsIcalFace;
+use diagnostics::DiagnosticsFace;
 use lookup::Lookup;
 use querier::QuerierFace;
 
@@ -61,19 +63,31 @@ pub struct DomainMapping {
     pub internal: MailDomain,
 }
 
-/// Puts the pages of a virtual directory at their paths.
+/// Puts the pages of a virtual directory at their paths; those for diagnostics only where there is a login for them.
 #[must_use]
 pub fn with_directory(
     routes: Routes,
     settings: ConnectorSettings,
     availability: &Arc<Availability>,
+    diagnostics: Option<&OwnLogin>,
 ) -> Routes {
     let path = |page: &str| format!("/{{directory={}}}/{page}", settings.directory);
     let (querier, as_ical) = (path(QuerierFace::PAGE), path(AsIcalFace::PAGE));
+    let for_diagnostics = DiagnosticsFace::PAGES.map(path);
     let directory = Arc::new(Directory::new(settings, Arc::clone(availability)));
-    routes
+    let routes = routes
         .with(&querier, Arc::new(QuerierFace(Arc::clone(&directory))))
-        .with(&as_ical, Arc::new(AsIcalFace(directory)))
+        .with(&as_ical, Arc::new(AsIcalFace(Arc::clone(&directory))));
+    let Some(login) = diagnostics else {
+        return routes;
+    };
+    let face = Arc::new(DiagnosticsFace {
+        directory,
+        login: login.clone(),
+    });
+    for_diagnostics.iter().fold(routes, |routes, page| {
+        routes.with(page, Arc::clone(&face) as Arc<dyn Face>)
+    })
 }
 
 /// What the pages of one directory share.

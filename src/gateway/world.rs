@@ -112,9 +112,10 @@ impl World {
         );
         let routes = Routes::default().with(EwsFace::PATH, Arc::new(ews));
         let routes = self.discovery.put(routes, &self.availability);
+        let ops_login = self.ops.as_ref().and_then(|ops| ops.login.as_ref());
         let directories = self.connectors.iter().cloned();
         let routes = directories.fold(routes, |routes, directory| {
-            connector::with_directory(routes, directory, &self.availability)
+            connector::with_directory(routes, directory, &self.availability, ops_login)
         });
         with_json_and_links(routes, &self.availability, self.links.clone())
     }

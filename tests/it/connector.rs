@@ -4,6 +4,7 @@
 mod access;
 mod as_ical;
 mod bugs;
+mod diagnostics;
 mod errors;
 mod vectors;
 mod world;

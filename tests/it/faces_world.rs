@@ -114,9 +114,9 @@ pub(crate) async fn start_over(endpoint: Arc<Endpoint>, settings: &ServiceSettin
             Arc::new(LinksFace::new(Arc::clone(&availability), links())),
         );
     let times = directory("lookup", false);
-    let routes = connector::with_directory(routes, times, &availability);
+    let routes = connector::with_directory(routes, times, &availability, None);
     let details = directory("details", true);
-    let routes = connector::with_directory(routes, details, &availability);
+    let routes = connector::with_directory(routes, details, &availability, None);
     let discovery = AutodiscoverFace::new(Arc::clone(&availability), clock, EWS_URL);
     let discovery = Arc::new(discovery);
     let routes = routes

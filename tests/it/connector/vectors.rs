@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use calbridge::codec::connector::request::Request;
 use serde_json::{Value, json};
 
-use super::world::{Fields as _, Page, World, event};
+use super::world::{DIRECTORY, Fields as _, OPS, Page, World, event};
 
 /// All vectors; none without a corpus.
 #[expect(
@@ -47,8 +47,8 @@ fn differs(vector: &Value) -> Option<&'static str> {
         (_, "error.unexpected") => Some(
             "a defect cannot be asked for; a panic is told as error 0 with the id by the same code as all errors",
         ),
-        ("diagnostics", _) => Some(
-            "the page needs the ops login, from wherever it is asked for; without one it is not there",
+        (_, "diagnostics.remote") => Some(
+            "whoever is outside of the list is told 404, as of every path that is not there, and not 403",
         ),
         _ => None,
     }
@@ -63,6 +63,9 @@ async fn every_vector_of_the_wire_passes_or_says_why_not() {
     let (mut passed, mut apart) = (0, 0);
     for vector in vectors().iter().filter(|vector| concerns_the_wire(vector)) {
         let name = vector["name"].as_str().unwrap();
+        if vector["page"] == "Diagnostics" {
+            check_diagnostics(vector).await;
+        }
         if let Some(reason) = differs(vector) {
             eprintln!("{name}: differs, {reason}");
             apart += 1;
@@ -111,6 +114,9 @@ async fn the_old_form_is_byte_for_byte_the_originals() {
 }
 
 async fn check(vector: &Value) {
+    if vector["page"] == "Diagnostics" {
+        return;
+    }
     let name = vector["name"].as_str().unwrap();
     let expect = &vector["expect"];
     if let Some(message) = vector["request"]["form"]["text"].as_str() {
@@ -196,6 +202,27 @@ fn check_page(page: &Page, expect: &Value) {
         page.html
             .contains("document.getElementById(\"Form1\").submit()")
     );
+}
+
+/// What "local" was to the original are the list and the ops login to ours.
+async fn check_diagnostics(vector: &Value) {
+    let request = &vector["request"];
+    let is_local = request["from"] == "the same machine";
+    let directory = if is_local {
+        DIRECTORY.to_owned()
+    } else {
+        DIRECTORY.replace("127.0.0.1", "192.0.2.0/24")
+    };
+    let world = World::start(&format!("{directory}{OPS}")).await;
+    let path = request["path"].as_str().unwrap();
+    let ask = world.get(path).basic_auth("ops", Some("correct horse"));
+    let expect = match vector["expect"]["http_status"].as_u64() {
+        Some(status) => status,
+        None if differs(vector).is_some() => 404,
+        None => panic!("{vector}"),
+    };
+    let status = ask.send().await.unwrap().status().as_u16();
+    assert_eq!(u64::from(status), expect, "{vector}");
 }
 
 async fn check_ical(world: &World, vector: &Value) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use calbridge::config;
 use calbridge::gateway::Gateway;
 use calbridge::server::SystemClock;
+use reqwest::header::HeaderMap;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -28,6 +29,13 @@ directory = "GCalExchangeLookup"
 allow = ["127.0.0.1"]
 domains = ["example.org", "example.com"]
 google_domain = "example.org"
+"#;
+
+/// A login for those who run the gateway: `ops`, with the password of everybody.
+pub(super) const OPS: &str = r#"
+[ops]
+listen = "127.0.0.1:0"
+login = { user = "ops", password_file = "secret" }
 "#;
 
 impl World {
@@ -86,6 +94,16 @@ impl World {
         self.client.post(format!("{}{path}", self.url))
     }
 
+    /// An answer without what differs from one to the next.
+    pub(super) async fn told(request: reqwest::RequestBuilder) -> (u16, HeaderMap, String) {
+        let answer = Page::of(request.send().await.unwrap()).await;
+        let mut headers = answer.headers;
+        for changing in ["date", "request-id"] {
+            headers.remove(changing);
+        }
+        (answer.status, headers, answer.html)
+    }
+
     /// The page that a message is answered with.
     pub(super) async fn ask(&self, message: &str) -> Page {
         let request = self.post("/GCalExchangeLookup/ExchangeQuerier.aspx");
@@ -123,7 +141,7 @@ time_zone = "UTC"
 /// An answer as a browser sees it.
 pub(super) struct Page {
     pub(super) status: u16,
-    pub(super) headers: reqwest::header::HeaderMap,
+    pub(super) headers: HeaderMap,
     pub(super) html: String,
 }
 

@@ -1,0 +1,192 @@
+//! A FreeBusyURL answer from the cache, from the request's bytes to the page's, without sockets: one mailbox, eighteen days,
+//! forty events, times only, as `load/faces.py` asks over TLS.
+
+#![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends there")]
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use calbridge::backend::endpoint::{Endpoint, Guard};
+use calbridge::backend::instance::Instance;
+use calbridge::backend::{Ask, Backend, EndpointError, Limits};
+use calbridge::domain::{
+    BusyStatus, CalendarEvent, Caller, CallerId, Detail, DomainPattern, FixedClock, FreeBusy,
+    MailDomain, Outcome, SmtpAddress,
+};
+use calbridge::face::connector::{self, ConnectorSettings, Form};
+use calbridge::face::{Call, Face, Parameters, Routes};
+use calbridge::service::Availability;
+use calbridge::service::settings::ServiceSettings;
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use http::{HeaderMap, HeaderValue, Method};
+use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
+
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const MONDAY: &str = "2026-09-07T00:00:00Z";
+const PATH: &str = "/GCalExchangeLookup/ExchangeQuerier.aspx";
+const ZONES: [&str; 4] = [
+    "UTC",
+    "Europe%2FBerlin",
+    "America%2FLos_Angeles",
+    "W.+Europe+Standard+Time",
+];
+const BODIES: usize = 512;
+
+/// Forty events in eighteen days, from a week before on.
+struct Memory;
+
+#[async_trait]
+impl Backend for Memory {
+    fn limits(&self) -> Limits {
+        Limits {
+            mailboxes_per_call: 1000,
+            days_per_call: 42,
+        }
+    }
+
+    async fn free_busy(
+        &self,
+        ask: &Ask,
+        _: Instant,
+    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
+        let monday: Timestamp = MONDAY.parse().unwrap();
+        let events = (-16..100).map(|n| {
+            let start = monday + SignedDuration::from_mins(n * 18 * 24 * 60 / 40);
+            CalendarEvent {
+                start,
+                end: start + SignedDuration::from_mins(30),
+                status: BusyStatus::Busy,
+                details: None,
+            }
+        });
+        let calendar = FreeBusy::new(events.collect(), Detail::Subjects, None);
+        let mailboxes = ask.mailboxes.iter();
+        Ok(mailboxes
+            .map(|mailbox| (mailbox.clone(), Ok(calendar.clone())))
+            .collect())
+    }
+
+    async fn resolve(
+        &self,
+        _: &SmtpAddress,
+        _: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError> {
+        Ok(None)
+    }
+
+    async fn probe(&self, _: Instant) -> Result<(), EndpointError> {
+        Ok(())
+    }
+}
+
+fn routes() -> Routes {
+    let monday: Timestamp = MONDAY.parse().unwrap();
+    let instance = Instance::new(Arc::new(FixedClock(monday)));
+    let guard = Guard {
+        timeout: Duration::from_secs(5),
+        max_concurrency: 4,
+        limits: Memory.limits(),
+        ..Guard::default()
+    };
+    let domain = MailDomain::parse("example.com").unwrap();
+    let endpoint = Endpoint::new(
+        "memory",
+        vec![domain.clone()],
+        guard,
+        Arc::new(Memory),
+        &instance,
+    );
+    let settings = ServiceSettings::default();
+    let service = Availability::new(vec![Arc::new(endpoint)], &settings, &instance);
+    let directory = ConnectorSettings {
+        name: "freebusy_url[0]".into(),
+        directory: "GCalExchangeLookup".into(),
+        allow: Vec::new(),
+        login: None,
+        domains: vec![DomainPattern::from(domain)],
+        event_details: false,
+        domain_mapping: Vec::new(),
+        submit_url: "https://www.google.com/calendar/hosted/example.com/mailslot".into(),
+        form: Form::Json,
+        time_zone: jiff::tz::TimeZone::UTC,
+    };
+    connector::with_directory(Routes::default(), directory, &Arc::new(service), None)
+}
+
+fn body(place: usize) -> Bytes {
+    let monday: Timestamp = MONDAY.parse().unwrap();
+    let start = monday + SignedDuration::from_hours(24 * (place % 6) as i64);
+    let end = start + SignedDuration::from_hours(24 * 18);
+    format!(
+        "text=%5B1%2C{place}%2C%5Bperson{place}%40example.com%5D%2C{}%2F{}%2C{}%2C{}%5D",
+        start.strftime("%Y%m%d"),
+        end.strftime("%Y%m%d"),
+        start.strftime("%Y%m%dT%H%M%S"),
+        ZONES[place % ZONES.len()],
+    )
+    .into()
+}
+
+fn call(body: &Bytes, caller: &Arc<Caller>) -> Call {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/x-www-form-urlencoded"),
+    );
+    Call {
+        method: Method::POST,
+        path: PATH.into(),
+        template: PATH.into(),
+        parameters: Parameters::default(),
+        query: None,
+        client: IpAddr::from([127, 0, 0, 1]),
+        headers,
+        body: body.clone(),
+        caller: Arc::clone(caller),
+        request_id: uuid::Uuid::nil(),
+        deadline: Instant::now() + Duration::from_secs(5),
+    }
+}
+
+fn hits(c: &mut Criterion) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    let id = CallerId::Face("freebusy_url[0]".into());
+    let caller = Arc::new(Caller::new(id, Detail::BusyOnly));
+    let routes = routes();
+    let (route, _) = routes.find(PATH).unwrap();
+    let face: &dyn Face = route.face.as_ref();
+    let bodies: Vec<_> = (0..BODIES).map(body).collect();
+    let ask = |body| runtime.block_on(face.answer(call(body, &caller)));
+    for _ in 0..2 {
+        for (place, body) in bodies.iter().enumerate() {
+            let page = String::from_utf8(ask(body).into_body().into()).unwrap();
+            assert_eq!(
+                page.matches("[&quot;&quot;,").count(),
+                40,
+                "{place}: {page}"
+            );
+        }
+    }
+    let bytes: usize = bodies.iter().map(|body| ask(body).body().len()).sum();
+    let mut group = c.benchmark_group("faces");
+    group.throughput(Throughput::Bytes((bytes / BODIES) as u64));
+    let mut turn = bodies.iter().cycle();
+    group.bench_function("FreeBusyURL", |b| {
+        b.iter(|| ask(turn.next().unwrap()));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, hits);
+criterion_main!(benches);
