@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use super::{
     Admission, Call, Face, OperationName, OwnAdmission, Parameters, no_such_path, question,
 };
-use cached::Validity;
+use cached::{Changes, Validity};
 
 use crate::codec::query::Query;
 use crate::domain::caller::CallerId;
@@ -48,6 +48,7 @@ pub struct LinksFace {
     links: Vec<Link>,
     /// From when on answers follow from this configuration.
     since: Timestamp,
+    changes: Changes,
 }
 
 struct Link {
@@ -75,6 +76,7 @@ impl LinksFace {
         Self {
             links: links.collect(),
             since: availability.now(),
+            changes: Changes::new(),
             availability,
         }
     }
@@ -120,9 +122,13 @@ impl LinksFace {
             .and_then(|known| document::write(&mailbox, &known, &asked, dated.as_of));
         match body {
             Ok(body) => {
-                let changed = asked.since.max(self.since).max(dated.as_of);
+                let tag = cached::tag(&body);
+                let at_latest = asked.since.max(self.since).max(dated.as_of);
+                let window = asked.window.seconds();
+                let answered = (mailbox, window, asked.availability, detail);
                 let validity = Validity {
-                    changed,
+                    changed: self.changes.since(answered, &tag, at_latest),
+                    tag,
                     now: self.availability.now(),
                     fresh_for: dated.fresh_for,
                 };

@@ -13,13 +13,47 @@ use http::header::{
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use jiff::Timestamp;
 use jiff::fmt::rfc2822;
+use moka::sync::Cache;
+
+use crate::domain::{Detail, SmtpAddress};
 
 const CALENDAR: HeaderValue =
     HeaderValue::from_static("text/calendar; charset=utf-8; component=VFREEBUSY; method=PUBLISH");
 
+/// Documents whose last change is remembered, and for how long without being asked for. What is forgotten has changed just
+/// now, which is late and never wrong.
+const MOST_REMEMBERED: u64 = 10_000;
+const REMEMBERED: Duration = Duration::from_hours(48);
+
+/// What a document is an answer to: mailbox, window in Unix seconds, with working hours, with details.
+pub(super) type Question = (SmtpAddress, (i64, i64), bool, Detail);
+
+/// Since when documents say what they say. A calendar that was asked anew and told the same has not changed.
+pub(super) struct Changes(Cache<Question, (String, Timestamp)>);
+
+impl Changes {
+    pub(super) fn new() -> Self {
+        let cache = Cache::builder().max_capacity(MOST_REMEMBERED);
+        Self(cache.time_to_idle(REMEMBERED).build())
+    }
+
+    /// `at_latest`: when the calendar was asked.
+    pub(super) fn since(&self, question: Question, tag: &str, at_latest: Timestamp) -> Timestamp {
+        let before = self.0.get(&question);
+        match before {
+            Some((known, since)) if known == tag => since,
+            Some(_) | None => {
+                self.0.insert(question, (tag.to_owned(), at_latest));
+                at_latest
+            }
+        }
+    }
+}
+
 /// How long a document has been what it is, and will be.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Validity {
+    pub(super) tag: String,
     /// Since when nothing that it follows from has changed: the calendar, the configuration, the day of its window.
     pub(super) changed: Timestamp,
     pub(super) now: Timestamp,
@@ -32,8 +66,7 @@ pub(super) fn respond(
     validity: &Validity,
     asked: &HeaderMap,
 ) -> Response<Bytes> {
-    let tag = tag(&document);
-    let unchanged = is_known(asked, &tag, validity);
+    let unchanged = is_known(asked, validity);
     let mut response = Response::new(if unchanged {
         Bytes::new()
     } else {
@@ -53,7 +86,7 @@ pub(super) fn respond(
     let lifetime = format!("private, max-age={}", validity.fresh_for.as_secs());
     let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&validity.changed);
     let values = [
-        (ETAG, tag),
+        (ETAG, validity.tag.clone()),
         (CACHE_CONTROL, lifetime),
         (LAST_MODIFIED, date.unwrap_or_default()),
     ];
@@ -66,7 +99,7 @@ pub(super) fn respond(
 }
 
 /// Weak, because two documents that differ only in when they were made say the same.
-fn tag(document: &[u8]) -> String {
+pub(super) fn tag(document: &[u8]) -> String {
     let stamp = b"DTSTAMP:";
     let mut hash = Context::new(&SHA256);
     let mut rest = document;
@@ -89,9 +122,9 @@ fn tag(document: &[u8]) -> String {
 /// RFC 9110 section 13.2.2: a tag counts, and only without one the time: any that is not before the last change, as that
 /// of a file which was just saved. Not within the second of the change, in which there may have been another document
 /// before.
-fn is_known(asked: &HeaderMap, tag: &str, validity: &Validity) -> bool {
+fn is_known(asked: &HeaderMap, validity: &Validity) -> bool {
     if asked.contains_key(IF_NONE_MATCH) {
-        let opaque = tag.trim_start_matches("W/");
+        let opaque = validity.tag.trim_start_matches("W/");
         return asked
             .get_all(IF_NONE_MATCH)
             .iter()
@@ -126,6 +159,7 @@ mod tests {
         asked.insert(name, HeaderValue::try_from(value).unwrap());
         let changed: Timestamp = "2026-09-01T00:00:00Z".parse().unwrap();
         let validity = Validity {
+            tag: tag(DOCUMENT),
             changed,
             now: Timestamp::from_second(changed.as_second() + seconds).unwrap(),
             fresh_for: Duration::from_secs(30),
@@ -158,6 +192,27 @@ mod tests {
         check_after(0, "if-modified-since", same, 200);
         check_after(0, "if-none-match", &own, 304);
         check("accept", "*/*", 200);
+    }
+
+    #[test]
+    fn what_says_the_same_has_not_changed() {
+        let changes = Changes::new();
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mailbox = SmtpAddress::parse("anna@example.com").unwrap();
+        let week = (mailbox.clone(), (0, 604_800), false, Detail::BusyOnly);
+        let day = (mailbox, (0, 86_400), false, Detail::BusyOnly);
+        let since = |question: &Question, tag, at_latest| {
+            changes
+                .since(question.clone(), tag, at(at_latest))
+                .as_second()
+        };
+        assert_eq!(since(&week, "a", 10), 10);
+        assert_eq!(since(&week, "a", 20), 10);
+        assert_eq!(since(&day, "a", 30), 30);
+        assert_eq!(since(&week, "b", 40), 40);
+        // It is what it once was, but not all the time since.
+        assert_eq!(since(&week, "a", 50), 50);
+        assert_eq!(since(&week, "a", 60), 50);
     }
 
     #[test]
