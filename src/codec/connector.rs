@@ -10,6 +10,7 @@ mod escape;
 pub mod form;
 pub mod page;
 pub mod parameters;
+mod payload;
 pub mod request;
 
 /// What went wrong, by its number on the wire.

@@ -20,6 +20,7 @@ use jiff::tz::TimeZone;
 
 use super::{Admission, Call, Face, OwnAdmission, OwnLogin, Routes};
 pub use crate::codec::connector::answer::Form;
+use crate::codec::connector::page::Page;
 use crate::domain::{Caller, CallerId, Detail, DomainPattern, MailDomain};
 use crate::service::Availability;
 use as_ical::AsIcalFace;
@@ -93,6 +94,7 @@ pub fn with_directory(
 /// What the pages of one directory share.
 struct Directory {
     settings: ConnectorSettings,
+    page: Page,
     caller: Arc<Caller>,
     lookup: Lookup,
 }
@@ -115,6 +117,7 @@ impl Directory {
             &settings.domain_mapping,
         );
         Self {
+            page: Page::new(&settings.submit_url),
             settings,
             caller: Arc::new(caller),
             lookup,

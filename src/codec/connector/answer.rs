@@ -1,17 +1,12 @@
 //! The payload of an answer: `[version,id,["_ME_AddData","start/end","since",[name,address,access,[entry...]...]]]`, or
 //! four items about an error.
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 
 use super::ErrorId;
-use super::escape::{push_json, push_legacy, push_legacy_raw};
+use super::escape::Place;
+use super::payload::Payload;
 use crate::domain::BusyStatus;
-
-/// The version that is spoken, and what stands in its place where the question was not read.
-const VERSION: &str = "1";
-const NOTHING: &str = "0";
 
 /// How a payload is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -63,7 +58,7 @@ pub enum Status {
 }
 
 impl Status {
-    fn digit(self) -> char {
+    pub(super) fn digit(self) -> char {
         match self {
             Self::Accepted => '1',
             Self::Tentative => '3',
@@ -88,161 +83,47 @@ impl From<BusyStatus> for Status {
 /// An answer as text.
 #[must_use]
 pub fn write(answer: &Answer<'_>, form: Form) -> String {
-    let entries = answer.users.iter().flat_map(|user| &user.entries).flatten();
-    let mut payload = Payload {
-        out: String::with_capacity(128 + answer.users.len() * 96 + entries.count() * 96),
-        form,
-    };
-    payload.raw("[");
-    payload.literal(VERSION);
-    payload.comma();
-    payload.literal(answer.id);
-    payload.raw(",[");
-    payload.literal("_ME_AddData");
-    payload.comma();
-    payload.range(answer.start, answer.end);
-    payload.comma();
-    payload.moment(answer.since);
-    payload.raw(",[");
-    for (place, user) in answer.users.iter().enumerate() {
-        if place > 0 {
-            payload.comma();
-        }
-        payload.user(user);
-    }
-    payload.raw("]]]");
-    payload.out
+    let mut out = String::new();
+    Payload::new(&mut out, form, Place::Alone).answer(answer);
+    out
+}
+
+/// The same as the value of an attribute in double quotes.
+pub fn push_as_attribute(out: &mut String, answer: &Answer<'_>, form: Form) {
+    out.reserve(about_length(answer));
+    Payload::new(out, form, Place::Attribute).answer(answer);
 }
 
 /// The payload that tells an error. `id` once it is known.
 #[must_use]
 pub fn write_error(id: Option<&str>, error: ErrorId, text: &str, form: Form) -> String {
-    let mut payload = Payload {
-        out: String::with_capacity(64 + text.len()),
-        form,
-    };
-    payload.raw("[");
-    payload.literal(id.map_or(NOTHING, |_| VERSION));
-    payload.comma();
-    payload.literal(id.unwrap_or(NOTHING));
-    payload.comma();
-    payload.literal(&error.number().to_string());
-    payload.comma();
-    payload.text(text);
-    payload.raw("]");
-    payload.out
+    let mut out = String::new();
+    Payload::new(&mut out, form, Place::Alone).error(id, error, text);
+    out
 }
 
-struct Payload {
-    out: String,
+/// The same as the value of an attribute in double quotes.
+pub fn push_error_as_attribute(
+    out: &mut String,
+    id: Option<&str>,
+    error: ErrorId,
+    text: &str,
     form: Form,
+) {
+    Payload::new(out, form, Place::Attribute).error(id, error, text);
 }
 
-impl Payload {
-    fn user(&mut self, user: &User<'_>) {
-        self.literal(user.name);
-        self.comma();
-        self.literal(user.address);
-        self.comma();
-        self.literal(match user.entries {
-            Some(_) => "20",
-            None => "0",
+/// Of an answer whose texts are plain; others are longer.
+fn about_length(answer: &Answer<'_>) -> usize {
+    let users = answer.users.iter().map(|user| {
+        let entries = user.entries.iter().flatten();
+        let entries = entries.map(|entry| {
+            let texts = [entry.subject, entry.location, entry.organizer];
+            112 + texts.map(str::len).into_iter().sum::<usize>()
         });
-        self.raw(",[");
-        for (place, entry) in user.entries.iter().flatten().enumerate() {
-            if place > 0 {
-                self.comma();
-            }
-            self.entry(entry);
-        }
-        self.raw("]");
-    }
-
-    fn entry(&mut self, entry: &Entry<'_>) {
-        self.raw("[");
-        self.text(entry.subject);
-        self.comma();
-        self.second(entry.start);
-        self.comma();
-        self.second(entry.end);
-        self.comma();
-        self.text(entry.location);
-        self.comma();
-        self.text(entry.organizer);
-        self.comma();
-        self.out.push(entry.status.digit());
-        self.raw("]");
-    }
-
-    /// A text that people wrote.
-    fn text(&mut self, text: &str) {
-        match self.form {
-            Form::Json => push_json(&mut self.out, text),
-            Form::Legacy => push_legacy(&mut self.out, text),
-        }
-    }
-
-    /// A text that the original left as it was.
-    fn literal(&mut self, text: &str) {
-        match self.form {
-            Form::Json => push_json(&mut self.out, text),
-            Form::Legacy => push_legacy_raw(&mut self.out, text),
-        }
-    }
-
-    fn range(&mut self, start: Date, end: Date) {
-        let quote = self.quote();
-        self.out.push(quote);
-        self.date(start);
-        self.out.push('/');
-        self.date(end);
-        self.out.push(quote);
-    }
-
-    fn second(&mut self, second: i64) {
-        // Calendars end with the year 9999, and so do the four digits.
-        let instant = Timestamp::from_second(second).unwrap_or(Timestamp::MAX);
-        self.moment(TimeZone::UTC.to_datetime(instant));
-    }
-
-    fn moment(&mut self, at: DateTime) {
-        let quote = self.quote();
-        self.out.push(quote);
-        self.date(at.date());
-        self.out.push('T');
-        for part in [at.hour(), at.minute(), at.second()] {
-            self.two(part.unsigned_abs());
-        }
-        self.out.push(quote);
-    }
-
-    fn date(&mut self, date: Date) {
-        let year = date.year().clamp(1, 9999).unsigned_abs();
-        self.two((year / 100) as u8);
-        self.two((year % 100) as u8);
-        self.two(date.month().unsigned_abs());
-        self.two(date.day().unsigned_abs());
-    }
-
-    fn two(&mut self, number: u8) {
-        self.out.push(char::from(b'0' + number / 10));
-        self.out.push(char::from(b'0' + number % 10));
-    }
-
-    fn quote(&self) -> char {
-        match self.form {
-            Form::Json => '"',
-            Form::Legacy => '\'',
-        }
-    }
-
-    fn comma(&mut self) {
-        self.out.push(',');
-    }
-
-    fn raw(&mut self, text: &'static str) {
-        self.out.push_str(text);
-    }
+        64 + user.name.len() + user.address.len() + entries.sum::<usize>()
+    });
+    320 + answer.id.len() + users.sum::<usize>()
 }
 
 #[cfg(test)]
@@ -250,6 +131,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    use super::super::escape::push_attribute;
     use super::*;
 
     const SINCE: DateTime = DateTime::constant(1, 1, 1, 0, 0, 0, 0);
@@ -367,6 +249,24 @@ mod tests {
                 prop_assert_eq!(list[3][0][place].as_str(), Some(&**text));
             }
             prop_assert_eq!(list[3][0][1].as_str().map(str::len), Some(15));
+        }
+
+        #[test]
+        fn an_attribute_has_the_same_text(id in any::<String>(), name in any::<String>(), texts in any::<[String; 3]>(), is_legacy in any::<bool>()) {
+            let form = if is_legacy { Form::Legacy } else { Form::Json };
+            let [subject, location, organizer] = &texts;
+            let entry = Entry { subject, start: 0, end: 1, location, organizer, status: Status::Accepted };
+            let users = vec![User { name: &name, address: "a@b.example", entries: Some(vec![entry]) }];
+            let answer = answer(&id, users);
+            let mut expect = String::new();
+            push_attribute(&mut expect, &write(&answer, form));
+            let mut got = String::new();
+            push_as_attribute(&mut got, &answer, form);
+            prop_assert_eq!(got, expect);
+            let (mut expect, mut got) = (String::new(), String::new());
+            push_attribute(&mut expect, &write_error(Some(&id), ErrorId::Zone, subject, form));
+            push_error_as_attribute(&mut got, Some(&id), ErrorId::Zone, subject, form);
+            prop_assert_eq!(got, expect);
         }
     }
 }

@@ -3,22 +3,44 @@
 
 use std::fmt::Write as _;
 
+/// Where a payload is written: by itself, or as the value of an attribute in double quotes. Of what payloads are made of,
+/// only the double quote reads differently there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    Alone,
+    Attribute,
+}
+
+impl Place {
+    pub(super) fn double_quote(self) -> &'static str {
+        match self {
+            Self::Alone => "\"",
+            Self::Attribute => "&quot;",
+        }
+    }
+}
+
 /// A JSON string with its quotes. Only printable ASCII, and without `<`, `>`, `&` and `'`: neither the character set of
 /// the page nor what stands around it can change its meaning.
-pub(super) fn push_json(out: &mut String, text: &str) {
-    out.push('"');
+pub(super) fn push_json(out: &mut String, text: &str, place: Place) {
+    out.push_str(place.double_quote());
     let mut rest = text;
     while let Some(at) = rest.find(|c: char| !is_plain(c)) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut characters = special.chars();
-        if let Some(character) = characters.next() {
-            push_special(out, character);
+        match characters.next() {
+            Some('"') => {
+                out.push('\\');
+                out.push_str(place.double_quote());
+            }
+            Some(character) => push_special(out, character),
+            None => {}
         }
         rest = characters.as_str();
     }
     out.push_str(rest);
-    out.push('"');
+    out.push_str(place.double_quote());
 }
 
 fn is_plain(character: char) -> bool {
@@ -27,7 +49,6 @@ fn is_plain(character: char) -> bool {
 
 fn push_special(out: &mut String, character: char) {
     match character {
-        '"' => out.push_str("\\\""),
         '\\' => out.push_str("\\\\"),
         '\n' => out.push_str("\\n"),
         '\r' => out.push_str("\\r"),
@@ -104,6 +125,10 @@ mod tests {
         out
     }
 
+    fn push_json_alone(out: &mut String, text: &str) {
+        push_json(out, text, Place::Alone);
+    }
+
     #[test]
     fn the_old_form_keeps_letters_numbers_and_blanks() {
         let check = |text, expect| assert_eq!(by(push_legacy, text), expect, "{text:?}");
@@ -135,7 +160,7 @@ mod tests {
 
     #[test]
     fn json_is_ascii_without_markup() {
-        let json = by(push_json, "</script>&'\"\u{1f600}\n\u{2028}\u{7f}");
+        let json = by(push_json_alone, "</script>&'\"\u{1f600}\n\u{2028}\u{7f}");
         assert_eq!(
             json,
             "\"\\u003c/script\\u003e\\u0026\\u0027\\\"\\ud83d\\ude00\\n\\u2028\\u007f\""
@@ -151,7 +176,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_json_reader_gets_the_text_back(text in any::<String>()) {
-            let json = by(push_json, &text);
+            let json = by(push_json_alone, &text);
             prop_assert_eq!(serde_json::from_str::<String>(&json).unwrap(), text);
             prop_assert!(json.bytes().all(|byte| (b' '..=b'~').contains(&byte) && !b"<>&'".contains(&byte)));
         }

@@ -10,6 +10,9 @@ const SCRIPT: &str = "document.getElementById(\"Form1\").submit();";
 /// restricted: the calendar may pass it on to another of its hosts.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; base-uri 'none'; script-src 'sha256-80xIX4uL1KYPS4Ib9uceqAc6/8kq7Ttr1RpV2vrNR9k='";
 
+/// Bytes of a payload that tells little.
+const SHORT_PAYLOAD: usize = 512;
+
 const HEAD: &str = "<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Transitional//EN\" \
 \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd\">\n\
 <html xmlns=\"http://www.w3.org/1999/xhtml\">\n<head>\n\
@@ -19,20 +22,33 @@ const VALUE: &str = "\">\n<div><input name=\"text\" value=\"";
 const TAIL: &str = "\" /></div>\n</form>\n<script type=\"text/javascript\">";
 const END: &str = "</script>\n</body>\n</html>\n";
 
-/// The whole page.
-#[must_use]
-pub fn write(submit_url: &str, payload: &str) -> String {
-    let around = HEAD.len() + VALUE.len() + TAIL.len() + SCRIPT.len() + END.len();
-    // A quote of JSON takes six bytes here.
-    let mut page = String::with_capacity(around + submit_url.len() + payload.len() * 2);
-    page.push_str(HEAD);
-    push_attribute(&mut page, submit_url);
-    page.push_str(VALUE);
-    push_attribute(&mut page, payload);
-    page.push_str(TAIL);
-    page.push_str(SCRIPT);
-    page.push_str(END);
-    page
+/// The page of one submit URL.
+#[derive(Debug, Clone)]
+pub struct Page {
+    /// Up to where the payload stands.
+    head: String,
+}
+
+impl Page {
+    #[must_use]
+    pub fn new(submit_url: &str) -> Self {
+        let mut head = HEAD.to_owned();
+        push_attribute(&mut head, submit_url);
+        head.push_str(VALUE);
+        Self { head }
+    }
+
+    /// The whole page around a payload, which `push` writes as the value of an attribute in double quotes.
+    pub fn around(&self, push: impl FnOnce(&mut String)) -> String {
+        let frame = self.head.len() + TAIL.len() + SCRIPT.len() + END.len();
+        let mut page = String::with_capacity(frame + SHORT_PAYLOAD);
+        page.push_str(&self.head);
+        push(&mut page);
+        for piece in [TAIL, SCRIPT, END] {
+            page.push_str(piece);
+        }
+        page
+    }
 }
 
 #[cfg(test)]
@@ -54,10 +70,8 @@ mod tests {
 
     #[test]
     fn neither_the_url_nor_the_payload_ends_its_attribute() {
-        let page = write(
-            "https://slot.example.org/in?a=1&u=\"><script>",
-            "[\"</script>\",'&quot;']",
-        );
+        let page = Page::new("https://slot.example.org/in?a=1&u=\"><script>");
+        let page = page.around(|out| push_attribute(out, "[\"</script>\",'&quot;']"));
         assert!(
             page.contains(
                 "action=\"https://slot.example.org/in?a=1&amp;u=&quot;&gt;&lt;script&gt;\""

@@ -4,7 +4,7 @@
 use crate::codec::connector::answer::{Entry, Status};
 use crate::domain::freebusy::Event;
 use crate::domain::zone::LocalView;
-use crate::domain::{BusyStatus, FreeBusy, TimeWindow};
+use crate::domain::{BusyStatus, Detail, FreeBusy, TimeWindow};
 
 /// How one question wants its events.
 pub(super) struct Telling<'a> {
@@ -16,6 +16,10 @@ pub(super) struct Telling<'a> {
 impl Telling<'_> {
     /// In the order of their starts. `owner` stands for an organizer that is not known.
     pub(super) fn entries<'a>(&self, known: &'a FreeBusy, owner: &'a str) -> Vec<Entry<'a>> {
+        if known.detail() < Detail::Subjects {
+            let blocks = known.busy_times(self.window).into_iter();
+            return blocks.map(|block| self.block(block, owner)).collect();
+        }
         let mut entries = Vec::new();
         let mut block: Option<(i64, i64)> = None;
         let (first, last) = self.window.seconds();
@@ -96,7 +100,7 @@ mod tests {
     use super::*;
     use crate::domain::busy::slots;
     use crate::domain::zone::Zone;
-    use crate::domain::{CalendarEvent, Detail, EventDetails, EventFlags};
+    use crate::domain::{CalendarEvent, EventDetails, EventFlags};
 
     fn minute(minute: i64) -> Timestamp {
         Timestamp::from_second(minute * 60).unwrap()

@@ -275,7 +275,11 @@ fn way(explanation: &Explanation) -> Vec<(&'static str, String)> {
     if let Some(asked) = &explanation.asked {
         steps.push((
             "Cache",
-            format!("{}, {} calls", asked.cache.label(), asked.calls),
+            format!(
+                "{}; calls to the endpoint: {}",
+                asked.cache.label(),
+                asked.calls
+            ),
         ));
     }
     steps

@@ -36,7 +36,7 @@ struct Trouble<'a> {
 impl QuerierFace {
     pub(super) const PAGE: &'static str = "ExchangeQuerier.aspx";
 
-    /// The payload of the answer.
+    /// The page of the answer.
     async fn tell(&self, message: &str, call: &Call) -> String {
         let told = match Request::read(message) {
             Ok(request) => self.tell_request(&request, call).await,
@@ -51,9 +51,14 @@ impl QuerierFace {
                 error = trouble.error.number(),
                 "The message was answered with an error"
             );
-            let form = self.0.settings.form;
-            answer::write_error(trouble.id, trouble.error, &trouble.text, form)
+            self.error(trouble.id, trouble.error, &trouble.text)
         })
+    }
+
+    fn error(&self, id: Option<&str>, error: ErrorId, text: &str) -> String {
+        let form = self.0.settings.form;
+        let page = &self.0.page;
+        page.around(|out| answer::push_error_as_attribute(out, id, error, text, form))
     }
 
     async fn tell_request<'a>(
@@ -118,20 +123,21 @@ impl QuerierFace {
             since: request.since,
             users: users.collect(),
         };
-        Ok(answer::write(&answer, self.0.settings.form))
+        let form = self.0.settings.form;
+        let page = &self.0.page;
+        Ok(page.around(|out| answer::push_as_attribute(out, &answer, form)))
     }
+}
 
-    fn page(&self, payload: &str) -> Response<Bytes> {
-        let document = page::write(&self.0.settings.submit_url, payload);
-        let mut response = respond(StatusCode::OK, HTML, document);
-        let headers = response.headers_mut();
-        headers.insert(
-            CONTENT_SECURITY_POLICY,
-            HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
-        );
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        response
-    }
+fn shown(page: String) -> Response<Bytes> {
+    let mut response = respond(StatusCode::OK, HTML, page);
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
+    );
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
 }
 
 #[async_trait]
@@ -152,8 +158,7 @@ impl Face for QuerierFace {
         // The query is not looked at: the original did not.
         let fields = form::body(content_type(&call), &call.body);
         let message = form::joined(&fields, "text").unwrap_or_default();
-        let payload = self.tell(&message, &call).await;
-        let mut response = self.page(&payload);
+        let mut response = shown(self.tell(&message, &call).await);
         let operation = OperationName("ExchangeQuerier");
         response.extensions_mut().insert(operation);
         response
@@ -161,8 +166,7 @@ impl Face for QuerierFace {
 
     fn busy(&self) -> Response<Bytes> {
         let text = "too many requests, to be asked again";
-        let payload = answer::write_error(None, ErrorId::Generic, text, self.0.settings.form);
-        come_back(self.page(&payload))
+        come_back(shown(self.error(None, ErrorId::Generic, text)))
     }
 }
 

@@ -1,0 +1,174 @@
+//! How a payload is written, piece by piece. What it is made of stands in `answer`.
+
+use jiff::civil::{Date, DateTime};
+
+use super::ErrorId;
+use super::answer::{Answer, Entry, Form, User};
+use super::escape::{Place, push_json, push_legacy, push_legacy_raw};
+use crate::codec::xml::moment::LocalText;
+
+/// The version that is spoken, and what stands in its place where the question was not read.
+const VERSION: &str = "1";
+const NOTHING: &str = "0";
+
+/// What four digits of a year can tell: from 0001-01-01T00:00:00 to 9999-12-31T23:59:59, where calendars end.
+const FIRST_SECOND: i64 = -62_135_596_800;
+const LAST_SECOND: i64 = 253_402_300_799;
+
+/// A payload that is being written.
+pub(super) struct Payload<'o> {
+    out: &'o mut String,
+    form: Form,
+    place: Place,
+    clock: LocalText,
+}
+
+impl<'o> Payload<'o> {
+    pub(super) fn new(out: &'o mut String, form: Form, place: Place) -> Self {
+        Self {
+            out,
+            form,
+            place,
+            clock: LocalText::default(),
+        }
+    }
+
+    pub(super) fn answer(&mut self, answer: &Answer<'_>) {
+        self.raw("[");
+        self.literal(VERSION);
+        self.comma();
+        self.literal(answer.id);
+        self.raw(",[");
+        self.literal("_ME_AddData");
+        self.comma();
+        self.range(answer.start, answer.end);
+        self.comma();
+        self.moment(answer.since);
+        self.raw(",[");
+        for (place, user) in answer.users.iter().enumerate() {
+            if place > 0 {
+                self.comma();
+            }
+            self.user(user);
+        }
+        self.raw("]]]");
+    }
+
+    pub(super) fn error(&mut self, id: Option<&str>, error: ErrorId, text: &str) {
+        self.raw("[");
+        self.literal(id.map_or(NOTHING, |_| VERSION));
+        self.comma();
+        self.literal(id.unwrap_or(NOTHING));
+        self.comma();
+        self.literal(&error.number().to_string());
+        self.comma();
+        self.text(text);
+        self.raw("]");
+    }
+
+    fn user(&mut self, user: &User<'_>) {
+        self.literal(user.name);
+        self.comma();
+        self.literal(user.address);
+        self.comma();
+        self.literal(match user.entries {
+            Some(_) => "20",
+            None => "0",
+        });
+        self.raw(",[");
+        for (place, entry) in user.entries.iter().flatten().enumerate() {
+            if place > 0 {
+                self.comma();
+            }
+            self.entry(entry);
+        }
+        self.raw("]");
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>) {
+        self.raw("[");
+        self.text(entry.subject);
+        self.comma();
+        self.second(entry.start);
+        self.comma();
+        self.second(entry.end);
+        self.comma();
+        self.text(entry.location);
+        self.comma();
+        self.text(entry.organizer);
+        self.comma();
+        self.out.push(entry.status.digit());
+        self.raw("]");
+    }
+
+    /// A text that people wrote.
+    fn text(&mut self, text: &str) {
+        match self.form {
+            Form::Json => push_json(self.out, text, self.place),
+            Form::Legacy => push_legacy(self.out, text),
+        }
+    }
+
+    /// A text that the original left as it was.
+    fn literal(&mut self, text: &str) {
+        match self.form {
+            Form::Json => push_json(self.out, text, self.place),
+            Form::Legacy => push_legacy_raw(self.out, text),
+        }
+    }
+
+    fn range(&mut self, start: Date, end: Date) {
+        self.raw(self.quote());
+        self.date(start);
+        self.out.push('/');
+        self.date(end);
+        self.raw(self.quote());
+    }
+
+    fn second(&mut self, second: i64) {
+        let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
+        let [c, e, y, r, _, m, o, _, d, a, t, h, u, _, n, i, _, s, x] = text;
+        let text = [c, e, y, r, m, o, d, a, t, h, u, n, i, s, x];
+        self.raw(self.quote());
+        self.out.extend(text.map(char::from));
+        self.raw(self.quote());
+    }
+
+    fn moment(&mut self, at: DateTime) {
+        self.raw(self.quote());
+        self.date(at.date());
+        self.out.push('T');
+        for part in [at.hour(), at.minute(), at.second()] {
+            self.two(part.unsigned_abs());
+        }
+        self.raw(self.quote());
+    }
+
+    fn date(&mut self, date: Date) {
+        let year = date.year().clamp(1, 9999).unsigned_abs();
+        self.two((year / 100) as u8);
+        self.two((year % 100) as u8);
+        self.two(date.month().unsigned_abs());
+        self.two(date.day().unsigned_abs());
+    }
+
+    fn two(&mut self, number: u8) {
+        self.out.push(char::from(b'0' + number / 10));
+        self.out.push(char::from(b'0' + number % 10));
+    }
+
+    fn quote(&self) -> &'static str {
+        match self.form {
+            Form::Json => self.place.double_quote(),
+            Form::Legacy => "'",
+        }
+    }
+
+    fn comma(&mut self) {
+        self.out.push(',');
+    }
+
+    fn raw(&mut self, text: &'static str) {
+        self.out.push_str(text);
+    }
+}
