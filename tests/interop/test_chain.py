@@ -56,6 +56,18 @@ def test_msal(world, certificates, access):  # noqa: F811
     check(started, run_client("chain_msal.py", *arguments, authority=certificates.authority))
 
 
+def test_google_api_python_client(world, certificates, access):  # noqa: F811
+    _, upstream, calbridge = world(SECRET, access=access)
+    arguments = (calbridge.url, CALLER_ID, CALLER_SECRET, "anna@cloud.example")
+    told = run_client("chain_google.py", *arguments, authority=certificates.authority)
+    busy = {"busy": [{"start": f"{MEETING[0]}Z", "end": f"{MEETING[1]}Z"}]}
+    assert told["answers"] == [busy, busy]
+    assert told["fetched"] == ["Bearer"], "the second question has the token of the first"
+    assert told["nobody"] == [401, "Login Required."]
+    assert len(upstream.calls) == 2 and upstream.refusals == []
+    assert not any(CALLER_SECRET in line for line in calbridge.lines)
+
+
 def test_a_wrong_secret_gets_no_token(world, certificates, access):  # noqa: F811
     _, upstream, calbridge = world(SECRET, access=access)
     arguments = (calbridge.url, CALLER_ID, "not the secret", ROLE, "anna@cloud.example")
