@@ -92,11 +92,11 @@ def measure(world, rivals, options):
     return measured
 
 
-def load(world, party, workload, seconds, path=parties.EWS, content_type=parties.SOAP):
+def load(world, party, workload, seconds, path=parties.EWS, content_type=parties.SOAP, method="POST"):
     before = party.cpu_seconds()
     done = subprocess.run(
         wrk(world, party, workload, seconds, path),
-        env=parties.environment() | {"LOAD_CONTENT_TYPE": content_type},
+        env=parties.environment() | {"LOAD_CONTENT_TYPE": content_type, "LOAD_METHOD": method},
         capture_output=True,
         text=True,
         timeout=seconds + 60,

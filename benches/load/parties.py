@@ -237,13 +237,14 @@ http {{
 """)
         return Party(name, ["nginx", "-c", config, "-p", self.folder, "-e", "stderr"], self.folder, port)
 
-    def ask(self, party, bodies, path=EWS, content_type=SOAP):
-        """Posts each body and yields its answer."""
+    def ask(self, party, bodies, path=EWS, content_type=SOAP, method="POST"):
+        """Posts each body, or gets each path, and yields its answer."""
         trust = ssl.create_default_context(cafile=self.ca)
         connection = HTTPSConnection("127.0.0.1", party.port, timeout=60, context=trust)
         headers = {"Authorization": AUTHORIZATION, "Content-Type": content_type}
         for body in bodies:
-            connection.request("POST", path, body.encode(), headers)
+            what = (path, body.encode()) if method == "POST" else (body, None)
+            connection.request(method, *what, headers)
             response = connection.getresponse()
             answer = response.read()
             if response.status != 200:

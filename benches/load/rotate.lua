@@ -1,6 +1,6 @@
 -- wrk: posts the bodies of a file (one a line) in turn; each thread begins at another place.
 -- wrk ... -s rotate.lua URL -- FILE; the Authorization header comes from LOAD_AUTHORIZATION, the type of the bodies
--- from LOAD_CONTENT_TYPE where it is not SOAP.
+-- from LOAD_CONTENT_TYPE where it is not SOAP. With LOAD_METHOD=GET the lines are paths.
 
 local threads = 0
 
@@ -14,9 +14,10 @@ function init(arguments)
     ["Authorization"] = os.getenv("LOAD_AUTHORIZATION"),
     ["Content-Type"] = os.getenv("LOAD_CONTENT_TYPE") or "text/xml; charset=utf-8",
   }
+  local gets = os.getenv("LOAD_METHOD") == "GET"
   requests = {}
-  for body in io.lines(arguments[1]) do
-    requests[#requests + 1] = wrk.format("POST", nil, headers, body)
+  for line in io.lines(arguments[1]) do
+    requests[#requests + 1] = gets and wrk.format("GET", line, headers) or wrk.format("POST", nil, headers, line)
   end
   turn = offset
 end
