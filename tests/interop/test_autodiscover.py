@@ -20,7 +20,7 @@ import requests.adapters
 from exchangelib import DELEGATE, Account, Credentials
 from exchangelib.autodiscover import Autodiscovery, clear_cache
 from exchangelib.errors import AutoDiscoverFailed
-from exchangelib.protocol import BaseProtocol
+from exchangelib.protocol import BaseProtocol, close_connections
 
 from calendars import address
 
@@ -83,6 +83,8 @@ def autodiscovery(demo, monkeypatch):
         clear_cache()
         yield asked
         clear_cache()
+        # exchangelib keeps connections, with their adapter, for whoever asks the same server next: another test.
+        close_connections()
 
 
 def discovered(demo, mailbox):
