@@ -145,7 +145,7 @@ class World:
         ]:
             subprocess.run(["openssl", *command], cwd=self.folder, check=True, capture_output=True)
 
-    def gateway(self, endpoints, cache, name="calbridge"):
+    def gateway(self, endpoints, cache, name="calbridge", kind=None):
         """`endpoints`: TOML of [[endpoint]] tables; `cache`: lines of the [cache] table."""
         port, ops = free_port(), free_port()
         config = self.folder / f"{name}.toml"
@@ -173,7 +173,7 @@ password_env = "CALBRIDGE_LOAD_PASSWORD"
 
 {endpoints}
 """)
-        return Gateway(name, [*GATEWAY_COMMAND, "serve", "--config", config], self.folder, port, ops)
+        return (kind or Gateway)(name, [*GATEWAY_COMMAND, "serve", "--config", config], self.folder, port, ops)
 
     def ews_endpoint(self, upstream, domain="load.example"):
         return f"""

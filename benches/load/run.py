@@ -24,6 +24,7 @@ import logins  # noqa: E402
 import misses  # noqa: E402
 import parties  # noqa: E402
 import report  # noqa: E402
+import starts  # noqa: E402
 
 PARTS = {
     "hits": hits.run,
@@ -34,6 +35,7 @@ PARTS = {
     "idle": growth.run_idle,
     "faces": faces.run,
     "logins": logins.run,
+    "start": starts.run,
 }
 NEEDED = {"wrk": "wrk", "nginx": "nginx-light", "openssl": "openssl", "cargo": None}
 SAME = ["hyper", "hyper-util", "http-body-util", "rustls", "tokio-rustls", "tokio", "aws-lc-rs", "aws-lc-sys"]

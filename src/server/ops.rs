@@ -8,6 +8,7 @@ mod answer;
 mod front;
 mod origin;
 mod page;
+mod places;
 mod process;
 mod scope;
 
@@ -25,7 +26,6 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::civil::Date;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -37,6 +37,7 @@ pub use self::page::{
     AccountStatus, DeniedNetwork, EndpointStatus, ErrorStatus, ExpiryStatus, Hour, Line, LookUp,
     LookUpEvent, Registry, Setup, Sparkline, Status, Tone,
 };
+use self::places::Places;
 use super::StartError;
 use super::accept;
 use super::settings::OpsSettings;
@@ -48,8 +49,6 @@ use crate::service::cache::DropScope;
 const LIFETIME: Duration = Duration::from_secs(10);
 /// What a look-up may take of it, so that its page is still sent.
 pub const LOOK_UP_TIME: Duration = Duration::from_secs(8);
-/// Open at once; more are closed without a word.
-const MAX_CONNECTIONS: usize = 64;
 const MAX_BUFFER: usize = 32 << 10;
 const MAX_HEADERS: usize = 64;
 /// How long a stop waits for requests in flight.
@@ -139,7 +138,7 @@ pub struct OpsServer {
     address: SocketAddr,
     desk: Arc<Desk>,
     fronts: Arc<Fronts>,
-    connections: Arc<Semaphore>,
+    places: Arc<Places>,
     tasks: TaskTracker,
     cut: CancellationToken,
 }
@@ -162,7 +161,7 @@ impl OpsServer {
             address,
             desk: Arc::new(Desk::new(target, metrics)),
             fronts,
-            connections: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+            places: Arc::default(),
             tasks: TaskTracker::new(),
             cut: CancellationToken::new(),
         })
@@ -197,14 +196,14 @@ impl OpsServer {
     }
 
     fn admit(&self, stream: TcpStream, peer: IpAddr, stopping: &CancellationToken) {
-        let Ok(permit) = Arc::clone(&self.connections).try_acquire_owned() else {
+        let Some(place) = self.places.take(peer) else {
             tracing::debug!(%peer, "Dropped a connection to the ops listener beyond its bound");
             return;
         };
         let (desk, cut) = (Arc::clone(&self.desk), self.cut.clone());
         let (front, stopping) = (self.fronts.load_full(), stopping.clone());
         self.tasks.spawn(async move {
-            let _permit = permit;
+            let _place = place;
             let Ok(local) = stream.local_addr() else {
                 return;
             };

@@ -6,6 +6,7 @@ mod endpoint;
 mod north;
 mod report;
 mod rooms;
+mod token;
 
 use std::sync::Arc;
 
@@ -44,6 +45,7 @@ pub(super) async fn run(
         return Err(CommandError::Usage(text));
     }
     let mut findings = north::findings(config).await;
+    findings.extend(token::findings(config).await);
     findings.extend(memory(config));
     for (number, settings) in config.endpoints.iter().enumerate() {
         let sample = internal.as_ref().filter(|_| place == Some(number));
