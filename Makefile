@@ -20,7 +20,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc docs deny interop schema metrics secrets assets package ops screenshots
+.PHONY: help test tools fmt lint unit bench-build doc docs acme deny interop schema metrics secrets assets package ops screenshots
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -58,7 +58,7 @@ fmt:
 	cargo fmt --check --manifest-path $(LOAD)/Cargo.toml
 
 lint:
-	@cargo clippy --locked --all-targets -- -D warnings
+	@cargo clippy --locked --all-targets --all-features -- -D warnings
 
 unit:
 	@mkdir -p "$$CALBRIDGE_ANSWERS"
@@ -149,7 +149,12 @@ package: assets
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-ops: assets .venv/.ops-installed
+# The program with the feature that is off unless wanted; tests/ops asks pebble for certificates with it.
+acme:
+	@cargo build --locked --features acme --bin calbridge
+	cp -f target/debug/calbridge target/calbridge-acme
+
+ops: acme assets .venv/.ops-installed
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/ops
 
 secrets:

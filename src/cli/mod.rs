@@ -2,6 +2,8 @@
 
 mod asker;
 mod cache;
+#[cfg(feature = "acme")]
+mod certificate;
 mod check;
 mod demo;
 mod doctor;
@@ -60,6 +62,9 @@ enum Command {
     Rooms(rooms::Rooms),
     /// Change what a running gateway has cached, over its ops listener
     Cache(cache::Cache),
+    /// Get a certificate from an ACME authority, as Let's Encrypt, or renew it when it is time
+    #[cfg(feature = "acme")]
+    Certificate(certificate::Certificate),
     /// Let a running gateway read its configuration again, over its ops listener
     Reload(ConfigFile),
     /// Say whether a running gateway is alive (or ready), by the exit status: for container health checks
@@ -150,6 +155,8 @@ pub async fn run(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo::run(&demo).await,
         Command::Check(check) => check::run(&check).await,
         Command::Cache(cache) => cache::run(&cache).await,
+        #[cfg(feature = "acme")]
+        Command::Certificate(asked) => certificate::run(&asked).await,
         Command::Lookup(lookup) => lookup::run(&lookup).await,
         Command::Reload(file) => reload::run(&file).await,
         Command::Health(health) => health::run(&health).await,

@@ -111,7 +111,7 @@ def write_certificate(folder):
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]), False)
         .sign(key, hashes.SHA256())
     )
     (folder / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
