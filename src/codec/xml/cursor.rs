@@ -2,6 +2,7 @@
 //! would refuse; lenient, it goes by local names and steps over what it does not know.
 
 mod attributes;
+mod plain;
 mod rarity;
 mod scan;
 
@@ -130,6 +131,9 @@ impl<'a> Cursor<'a> {
 
     /// The next child of the element whose content is being read; None at its end.
     pub fn child(&mut self) -> Result<Option<Element<'a>>, DecodeError> {
+        if self.plain_end() {
+            return Ok(None);
+        }
         loop {
             match self.token()? {
                 Token::Start(element) => return Ok(Some(element)),
@@ -146,6 +150,9 @@ impl<'a> Cursor<'a> {
 
     /// The text of the element whose content is being read, up to its end, all pieces joined.
     pub fn text(&mut self) -> Result<Cow<'a, str>, DecodeError> {
+        if let Some(text) = self.plain_text() {
+            return Ok(Cow::Borrowed(text));
+        }
         let mut whole: Option<Cow<'a, str>> = None;
         loop {
             match self.token()? {

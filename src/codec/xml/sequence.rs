@@ -32,7 +32,24 @@ impl<'a> Sequence<'a> {
     }
 
     /// The child `local`, if it stands here.
+    #[inline]
     pub fn optional(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Option<Element<'a>>, DecodeError> {
+        if matches!(self.held, Held::Nothing)
+            && let Some(element) = cursor.plain_start(ns, local)
+        {
+            self.expected.clear();
+            return Ok(Some(element));
+        }
+        self.looked_at(cursor, ns, local)
+    }
+
+    /// The same, whatever stands here.
+    fn looked_at(
         &mut self,
         cursor: &mut Cursor<'a>,
         ns: Ns,
@@ -52,6 +69,7 @@ impl<'a> Sequence<'a> {
     }
 
     /// The child `local`, which must stand here.
+    #[inline]
     pub fn required(
         &mut self,
         cursor: &mut Cursor<'a>,

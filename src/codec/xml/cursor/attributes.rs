@@ -74,7 +74,11 @@ impl<'a> Cursor<'a> {
 
     /// Whether the element says `xsi:nil="true"`.
     pub fn is_nil(&self, element: &Element<'a>) -> bool {
-        let Some(resolver) = &self.resolver else {
+        let Some(resolver) = self
+            .resolver
+            .as_ref()
+            .filter(|_| element.tag.has_attributes())
+        else {
             return false;
         };
         element.attributes().has_nil(resolver)

@@ -1,0 +1,188 @@
+//! Short cuts for what nearly every document is made of: a start tag with the name that is due and without attributes,
+//! text without entities, the end tag of the open element. What is not exactly that is left to the long way, untouched,
+//! and so are all errors.
+
+use super::scan::Tag;
+use super::{Cursor, Element, Name};
+use crate::codec::xml::Ns;
+
+impl<'a> Cursor<'a> {
+    /// The start tag of the child `local`, if that comes next and nothing is remarkable about it.
+    #[inline]
+    pub(in crate::codec::xml) fn plain_start(
+        &mut self,
+        ns: Ns,
+        local: &str,
+    ) -> Option<Element<'a>> {
+        let at = self.next_markup()?;
+        let (prefix, _) = self.prefixes.iter().find(|(_, meant)| *meant == ns)?;
+        let length = prefix.len() + local.len();
+        let rest = self.text.as_bytes().get(at + 1..)?;
+        let is_due = rest.get(length) == Some(&b'>')
+            && rest.get(prefix.len()..length) == Some(local.as_bytes())
+            && prefix.bytes().zip(rest).all(|(due, found)| due == *found);
+        if !is_due || self.open.len() >= self.caps.depth {
+            return None;
+        }
+        let whole = self.text.get(at + 1..at + 1 + length)?;
+        let local = whole.get(prefix.len()..)?;
+        self.open.push(Name {
+            ns,
+            whole,
+            local,
+            declares: false,
+        });
+        (self.at, self.next) = (at, at + length + 2);
+        let tag = Tag {
+            content: whole,
+            name: length,
+            is_empty: false,
+        };
+        Some(Element { ns, tag, local, at })
+    }
+
+    /// The whole text of the open element, if no markup and no entity is in it.
+    pub(super) fn plain_text(&mut self) -> Option<&'a str> {
+        if self.ends_at_once {
+            return None;
+        }
+        let rest = self.text.as_bytes().get(self.next..)?;
+        let length = memchr::memchr3(b'<', b'&', b'\r', rest)?;
+        let text = self.text.get(self.next..self.next + length)?;
+        self.end_at(self.next + length).then_some(text)
+    }
+
+    /// Whether the open element ends here, which is then done.
+    pub(super) fn plain_end(&mut self) -> bool {
+        self.next_markup().is_some_and(|at| self.end_at(at))
+    }
+
+    /// Where markup begins with nothing but white space before it.
+    fn next_markup(&self) -> Option<usize> {
+        if self.ends_at_once {
+            return None;
+        }
+        let rest = self.text.as_bytes().get(self.next..)?;
+        let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        let before = rest.iter().position(|byte| !blank(byte))?;
+        (rest.get(before) == Some(&b'<')).then_some(self.next + before)
+    }
+
+    fn end_at(&mut self, at: usize) -> bool {
+        let Some(open) = self.open.last() else {
+            return false;
+        };
+        let length = open.whole.len();
+        let tag = self.text.as_bytes().get(at..at + length + 3);
+        let ends =
+            matches!(tag, Some([b'<', b'/', name @ .., b'>']) if name == open.whole.as_bytes());
+        if ends {
+            (self.at, self.next) = (at, at + length + 3);
+            self.end();
+        }
+        ends
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::xml::{Caps, DecodeError, Sequence};
+
+    /// The numbers in `A` and, where it is there, `B` of the document's root, in schema order.
+    fn read(document: &str) -> Result<(i32, Option<i32>), DecodeError> {
+        let mut cursor = Cursor::strict(document, Caps::REQUEST)?;
+        cursor.root()?;
+        let mut parts = Sequence::of(&cursor);
+        let first = parts.required(&mut cursor, Ns::Types, "A")?;
+        let first = cursor.int(&first)?;
+        let second = match parts.optional(&mut cursor, Ns::Types, "B")? {
+            Some(element) => Some(cursor.int(&element)?),
+            None => None,
+        };
+        parts.end(&mut cursor)?;
+        cursor.finish()?;
+        Ok((first, second))
+    }
+
+    /// `content` under a root that declares `t` and `u` for the types, `m` for the messages.
+    fn check(content: &str, expect: Result<(i32, Option<i32>), &str>) {
+        let (types, messages) = (Ns::TYPES, Ns::MESSAGES);
+        let document = format!(
+            r#"<m:R xmlns:m="{messages}" xmlns:t="{types}" xmlns:u="{types}">{content}</m:R>"#
+        );
+        let got = read(&document);
+        match (&got, expect) {
+            (Ok(got), Ok(expect)) => assert_eq!(*got, expect, "{content}"),
+            (Err(got), Err(expect)) if got.violation.contains(expect) => {}
+            (_, expect) => panic!("{content}: {got:?} instead of {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn the_same_is_read_however_it_is_written() {
+        for content in [
+            "<t:A>1</t:A><t:B>2</t:B>",
+            " \r\n\t<t:A>1</t:A>\n <t:B>2</t:B>\n ",
+            "<t:A >1</t:A ><t:B\n>2</t:B\n>",
+            "<t:A> 1\r\n</t:A><t:B>\n2</t:B>",
+            "<u:A>1</u:A><t:B>2</t:B>",
+            "<t:A>1</t:A><u:B>2</u:B>",
+            "<t:A>&#49;</t:A><t:B>2<!-- two --></t:B>",
+            "<!-- one --><t:A><![CDATA[1]]></t:A><?and two?><t:B>2</t:B>",
+            r#"<A xmlns="http://schemas.microsoft.com/exchange/services/2006/types">1</A><t:B>2</t:B>"#,
+        ] {
+            check(content, Ok((1, Some(2))));
+        }
+        check("<t:A>1</t:A>", Ok((1, None)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_as_without_short_cuts() {
+        let types = "http://schemas.microsoft.com/exchange/services/2006/types";
+        check("<t:A/>", Err("The value '' is invalid"));
+        check("<t:A></t:A>", Err("The value '' is invalid"));
+        check("<t:A>x</t:A>", Err("The value 'x' is invalid"));
+        check("<t:A>1</t:B>", Err("expected `</t:A>`"));
+        check(
+            "<t:A>1<t:B>2</t:B></t:A>",
+            Err("cannot contain child elements"),
+        );
+        check("text<t:A>1</t:A>", Err("cannot contain text"));
+        check("<t:A>1</t:A>text<t:B>2</t:B>", Err("cannot contain text"));
+        check("<t:A>1</t:A>text", Err("cannot contain text"));
+        check("<m:A>1</m:A>", Err("has invalid child element 'A'"));
+        check("<t:AB>1</t:AB>", Err("has invalid child element 'AB'"));
+        check(
+            "<t:B>2</t:B>",
+            Err(&format!("expected: 'A' in namespace '{types}'")),
+        );
+        check(
+            "<t:A>1</t:A><t:C/>",
+            Err(&format!("expected: 'B' in namespace '{types}'")),
+        );
+        check(
+            "<t:A>1</t:A><t:B>2</t:B><t:B>2</t:B>",
+            Err("has invalid child element 'B'"),
+        );
+        check(
+            r#"<t:A>1</t:A><n xmlns:t="urn:other"><t:B>2</t:B></n>"#,
+            Err("has invalid child element 'n'"),
+        );
+        check(
+            r#"<t:A>1</t:A><t:B xmlns:t="urn:other">2</t:B>"#,
+            Err("has invalid child element 'B'"),
+        );
+    }
+
+    #[test]
+    fn the_place_of_an_error_is_that_of_the_element() {
+        let document = format!(
+            "<m:R xmlns:m='{0}'\nxmlns:t='{1}'>\n <t:A>1</t:A>\n  <t:B>x</t:B></m:R>",
+            Ns::MESSAGES,
+            Ns::TYPES
+        );
+        let error = read(&document).unwrap_err();
+        assert_eq!((error.line, error.column), (4, 3));
+    }
+}
