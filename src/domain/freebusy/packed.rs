@@ -259,10 +259,16 @@ impl Packed {
     pub(super) fn size_in(&self, window: &TimeWindow) -> (usize, usize) {
         let (start, end) = window.seconds();
         let count = self.near(start, end).len();
-        let all = self.events.len().max(1);
+        (count, self.size().1 * count / self.events.len().max(1))
+    }
+
+    /// How many events there are, and about how many characters of text.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let count = self.events.len();
         // All ids are about as long as the first.
-        let first_id = self.events.first().map_or(0, |slot| self.id_digits(slot));
-        (count, self.text.len() * count / all + first_id * count)
+        let first = self.events.first().filter(|_| !self.ids.is_empty());
+        let first_id = first.map_or(0, |slot| self.id_digits(slot));
+        (count, self.text.len() + first_id * count)
     }
 
     fn id_digits(&self, slot: &Slot) -> usize {
