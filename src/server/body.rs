@@ -79,7 +79,7 @@ impl BodyReader {
     }
 
     async fn collect(&self, mut body: Incoming, declared: usize) -> Result<Held, BodyError> {
-        let mut bytes = BytesMut::with_capacity(declared.min(FIRST_ROOM));
+        let mut bytes = BytesMut::new();
         let mut share: Option<OwnedSemaphorePermit> = None;
         while let Some(frame) = body.frame().await {
             // Trailers have no meaning for any face.
@@ -92,7 +92,15 @@ impl BodyReader {
             let more = self.take_room(data.len())?;
             match &mut share {
                 Some(share) => share.merge(more),
-                None => share = Some(more),
+                // Mostly the whole body is there at once, and needs no copy.
+                None if data.len() == declared && body.is_end_stream() => {
+                    let share = Some(more);
+                    return Ok(Held { bytes: data, share });
+                }
+                None => {
+                    bytes.reserve(declared.min(FIRST_ROOM));
+                    share = Some(more);
+                }
             }
             bytes.extend_from_slice(&data);
         }

@@ -28,7 +28,7 @@ use uuid::Uuid;
 use refusals::{broken, busy, refuse, refuse_body, refuse_unread};
 
 use super::body::{self, BodyReader};
-use super::compress;
+use super::compress::{self, Coding};
 use super::count::CountedRequest;
 use super::gate::Gates;
 use super::login::{Login, Shown};
@@ -72,12 +72,27 @@ pub(super) struct Origin {
 
 /// A request that a route's gate let through.
 struct Passed<'a> {
-    head: &'a Parts,
+    head: &'a mut Parts,
     route: &'a Route,
     parameters: Parameters,
     client: IpAddr,
     certificate: Option<[u8; 32]>,
     id: Uuid,
+}
+
+/// How a caller wants any answer. Read at the start: the face takes the request's headers away.
+struct Wanted {
+    coding: Option<Coding>,
+    client_id: Option<HeaderValue>,
+}
+
+impl Wanted {
+    fn of(head: &Parts) -> Self {
+        Self {
+            coding: compress::choose(&head.headers),
+            client_id: reply::client_request_id(&head.headers),
+        }
+    }
 }
 
 /// An answer on its way out.
@@ -134,8 +149,9 @@ impl Pipeline {
         let _in_work = origin.pulse.begin();
         let counted = CountedRequest::begin(&self.metrics);
         let id = Uuid::new_v4();
-        let (head, body) = request.into_parts();
-        let outgoing = AssertUnwindSafe(self.walk(&head, body, &origin, id))
+        let (mut head, body) = request.into_parts();
+        let wanted = Wanted::of(&head);
+        let outgoing = AssertUnwindSafe(self.walk(&mut head, body, &origin, id))
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| broken(id, panic.as_ref()));
@@ -145,9 +161,8 @@ impl Pipeline {
             origin.pulse.leave_body_unread();
         }
         let closes = outgoing.body_left || self.stop.is_cancelled();
-        let mut response = compress::as_asked(&head.headers, outgoing.response).await;
-        let client_id = reply::client_request_id(&head.headers);
-        reply::sign(response.headers_mut(), id, client_id);
+        let mut response = compress::as_asked(wanted.coding, outgoing.response).await;
+        reply::sign(response.headers_mut(), id, wanted.client_id);
         if closes && head.version < Version::HTTP_2 {
             reply::announce_close(response.headers_mut());
         }
@@ -158,7 +173,7 @@ impl Pipeline {
         })
     }
 
-    async fn walk(&self, head: &Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
+    async fn walk(&self, head: &mut Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
         let Some((route, parameters)) = self.routes.find(head.uri.path()) else {
             return refuse_unread(head, body, NONE, Refusal::NoSuchPath).await;
         };
@@ -231,7 +246,7 @@ impl Pipeline {
             parameters: passed.parameters,
             query: head.uri.query().map(Into::into),
             client: passed.client,
-            headers: self.headers_for(route, &head.headers),
+            headers: self.headers_for(route, std::mem::take(&mut head.headers)),
             body: bytes,
             caller,
             request_id: passed.id,
@@ -268,8 +283,7 @@ impl Pipeline {
     }
 
     /// A face has no use for the password, unless it is the one that compares it.
-    fn headers_for(&self, route: &Route, headers: &HeaderMap) -> HeaderMap {
-        let mut headers = headers.clone();
+    fn headers_for(&self, route: &Route, mut headers: HeaderMap) -> HeaderMap {
         if !self.gates.leaves_credentials(route) {
             headers.remove(AUTHORIZATION);
         }
