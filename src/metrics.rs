@@ -197,12 +197,12 @@ impl Metrics {
 
     /// See [`EndpointMetrics::mailbox_lookup`].
     pub fn mailbox_lookup(&self, endpoint: &str, result: &'static str) {
-        self.of(endpoint).mailbox_lookup(result);
+        self.of(endpoint).mailbox_lookups(result, 1);
     }
 
     /// See [`EndpointMetrics::cache_lookup`].
     pub fn cache_lookup(&self, endpoint: &str, result: CacheResult) {
-        self.of(endpoint).cache_lookup(result);
+        self.of(endpoint).cache_lookups(result, 1);
     }
 
     /// See [`EndpointMetrics::upstream_call`].

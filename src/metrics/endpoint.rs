@@ -109,14 +109,14 @@ impl EndpointMetrics {
         Self::new(&EndpointFamilies::untold(), NONE)
     }
 
-    /// A mailbox of a question; `result` is one of [`super::labels::MAILBOX_RESULTS`].
-    pub fn mailbox_lookup(&self, result: &'static str) {
-        self.0.mailboxes.get(result).inc();
+    /// So many mailboxes of a question; `result` is one of [`super::labels::MAILBOX_RESULTS`].
+    pub fn mailbox_lookups(&self, result: &'static str, mailboxes: usize) {
+        self.0.mailboxes.get(result).inc_by(mailboxes as u64);
     }
 
-    /// What the cache had for a mailbox.
-    pub fn cache_lookup(&self, result: CacheResult) {
-        self.0.cache.get(result.label()).inc();
+    /// What the cache had for so many mailboxes.
+    pub fn cache_lookups(&self, result: CacheResult, mailboxes: usize) {
+        self.0.cache.get(result.label()).inc_by(mailboxes as u64);
     }
 
     /// A call to the endpoint that ended; `outcome` is one of [`super::labels::UPSTREAM_OUTCOMES`].

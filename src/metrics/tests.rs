@@ -157,7 +157,7 @@ fn requests_in_flight_and_connections_go_up_and_down() {
 fn an_endpoint_counts_for_itself_under_its_name_and_by_its_handle() {
     let metrics = metrics();
     let hq = metrics.endpoint("hq");
-    hq.cache_lookup(CacheResult::Shared);
+    hq.cache_lookups(CacheResult::Shared, 1);
     metrics.cache_lookup("hq", CacheResult::Shared);
     metrics.cache_lookup("cloud", CacheResult::Hit);
     check(

@@ -121,19 +121,20 @@ impl Cache {
         self.drops.load(Ordering::SeqCst)
     }
 
+    /// `now` is what [`Cache::now`] says: one look at the clock does for all mailboxes of a question.
     pub fn find(
         &self,
         endpoint: u32,
         mailbox: &SmtpAddress,
         window: &TimeWindow,
-        lifetimes: &CacheLifetimes,
+        (lifetimes, now): (&CacheLifetimes, Timestamp),
     ) -> Found {
         let key = Key {
             endpoint,
             mailbox: mailbox.clone(),
         };
         match self.entries.get(&key) {
-            Some(entry) => entry.find(window, lifetimes, self.now()),
+            Some(entry) => entry.find(window, lifetimes, now),
             None => Found::Missing,
         }
     }

@@ -180,10 +180,7 @@ impl Availability {
             let planned = attendee.mailbox.as_ref().map_err(|error| *error);
             match planned.and_then(|asked| self.plan(place, asked, query)) {
                 Ok(plan) => pending.push(plan),
-                Err(error) => {
-                    self.nowhere.mailbox_lookup(error.label());
-                    *verdict = Some(Verdict::Refused(error));
-                }
+                Err(error) => *verdict = Some(Verdict::Refused(error)),
             }
         }
         let passage = passage(&query.origin);
@@ -193,11 +190,26 @@ impl Availability {
             deadline,
         };
         self.ask_in_rounds(pending, &question, &mut verdicts).await;
-        let unanswered = Verdict::Refused(MailboxError::EndpointFailed);
-        verdicts
+        let unanswered = || Verdict::Refused(MailboxError::EndpointFailed);
+        let verdicts: Vec<_> = verdicts
             .into_iter()
-            .map(|verdict| verdict.unwrap_or_else(|| unanswered.clone()))
-            .collect()
+            .map(|verdict| verdict.unwrap_or_else(unanswered))
+            .collect();
+        self.count(&verdicts);
+        verdicts
+    }
+
+    /// Neighbours together: all threads count in the same places.
+    fn count(&self, verdicts: &[Verdict]) {
+        for alike in verdicts.chunk_by(|one, next| one.label() == next.label()) {
+            let Some((by, result)) = alike.first().map(Verdict::label) else {
+                continue;
+            };
+            match by.and_then(|by| self.desks.get(by)) {
+                Some(desk) => desk.count(result, alike.len()),
+                None => self.nowhere.mailbox_lookups(result, alike.len()),
+            }
+        }
     }
 
     /// The display name of a mailbox that an endpoint knows and that `caller` may ask for; None where there is none. Where

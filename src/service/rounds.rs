@@ -34,6 +34,19 @@ pub(super) enum Verdict {
     Told { told: Told, by: usize },
 }
 
+impl Verdict {
+    /// For the metrics: the endpoint, by its place, and how it ended.
+    pub(super) fn label(&self) -> (Option<usize>, &'static str) {
+        match self {
+            Self::Refused(error) => (None, error.label()),
+            Self::Told { told, by } => match &told.outcome {
+                Ok(_) => (Some(*by), "found"),
+                Err(error) => (Some(*by), error.label()),
+            },
+        }
+    }
+}
+
 /// What is the same for all mailboxes of a question.
 pub(super) struct Question<'a> {
     pub(super) window: &'a TimeWindow,
@@ -166,9 +179,6 @@ impl Availability {
         if told.outcome.is_ok() && one.endpoint() != one.first {
             self.locations
                 .remember(&one.mailbox, one.endpoint(), self.cache.now());
-        }
-        if let Some(desk) = self.desks.get(one.endpoint()) {
-            desk.count(&told.outcome);
         }
         if let Some(slot) = verdicts.get_mut(one.place) {
             *slot = Some(Verdict::Told {

@@ -255,9 +255,11 @@ impl Question<'_> {
 
 /// The gateways that the question came through. What cannot be read is no way that one of ours has written.
 fn via(headers: &HeaderMap) -> Via {
-    let values: Vec<_> = headers
-        .get_all(Via::HEADER)
-        .iter()
+    let mut values = headers.get_all(Via::HEADER).iter().peekable();
+    if values.peek().is_none() {
+        return Via::default();
+    }
+    let values: Vec<_> = values
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();
     Via::parse(&values.join(","))

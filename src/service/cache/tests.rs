@@ -37,8 +37,12 @@ impl Bench {
     }
 
     fn find(&self, days: (i8, i8)) -> Found {
-        self.cache
-            .find(0, &anna(), &window(days), &CacheLifetimes::default())
+        self.cache.find(
+            0,
+            &anna(),
+            &window(days),
+            (&CacheLifetimes::default(), self.cache.now()),
+        )
     }
 
     fn store(&self, days: (i8, i8), outcome: impl Into<Outcome>) {

@@ -40,6 +40,7 @@ impl Desk {
         window: &TimeWindow,
         most: usize,
     ) -> Option<(Vec<SmtpAddress>, &'a [SmtpAddress])> {
+        let keep = (&self.lifetimes, self.cache.now());
         let mut old = Vec::new();
         let mut rest = mailboxes;
         while let [mailbox, others @ ..] = rest {
@@ -47,7 +48,7 @@ impl Desk {
                 break;
             }
             rest = others;
-            let found = self.cache.find(self.seat, mailbox, window, &self.lifetimes);
+            let found = self.cache.find(self.seat, mailbox, window, keep);
             if matches!(found, Found::Stale { .. } | Found::Missing) {
                 old.push(mailbox.clone());
             }

@@ -110,6 +110,12 @@ fn world(max_concurrency: usize, panics: bool) -> World {
 }
 
 impl World {
+    /// What the cache has for the first mailbox and day.
+    fn found(&self) -> Found {
+        let keep = (&CacheLifetimes::default(), self.desk.cache.now());
+        (self.desk.cache).find(0, &mailbox(1), &window((1, 2)), keep)
+    }
+
     fn let_go(&self, calls: usize) {
         self.backend.gate.add_permits(calls);
     }
@@ -288,14 +294,7 @@ async fn a_stale_answer_is_given_at_once_and_asked_for_again_once() {
     world.until(|world| world.calls() == [1, 1]).await;
     world.let_go(1);
     world
-        .until(|world| {
-            let found =
-                world
-                    .desk
-                    .cache
-                    .find(0, &mailbox(1), &window((1, 2)), &CacheLifetimes::default());
-            matches!(found, Found::Fresh(_))
-        })
+        .until(|world| matches!(world.found(), Found::Fresh(_)))
         .await;
     assert_eq!(world.calls(), [1, 1]);
 }
@@ -316,14 +315,7 @@ async fn questions_of_other_forests_ask_for_a_stale_answer_again_once_as_well() 
     }
     world.let_go(4);
     world
-        .until(|world| {
-            let lifetimes = CacheLifetimes::default();
-            let found = world
-                .desk
-                .cache
-                .find(0, &mailbox(1), &window((1, 2)), &lifetimes);
-            matches!(found, Found::Fresh(_))
-        })
+        .until(|world| matches!(world.found(), Found::Fresh(_)))
         .await;
     assert_eq!(world.calls(), [1, 1]);
 }
@@ -355,15 +347,7 @@ async fn who_waits_too_long_is_told_so_and_an_old_answer_is_better() {
     );
     world.let_go(1);
     world
-        .until(|world| {
-            matches!(
-                world
-                    .desk
-                    .cache
-                    .find(0, &mailbox(1), &window((1, 2)), &CacheLifetimes::default()),
-                Found::Fresh(_)
-            )
-        })
+        .until(|world| matches!(world.found(), Found::Fresh(_)))
         .await;
     *world.clock.0.lock().unwrap() += Duration::from_mins(5);
     let told = world.ask(&[1], (1, 2)).await;
