@@ -9,7 +9,7 @@ use calbridge::service::settings::SharingSettings;
 use crate::ews_backend::endpoint;
 use crate::gateway_world::{envelope, gateway, texts};
 use crate::groups::{at_nine, check};
-use crate::rooms_upstream::{self, asks, mailbox, soap};
+use crate::rooms_upstream::{self, Script, asks, mailbox, soap};
 use crate::upstream::{Reply, Request, Upstream};
 use crate::world::{TestServer, post};
 
@@ -17,31 +17,34 @@ const TEAM: &str = "team@example.com";
 
 /// Digits alone of the team and what ends in `-team`, all of them Busy; an hour from nine of Anna; of others that they are free.
 fn availability(request: &Request) -> Reply {
-    let responses: String = texts(&request.body, "Address")
-        .iter()
-        .map(|address| {
-            let view = if address.contains("team") {
-                let digits = "2".repeat(slots(request));
-                format!("<t:FreeBusyViewType>MergedOnly</t:FreeBusyViewType><t:MergedFreeBusy>{digits}</t:MergedFreeBusy>")
-            } else {
-                let event = if address.contains("anna") {
-                    "<t:CalendarEventArray><t:CalendarEvent><t:StartTime>2026-09-01T09:00:00</t:StartTime>\
-                     <t:EndTime>2026-09-01T10:00:00</t:EndTime><t:BusyType>Busy</t:BusyType></t:CalendarEvent>\
-                     </t:CalendarEventArray>"
-                } else {
-                    ""
-                };
-                format!("<t:FreeBusyViewType>FreeBusy</t:FreeBusyViewType>{event}")
-            };
-            format!(
-                "<m:FreeBusyResponse><m:ResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>\
-                 </m:ResponseMessage><m:FreeBusyView>{view}</m:FreeBusyView></m:FreeBusyResponse>"
-            )
-        })
-        .collect();
+    let addresses = texts(&request.body, "Address");
+    let responses = addresses.iter().map(|address| response(address, request));
+    let responses: String = responses.collect();
     soap(&format!(
         "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray>{responses}</m:FreeBusyResponseArray></m:GetUserAvailabilityResponse>"
     ))
+}
+
+fn response(address: &str, request: &Request) -> String {
+    let view = if address.contains("team") {
+        let digits = "2".repeat(slots(request));
+        format!(
+            "<t:FreeBusyViewType>MergedOnly</t:FreeBusyViewType><t:MergedFreeBusy>{digits}</t:MergedFreeBusy>"
+        )
+    } else {
+        let event = if address.contains("anna") {
+            "<t:CalendarEventArray><t:CalendarEvent><t:StartTime>2026-09-01T09:00:00</t:StartTime>\
+             <t:EndTime>2026-09-01T10:00:00</t:EndTime><t:BusyType>Busy</t:BusyType></t:CalendarEvent>\
+             </t:CalendarEventArray>"
+        } else {
+            ""
+        };
+        format!("<t:FreeBusyViewType>FreeBusy</t:FreeBusyViewType>{event}")
+    };
+    format!(
+        "<m:FreeBusyResponse><m:ResponseMessage ResponseClass=\"Success\"><m:ResponseCode>NoError</m:ResponseCode>\
+         </m:ResponseMessage><m:FreeBusyView>{view}</m:FreeBusyView></m:FreeBusyResponse>"
+    )
 }
 
 /// How many digits the question wants.
@@ -170,7 +173,7 @@ async fn more_than_a_hundred_members_are_too_many() {
 #[tokio::test]
 async fn a_refusal_leaves_the_merged_times() {
     let busy = || Fault::ServerBusy(std::time::Duration::from_mins(5)).write();
-    let replies: [(&str, fn() -> Reply); 4] = [
+    let replies: [(&str, Script); 4] = [
         ("no such list", || refused("ErrorNameResolutionNoResults")),
         ("no access", || refused("ErrorAccessDenied")),
         ("not supported", || {

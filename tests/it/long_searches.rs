@@ -55,7 +55,7 @@ async fn answer(face: &EwsFace, question: Question<'_>) -> String {
 }
 
 /// Two months for a hundred attendees.
-fn long_search<'a>(mailboxes: &'a str) -> Question<'a> {
+fn long_search(mailboxes: &str) -> Question<'_> {
     Question {
         mailboxes,
         suggestions: true,

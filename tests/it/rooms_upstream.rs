@@ -15,6 +15,9 @@ use crate::gateway_world::{MESSAGES, SOAP, TYPES, envelope, gateway, texts};
 use crate::upstream::{Reply, Request, Upstream};
 use crate::world::{TestServer, keep_answer, post};
 
+/// What a server answers, whatever it is asked.
+pub(crate) type Script = fn() -> Reply;
+
 pub(crate) fn soap(body: &str) -> Reply {
     Reply::xml(
         200,
@@ -202,15 +205,13 @@ async fn callers_are_told_all_rooms_of_the_server() {
 
 #[tokio::test]
 async fn callers_are_told_of_a_server_that_tells_nothing() {
-    let fault = |code: &str| refused("GetRoomLists", code);
-    let garbage = || Reply::xml(200, "<html>Sign in</html>");
     // Nothing is known for good; nothing is known now.
     let none = vec!["NoError".to_owned()];
     let later = vec!["ErrorInternalServerTransientError".to_owned()];
-    let replies: [(Vec<String>, Box<dyn Fn() -> Reply + Send + Sync>); 3] = [
-        (none, Box::new(move || fault("ErrorAccessDenied"))),
-        (later.clone(), Box::new(garbage)),
-        (later, Box::new(|| Reply::status(503, &[]))),
+    let replies: [(_, Script); 3] = [
+        (none, || refused("GetRoomLists", "ErrorAccessDenied")),
+        (later.clone(), || Reply::xml(200, "<html>Sign in</html>")),
+        (later, || Reply::status(503, &[])),
     ];
     for (expect, reply) in replies {
         let upstream = Upstream::start(move |_, _| reply()).await;
