@@ -113,6 +113,10 @@ impl Passwords {
         {
             return verdict.outcome;
         }
+        // Before anything is remembered of it: a flood of guesses must not push out what was found about others.
+        if let Some(left) = self.blocked(&fingerprint, &attempt) {
+            return Err(Denied::Limited(left));
+        }
         // A task of its own: others share this verification and keep it when the first asker hangs up.
         let passwords = Arc::clone(self);
         tokio::spawn(passwords.judge(fingerprint, attempt))
@@ -160,7 +164,7 @@ impl Passwords {
         let account = (Arc::clone(&attempt.scope), attempt.user.clone());
         let mut place = None;
         if !self.good.contains_key(&fingerprint) {
-            if let Some(left) = self.failures.blocked(attempt.client, &account) {
+            if let Some(left) = self.blocked(&fingerprint, &attempt) {
                 return denied(Denied::Limited(left));
             }
             let Ok(free) = Arc::clone(&self.places).try_acquire_owned() else {
@@ -200,6 +204,15 @@ impl Passwords {
         }
     }
 
+    /// How long nobody is listened to in the place of this attempt; never one that was right once.
+    fn blocked(&self, fingerprint: &[u8; 32], attempt: &Attempt) -> Option<Duration> {
+        if self.good.contains_key(fingerprint) {
+            return None;
+        }
+        let account = (Arc::clone(&attempt.scope), attempt.user.clone());
+        self.failures.blocked(attempt.client, &account)
+    }
+
     /// One Argon2 run, whoever it is.
     fn compare(&self, attempt: &Attempt) -> bool {
         self.verifications.fetch_add(1, Ordering::Relaxed);
@@ -224,5 +237,42 @@ impl Passwords {
             *to = *from;
         }
         fingerprint
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attempt(password: &str) -> Attempt {
+        // Cheap parameters and the hash of no password.
+        let hash =
+            "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTI";
+        Attempt {
+            scope: "account".into(),
+            user: "anna@example.com".into(),
+            password: password.into(),
+            hash: Arc::new(PasswordHash::new(hash).unwrap()),
+            mark: hash.into(),
+            client: [192, 0, 2, 1].into(),
+            reading: Reading::Only,
+        }
+    }
+
+    #[tokio::test]
+    async fn guesses_that_are_not_listened_to_leave_nothing() {
+        let passwords = Arc::new(Passwords::new(8, NonZeroU32::MIN).unwrap());
+        let mut limited = 0;
+        for number in 0..500 {
+            let denied = passwords.check(attempt(&format!("guess {number}"))).await;
+            limited += u64::from(matches!(denied, Err(Denied::Limited(_))));
+        }
+        passwords.verdicts.run_pending_tasks().await;
+        let (held, runs) = (passwords.verdicts.entry_count(), passwords.verifications());
+        assert_eq!(runs, 500 - limited);
+        assert!(
+            limited > 490 && held <= runs,
+            "{limited} limited, {held} held"
+        );
     }
 }
