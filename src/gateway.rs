@@ -21,6 +21,7 @@ use crate::backend::settings::EndpointSettings;
 use crate::config::Config;
 use crate::domain::Clock;
 use crate::metrics::Metrics;
+use crate::server::audit::AuditLog;
 use crate::server::lifecycle::{Ended, StopSignals, run_until_signal};
 use crate::server::ops::OpsServer;
 use crate::server::{Server, StartError};
@@ -86,6 +87,10 @@ impl Gateway {
         let mut instance = Instance::new(clock).counting(Arc::clone(&metrics));
         if let Some(directory) = &config.state_directory {
             instance = instance.remembering(Quarantine::open(directory)?);
+        }
+        if let Some(audit) = &config.audit {
+            let log = AuditLog::start(audit, Arc::clone(&instance.clock))?;
+            instance = instance.auditing(Arc::new(log));
         }
         let world = World::new(config, &instance)?;
         let (settings, routes) = (world.server.clone(), world.routes());

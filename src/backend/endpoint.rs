@@ -36,7 +36,7 @@ use super::instance::Instance;
 use super::settings::EndpointSettings;
 use super::{Ask, Backend, EndpointError, Limits, Trail};
 use crate::domain::{
-    DomainPattern, MailboxError, Outcome, RoomEntry, SmtpAddress, TimeWindow, Via,
+    DomainPattern, MailboxError, Outcome, RoomEntry, SmtpAddress, TimeWindow, Trace, Via,
 };
 
 /// A named source of calendars for some mail domains.
@@ -97,6 +97,19 @@ pub struct Asked {
     /// The role accounts that made them, in the order of first use.
     pub accounts: Vec<SmtpAddress>,
     pub took: Duration,
+}
+
+/// Where a question comes from, as the server in the south is told.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    pub via: &'a Via,
+    pub trace: Option<Trace>,
+}
+
+impl<'a> From<&'a Via> for Way<'a> {
+    fn from(via: &'a Via) -> Self {
+        Self { via, trace: None }
+    }
 }
 
 impl Endpoint {
@@ -197,15 +210,17 @@ impl Endpoint {
         &self,
         mailboxes: &[SmtpAddress],
         window: TimeWindow,
-        via: &Via,
+        way: impl Into<Way<'_>>,
         deadline: Instant,
     ) -> Asked {
+        let way = way.into();
         let started = Instant::now();
         let deadline = self.deadline(deadline);
         let trail = Trail::default();
         let mut asks = pieces::split(mailboxes, &window, self.guard.limits);
         for ask in &mut asks {
-            ask.via = via.clone();
+            ask.via = way.via.clone();
+            ask.trace = way.trace;
             ask.trail = trail.clone();
         }
         let calls = asks.iter().map(|ask| self.piece(ask, deadline));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::quarantine::Quarantine;
-use crate::domain::{Clock, InstanceId};
+use crate::domain::{Audit, Clock, InstanceId};
 use crate::metrics::{EndpointMetrics, Metrics};
 
 /// This running calbridge, as its endpoints see it. Cheap to clone.
@@ -14,6 +14,8 @@ pub struct Instance {
     pub id: InstanceId,
     /// What is known of logins at servers; outlives the endpoints.
     pub quarantine: Quarantine,
+    /// Notes who asks for whom, where that is wanted.
+    pub audit: Option<Arc<dyn Audit>>,
     metrics: Option<Arc<Metrics>>,
 }
 
@@ -24,6 +26,7 @@ impl Instance {
             clock,
             id: InstanceId::random(),
             quarantine: Quarantine::in_memory(),
+            audit: None,
             metrics: None,
         }
     }
@@ -39,6 +42,15 @@ impl Instance {
     pub fn counting(self, metrics: Arc<Metrics>) -> Self {
         Self {
             metrics: Some(metrics),
+            ..self
+        }
+    }
+
+    /// The same instance, which notes there who asks for whom.
+    #[must_use]
+    pub fn auditing(self, audit: Arc<dyn Audit>) -> Self {
+        Self {
+            audit: Some(audit),
             ..self
         }
     }

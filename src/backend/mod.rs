@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use self::examine::AccountFinding;
 use self::expiry::Expiry;
-use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow, Via};
+use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow, Trace, Via};
 pub use trail::Trail;
 
 /// A source of calendars. Implementations hold no retry loop, no cache and no routing: [`endpoint::Endpoint`] does.
@@ -128,6 +128,8 @@ pub struct Ask {
     pub window: TimeWindow,
     /// The instances that the question has come through before this one.
     pub via: Via,
+    /// The trace that it belongs to, where it belongs to one.
+    pub trace: Option<Trace>,
     /// Role accounts that must not be used: they are busy with the same question.
     pub avoid: Vec<SmtpAddress>,
     /// Where the backend notes what it does.
@@ -141,6 +143,7 @@ impl Ask {
             mailboxes,
             window,
             via: Via::default(),
+            trace: None,
             avoid: Vec::new(),
             trail: Trail::default(),
         }

@@ -3,6 +3,7 @@
 //! One file for each section. Nothing here starts anything; only `cli` uses it.
 
 mod access;
+mod audit;
 mod cache;
 mod calendar_files;
 mod certificate;
@@ -38,6 +39,7 @@ use url::Url;
 use crate::backend::settings::EndpointSettings;
 use crate::face::connector::ConnectorSettings;
 use crate::face::links::LinkSettings;
+use crate::server::audit::AuditSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::settings::ServiceSettings;
 
@@ -55,6 +57,8 @@ pub struct Config {
     pub public_url: Url,
     /// None where the listener for those who run the gateway is off.
     pub ops: Option<OpsSettings>,
+    /// None where nothing is noted.
+    pub audit: Option<AuditSettings>,
     pub service: ServiceSettings,
     /// At least one.
     pub endpoints: Vec<EndpointSettings>,

@@ -8,10 +8,13 @@ use super::findings::Findings;
 use super::problems::{self, Place, Problem};
 use super::server::{self, Server};
 use super::surroundings::Surroundings;
-use super::{Config, access, cache, freebusy_link, freebusy_url, ops, rooms, routing, sharing};
+use super::{
+    Config, access, audit, cache, freebusy_link, freebusy_url, ops, rooms, routing, sharing,
+};
 use crate::backend::settings::EndpointSettings;
 use crate::face::connector::ConnectorSettings;
 use crate::face::links::LinkSettings;
+use crate::server::audit::AuditSettings;
 use crate::server::settings::{AccessSettings, OpsSettings, ServerSettings};
 use crate::service::settings::{EndpointService, RoutingSettings, ServiceSettings};
 
@@ -55,6 +58,7 @@ struct Sections {
     server: Server,
     access: AccessSettings,
     ops: Option<OpsSettings>,
+    audit: Option<AuditSettings>,
     service: ServiceSettings,
     endpoints: Vec<EndpointSettings>,
     connectors: Vec<ConnectorSettings>,
@@ -73,6 +77,9 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
         .map_or(&[][..], |server| server.listen.as_slice());
     let ops = root
         .within("ops", |ops| ops::read(ops, taken, around))
+        .flatten();
+    let audit = root
+        .within("audit", |audit| audit::read(audit, around))
         .flatten();
     let sharing = root.within("sharing", |sharing| sharing::read(sharing, around));
     let (sharing, permit) = sharing.unwrap_or_default();
@@ -99,6 +106,7 @@ fn read(root: &Section<'_>, around: &Surroundings<'_>) -> Option<Sections> {
         server,
         access: access?,
         ops,
+        audit,
         service: ServiceSettings {
             sharing,
             permit,
@@ -174,6 +182,7 @@ fn assemble(sections: Sections, warnings: Vec<Problem>) -> Config {
         },
         public_url: server.public_url,
         ops: sections.ops,
+        audit: sections.audit,
         service: sections.service,
         endpoints: sections.endpoints,
         connectors: sections.connectors,

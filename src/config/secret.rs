@@ -20,6 +20,14 @@ pub(super) const CLIENT_SECRET: SecretKeys = SecretKeys([
     "client_secret_credential",
 ]);
 
+/// What mailboxes of the audit log are hashed with.
+pub(super) const AUDIT_KEY: SecretKeys = SecretKeys(["key_file", "key_env", "key_credential"]);
+
+/// In bytes.
+pub(super) fn is_shorter(secret: &SecretString, bytes: usize) -> bool {
+    secret.expose_secret().len() < bytes
+}
+
 impl SecretKeys {
     /// Whether any of them stands in the section.
     pub(super) fn any(&self, section: &Section<'_>) -> bool {

@@ -1,6 +1,7 @@
 //! The words of the trade: mailboxes, windows, busy statuses, questions and answers. No IO, no clock, no wire words.
 
 pub mod address;
+pub mod audit;
 pub mod busy;
 pub mod caller;
 pub mod clock;
@@ -11,11 +12,13 @@ pub mod pattern;
 pub mod query;
 pub mod room;
 pub mod suggestion;
+pub mod trace;
 pub mod via;
 pub mod window;
 pub mod zone;
 
 pub use address::{MailDomain, SmtpAddress};
+pub use audit::{Answered, Audit};
 pub use busy::BusyStatus;
 pub use caller::{Caller, CallerId};
 pub use clock::{Clock, FixedClock};
@@ -24,7 +27,10 @@ pub use freebusy::{
     CalendarEvent, Detail, EventDetails, EventFlags, FreeBusy, Owner, WorkingHours, WorkingPeriod,
 };
 pub use pattern::{DomainPattern, MailboxPattern};
-pub use query::{Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Origin, Outcome};
+pub use query::{
+    Asker, Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Origin, Outcome,
+};
 pub use room::{Listed, Room, RoomDetails, RoomEntry, RoomList};
+pub use trace::Trace;
 pub use via::{InstanceId, Via};
 pub use window::TimeWindow;

@@ -1,7 +1,11 @@
 //! The question of the gateway and its answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use uuid::Uuid;
+
+use super::trace::Trace;
 use super::via::Via;
 use super::{Caller, Detail, FreeBusy, MailboxError, SmtpAddress, TimeWindow};
 
@@ -26,6 +30,19 @@ pub struct Origin {
     pub via: Via,
     /// An Exchange server asks on behalf of its users, and might be asked itself for the answer.
     pub cross_forest: bool,
+    /// None for a question of this process itself.
+    pub asker: Option<Asker>,
+}
+
+/// The request that brought a question. It changes nothing of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asker {
+    /// The face's word for metrics.
+    pub face: &'static str,
+    /// The address that the request counts as coming from.
+    pub address: Option<IpAddr>,
+    pub request_id: Uuid,
+    pub trace: Trace,
 }
 
 /// One entry of a question; a bad address keeps its place as an error.

@@ -68,7 +68,12 @@ impl AutodiscoverFace {
     fn answer_soap(&self, call: &Call) -> Response<Bytes> {
         let request = match soap::read(&call.body) {
             Ok(request) => request,
-            Err(fault) => return xml(StatusCode::INTERNAL_SERVER_ERROR, fault.write()),
+            Err(fault) => {
+                return xml(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    fault.write_for(call.request_id),
+                );
+            }
         };
         let users: Vec<_> = if request.is_answerable() {
             let users = request.users.iter();
@@ -118,7 +123,7 @@ impl Face for AutodiscoverFace {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         busy()
     }
 }

@@ -13,6 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
+use uuid::Uuid;
 
 use self::availability::Searches;
 use self::startup::Owner;
@@ -123,21 +124,21 @@ impl Face for EwsFace {
         }
         let request = match envelope::read(&call.body) {
             Ok(request) => request,
-            Err(fault) => return refuse(&fault),
+            Err(fault) => return refuse(&fault, call.request_id),
         };
         let operation = OperationName(request.operation.name());
         let mut response = match self.answer_soap(request, &mut call).await {
             Ok(document) => xml(StatusCode::OK, document),
-            Err(fault) => refuse(&fault),
+            Err(fault) => refuse(&fault, call.request_id),
         };
         response.extensions_mut().insert(operation);
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, request_id: Uuid) -> Response<Bytes> {
         let mut response = xml(
             StatusCode::INTERNAL_SERVER_ERROR,
-            Fault::ServerBusy(BACK_OFF).write(),
+            Fault::ServerBusy(BACK_OFF).write_for(request_id),
         );
         response
             .headers_mut()
@@ -146,12 +147,13 @@ impl Face for EwsFace {
     }
 }
 
-fn refuse(fault: &Fault) -> Response<Bytes> {
+fn refuse(fault: &Fault, request_id: Uuid) -> Response<Bytes> {
     tracing::debug!(
         fault = fault.code(),
         "The request was answered with a fault"
     );
-    xml(StatusCode::INTERNAL_SERVER_ERROR, fault.write())
+    let document = fault.write_for(request_id);
+    xml(StatusCode::INTERNAL_SERVER_ERROR, document)
 }
 
 fn xml(status: StatusCode, document: Vec<u8>) -> Response<Bytes> {

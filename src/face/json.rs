@@ -41,7 +41,12 @@ fn question(
         let mailbox = SmtpAddress::parse(address);
         mailbox.map_err(|_| MailboxError::InvalidAddress)
     });
-    super::question(&call.caller, mailboxes, window, detail)
+    super::question(
+        (&call.caller, call.origin("json")),
+        mailboxes,
+        window,
+        detail,
+    )
 }
 
 fn answer(result: Result<Vec<u8>, Failure>) -> Response<Bytes> {

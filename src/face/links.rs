@@ -109,7 +109,12 @@ impl LinksFace {
             Err(wrong) => return text(StatusCode::BAD_REQUEST, &wrong.to_string()),
         };
         let detail = link.caller.detail;
-        let question = question(&link.caller, [Ok(mailbox.clone())], asked.window, detail);
+        let question = question(
+            (&link.caller, call.origin("links")),
+            [Ok(mailbox.clone())],
+            asked.window,
+            detail,
+        );
         let mut dated = self
             .availability
             .answer_dated(&question, call.deadline)
@@ -195,7 +200,7 @@ impl Face for LinksFace {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         come_back(text(StatusCode::SERVICE_UNAVAILABLE, "Too many requests"))
     }
 }

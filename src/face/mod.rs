@@ -17,10 +17,11 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, MailboxError, Origin, SmtpAddress,
-    TimeWindow,
+    Asker, Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, MailboxError, Origin,
+    SmtpAddress, TimeWindow, Trace,
 };
 
 pub use admission::{Admission, OwnAdmission, OwnLogin};
@@ -44,9 +45,34 @@ pub struct Call {
     pub body: Bytes,
     pub caller: Arc<Caller>,
     /// What the caller finds in the `request-id` header.
-    pub request_id: uuid::Uuid,
+    pub request_id: Uuid,
     /// When the answer must have been written.
     pub deadline: Instant,
+}
+
+impl Call {
+    /// Where a question of this call comes from; `face` is [`Face::name`].
+    pub fn origin(&self, face: &'static str) -> Origin {
+        let taken = trace_of(&self.headers);
+        let asker = Asker {
+            face,
+            address: Some(self.client),
+            request_id: self.request_id,
+            trace: taken.unwrap_or_else(|| Trace::begun_by(self.request_id)),
+        };
+        Origin {
+            asker: Some(asker),
+            ..Origin::default()
+        }
+    }
+}
+
+/// The trace that a caller names. Two names are none.
+pub fn trace_of(headers: &HeaderMap) -> Option<Trace> {
+    let mut values = headers.get_all(Trace::HEADER).iter();
+    let value = values.next()?.to_str().ok()?;
+    let is_alone = values.next().is_none();
+    is_alone.then(|| Trace::parse(value)).flatten()
 }
 
 /// The parameters of a route's pattern, percent-decoded.
@@ -91,13 +117,13 @@ pub trait Face: Send + Sync + 'static {
         refused
     }
 
-    /// The face's own way of saying "too many requests in flight, try again".
-    fn busy(&self) -> Response<Bytes>;
+    /// The face's own way of saying "too many requests in flight, try again", to the request of this id.
+    fn busy(&self, request_id: Uuid) -> Response<Bytes>;
 }
 
 /// A question for these mailboxes, in their order; one that is no address keeps its place.
 fn question(
-    caller: &Arc<Caller>,
+    (caller, origin): (&Arc<Caller>, Origin),
     mailboxes: impl IntoIterator<Item = Result<SmtpAddress, MailboxError>>,
     window: TimeWindow,
     detail: Detail,
@@ -112,7 +138,7 @@ fn question(
         attendees: attendees.collect(),
         window,
         detail,
-        origin: Origin::default(),
+        origin,
     }
 }
 

@@ -163,7 +163,7 @@ mod tests {
             Response::default()
         }
 
-        fn busy(&self) -> Response<Bytes> {
+        fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
             Response::default()
         }
     }

@@ -308,6 +308,9 @@ fn refuse_other_sockets(before: &World, config: &Config) -> Result<(), Refused> 
     if before.ops.as_ref().map(|ops| ops.listen) != config.ops.as_ref().map(|ops| ops.listen) {
         refuse("ops.listen");
     }
+    if before.audit != config.audit {
+        problems.push("audit: cannot change while calbridge runs; restart it".to_owned());
+    }
     if problems.is_empty() {
         Ok(())
     } else {

@@ -14,6 +14,7 @@ use crate::face::Routes;
 use crate::face::connector::{self, ConnectorSettings, registry};
 use crate::face::ews::EwsFace;
 use crate::face::links::LinkSettings;
+use crate::server::audit::AuditSettings;
 use crate::server::settings::{OpsSettings, ServerSettings};
 use crate::service::{Availability, Successor};
 
@@ -21,6 +22,7 @@ use crate::service::{Availability, Successor};
 pub(super) struct World {
     pub(super) server: ServerSettings,
     pub(super) ops: Option<OpsSettings>,
+    pub(super) audit: Option<AuditSettings>,
     pub(super) public_url: Url,
     links: Vec<LinkSettings>,
     pub(super) availability: Arc<Availability>,
@@ -46,6 +48,7 @@ impl World {
         Ok(Self {
             server: config.server,
             ops: config.ops,
+            audit: config.audit,
             public_url: config.public_url,
             links: config.links,
             availability,
@@ -87,6 +90,7 @@ impl World {
         let next = Self {
             server: config.server,
             ops: config.ops,
+            audit: config.audit,
             public_url: config.public_url,
             links: config.links,
             availability,

@@ -18,6 +18,8 @@ pub enum StartError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("audit: {path} cannot be written to: {source}", path = path.display())]
+    Audit { path: PathBuf, source: io::Error },
     #[error("there is no address to listen on")]
     NoAddress,
     #[error("cannot read {path}: {source}", path = path.display())]

@@ -5,6 +5,7 @@
 
 mod accept;
 mod address;
+pub mod audit;
 mod body;
 pub mod certificates;
 pub mod clock;

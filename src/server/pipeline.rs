@@ -23,6 +23,7 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::field::display;
 use uuid::Uuid;
 
 use refusals::{broken, busy, refuse, refuse_body, refuse_unread};
@@ -35,7 +36,8 @@ use super::login::{Login, Shown};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
-use crate::face::{Call, Face, OperationName, Parameters, Route, Routes};
+use crate::domain::Trace;
+use crate::face::{Call, Face, OperationName, Parameters, Route, Routes, trace_of};
 use crate::metrics::Metrics;
 use crate::metrics::labels::NONE;
 
@@ -84,6 +86,8 @@ struct Passed<'a> {
 struct Wanted {
     coding: Option<Coding>,
     client_id: Option<HeaderValue>,
+    /// The trace that it says to belong to.
+    trace: Option<Trace>,
 }
 
 impl Wanted {
@@ -91,6 +95,7 @@ impl Wanted {
         Self {
             coding: compress::choose(&head.headers),
             client_id: reply::client_request_id(&head.headers),
+            trace: trace_of(&head.headers),
         }
     }
 }
@@ -155,7 +160,13 @@ impl Pipeline {
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| broken(id, panic.as_ref()));
-        log(&head.method, &outgoing, counted.started().elapsed(), id);
+        let trace = wanted.trace;
+        log(
+            &head.method,
+            &outgoing,
+            counted.started().elapsed(),
+            (id, trace),
+        );
         counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
         if outgoing.body_left {
             origin.pulse.leave_body_unread();
@@ -214,7 +225,7 @@ impl Pipeline {
             let body_left = !body::discard(&head.headers, body).await;
             return Outgoing {
                 body_left,
-                ..busy(face)
+                ..busy(face, passed.id)
             };
         };
         if is_compressed(&head.headers) {
@@ -222,7 +233,7 @@ impl Pipeline {
         }
         let (bytes, share) = match self.bodies.read(body).await {
             Ok(held) => held.into_parts(),
-            Err(error) => return refuse_body(face, error),
+            Err(error) => return refuse_body(face, error, passed.id),
         };
         let shown = Shown {
             headers: &head.headers,
@@ -348,13 +359,15 @@ fn without_body(response: Response<Bytes>) -> Response<Full<Bytes>> {
 }
 
 /// No address, no account and no path, only the route's template: none of them is needed to see what the server does.
-fn log(method: &Method, outgoing: &Outgoing, took: Duration, id: Uuid) {
+fn log(method: &Method, outgoing: &Outgoing, took: Duration, (id, trace): (Uuid, Option<Trace>)) {
     let (face, status) = (outgoing.face, outgoing.response.status().as_u16());
     let route = outgoing.route.as_deref().unwrap_or(NONE);
     let duration_ms = took.as_millis() as u64;
+    // One that begins here has the request's own id.
+    let trace = trace.map(|trace| display(trace.id()));
     if outgoing.refused {
-        tracing::debug!(face, route, %method, status, duration_ms, request_id = %id, "Refused a request");
+        tracing::debug!(face, route, %method, status, duration_ms, request_id = %id, trace_id = trace, "Refused a request");
     } else {
-        tracing::info!(face, route, %method, status, duration_ms, request_id = %id, "Answered a request");
+        tracing::info!(face, route, %method, status, duration_ms, request_id = %id, trace_id = trace, "Answered a request");
     }
 }

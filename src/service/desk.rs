@@ -16,7 +16,7 @@ use super::cache::{Cache, Found};
 use super::settings::{CacheLifetimes, Widen};
 use crate::backend::endpoint::Endpoint;
 use crate::domain::via::Via;
-use crate::domain::{FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::domain::{FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow, Trace};
 use crate::metrics::{CacheResult, EndpointMetrics};
 use flight::{Flights, Ticket};
 
@@ -55,13 +55,15 @@ impl Trip {
     }
 }
 
-/// Who asks, as far as it decides with whom a call may be shared.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// Who asks, as far as it decides with whom a call may be shared, and what the endpoint is told of it.
+#[derive(Debug, Clone, Default)]
 pub struct Passage {
     /// The gateways that the question came through.
     pub via: Via,
     /// Present where the question shares its calls with no other one; each such question has its own number.
     pub alone: Option<uuid::Uuid>,
+    /// A shared call is part of the trace of whoever was the first.
+    pub trace: Option<Trace>,
 }
 
 pub struct Desk {

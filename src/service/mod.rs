@@ -23,8 +23,8 @@ use tokio::time::Instant;
 use crate::backend::endpoint::Endpoint;
 use crate::backend::instance::Instance;
 use crate::domain::{
-    Attendee, AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId, MailboxError,
-    Origin, Outcome, SmtpAddress,
+    Attendee, Audit, AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId,
+    MailboxError, Origin, Outcome, SmtpAddress,
 };
 use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
@@ -57,6 +57,7 @@ pub struct Availability {
     locations: Arc<Locations>,
     cache: Arc<Cache>,
     directory: Directory,
+    audit: Option<Arc<dyn Audit>>,
     /// Counts the mailboxes that are asked for nowhere.
     nowhere: EndpointMetrics,
     id: InstanceId,
@@ -122,6 +123,7 @@ impl Availability {
             cache: Arc::clone(cache),
             nowhere: instance.metrics(labels::NONE),
             directory,
+            audit: instance.audit.clone(),
             id: instance.id.clone(),
         };
         availability.arrange_rooms();
@@ -196,6 +198,10 @@ impl Availability {
             .map(|verdict| verdict.unwrap_or_else(unanswered))
             .collect();
         self.count(&verdicts);
+        if let Some(audit) = &self.audit {
+            let answered: Vec<_> = verdicts.iter().map(Verdict::answered).collect();
+            audit.note(query, &answered);
+        }
         verdicts
     }
 
@@ -364,6 +370,7 @@ fn passage(origin: &Origin) -> Passage {
     Passage {
         via: origin.via.clone(),
         alone,
+        trace: origin.asker.map(|asker| asker.trace),
     }
 }
 

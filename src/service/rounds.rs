@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Availability;
 use super::desk::{Passage, Told, Trip};
 use super::route::Route;
-use crate::domain::{MailboxError, SmtpAddress, TimeWindow};
+use crate::domain::{Answered, MailboxError, SmtpAddress, TimeWindow};
 
 /// A mailbox that has no answer yet.
 pub(super) struct Pending<'a> {
@@ -42,6 +42,21 @@ impl Verdict {
             Self::Told { told, by } => match &told.outcome {
                 Ok(_) => (Some(*by), "found"),
                 Err(error) => (Some(*by), error.label()),
+            },
+        }
+    }
+
+    /// For the audit log.
+    pub(super) fn answered(&self) -> Answered {
+        let (_, outcome) = self.label();
+        match self {
+            Self::Refused(_) => Answered {
+                outcome,
+                cache: None,
+            },
+            Self::Told { told, .. } => Answered {
+                outcome,
+                cache: Some(told.from.label()),
             },
         }
     }

@@ -6,6 +6,7 @@
 )]
 
 mod account_care;
+mod audit;
 mod autodiscover;
 mod cache_command;
 mod caller_rights;

@@ -37,7 +37,15 @@ pub(crate) fn installation() -> tempfile::TempDir {
         .unwrap();
     }
     fs::create_dir(root.join("secrets")).unwrap();
-    for name in ["interop", "interop2", "hq", "hq-shared", "hq3", "cloud"] {
+    for name in [
+        "interop",
+        "interop2",
+        "hq",
+        "hq-shared",
+        "hq3",
+        "cloud",
+        "audit",
+    ] {
         fs::write(root.join("secrets").join(name), "Samples-0f3e9c51\n").unwrap();
     }
     folder

@@ -41,7 +41,7 @@ impl Face for Door {
         )))
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         Response::default()
     }
 }

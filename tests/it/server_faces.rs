@@ -52,7 +52,7 @@ impl Face for Echo {
         xml(format!("{} {} {body}", call.method, call.caller.id))
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         busy()
     }
 }
@@ -107,7 +107,7 @@ impl Face for ByHand {
         answered.await.unwrap()
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         busy()
     }
 }

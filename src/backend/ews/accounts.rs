@@ -15,7 +15,7 @@ use crate::backend::examine::{AccountFinding, Seen};
 use crate::backend::role_account::Seat;
 use crate::backend::{AccountCondition, Ask, EndpointError};
 use crate::codec::ews::upstream::SchemaLevel;
-use crate::domain::{SmtpAddress, Via};
+use crate::domain::SmtpAddress;
 
 /// A rest of all accounts that is waited for here, rather than told to the caller.
 const SHORT_REST: Duration = Duration::from_secs(1);
@@ -31,7 +31,7 @@ struct Call<A> {
     seat: Seat<Login>,
     asking: A,
     level: SchemaLevel,
-    via: Via,
+    ask: Ask,
 }
 
 /// Why one call by one account gave nothing.
@@ -81,7 +81,7 @@ impl Ews {
                 seat: lease.seat(),
                 asking: asking.clone(),
                 level,
-                via: ask.via.clone(),
+                ask: ask.clone(),
             };
             let made = if lease.is_trial() {
                 call.make_to_the_end().await
@@ -183,7 +183,7 @@ impl<A: Asking> Call<A> {
         let seat = &self.seat;
         let call = self
             .server
-            .call(seat.login(), (&self.asking, self.level), &self.via);
+            .call(seat.login(), (&self.asking, self.level), &self.ask);
         match call.await {
             Ok(answer) => {
                 settle(seat, self.asking.budget(&answer)).await;

@@ -15,13 +15,13 @@ use uuid::Uuid;
 use super::asking::Asking;
 use super::login::{Credential, Login};
 use super::refusal;
-use crate::backend::EndpointError;
 use crate::backend::build::BuildProblem;
 use crate::backend::http;
 use crate::backend::instance::Instance;
+use crate::backend::{Ask, EndpointError};
 use crate::codec::ews::reaction::{Reaction, reaction};
 use crate::codec::ews::upstream::{ReadError, SchemaLevel};
-use crate::domain::Via;
+use crate::domain::{Trace, Via};
 
 /// Exactly so, with the blank: Exchange 2010 answers 415 to anything else.
 const XML: &str = "text/xml; charset=utf-8";
@@ -77,23 +77,23 @@ impl Server {
         self.instance.clock.now()
     }
 
-    /// One HTTP request and what its answer says. `via`: the way that the question has come to us.
+    /// One HTTP request and what its answer says. Of `ask`, only where the question comes from is looked at.
     pub(super) async fn call<A: Asking>(
         &self,
         login: &Login,
         (asking, level): (&A, SchemaLevel),
-        via: &Via,
+        ask: &Ask,
     ) -> Result<A::Answer, Failure> {
         let credential = login.credential().await?;
         let client = login.client();
         let result = self
-            .call_as(client, &credential, (asking, level), via)
+            .call_as(client, &credential, (asking, level), ask)
             .await;
         match result {
             // Once: a token that is new is not refused for its age.
             Err(Failure::Refused(_)) if login.refused(&credential) => {
                 let credential = login.credential().await?;
-                self.call_as(client, &credential, (asking, level), via)
+                self.call_as(client, &credential, (asking, level), ask)
                     .await
             }
             result => result,
@@ -105,16 +105,19 @@ impl Server {
         client: &Client,
         credential: &Credential<'_>,
         (asking, level): (&A, SchemaLevel),
-        via: &Via,
+        ask: &Ask,
     ) -> Result<A::Answer, Failure> {
         let request_id = Uuid::new_v4();
-        let request = client
+        let mut request = client
             .post(self.url.clone())
             .header(CONTENT_TYPE, XML)
             .header(ACCEPT, "text/xml")
             .header("client-request-id", request_id.to_string())
             .header("return-client-request-id", "true")
-            .header(Via::HEADER, via.with(&self.instance.id).to_string());
+            .header(Via::HEADER, ask.via.with(&self.instance.id).to_string());
+        if let Some(trace) = &ask.trace {
+            request = request.header(Trace::HEADER, trace.header(request_id));
+        }
         let answer = http::send(credential.log_in(request, asking.write(level))).await?;
         trace_answer(request_id, &answer);
         let by_token = credential.is_token();

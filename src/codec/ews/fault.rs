@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use crate::codec::xml::{DecodeError, XmlWriter};
 use crate::domain::zone::ZoneError;
 
@@ -134,6 +136,16 @@ impl Fault {
 
     /// The whole document.
     pub fn write(&self) -> Vec<u8> {
+        self.document(None)
+    }
+
+    /// The same with the id of the request; faults about headers may not have details (SOAP 1.1 section 4.4) and do not
+    /// tell it.
+    pub fn write_for(&self, request_id: Uuid) -> Vec<u8> {
+        self.document(Some(request_id))
+    }
+
+    fn document(&self, request_id: Option<Uuid>) -> Vec<u8> {
         let mut w = XmlWriter::with_capacity(1024);
         w.raw(super::DECLARATION).raw(
             r#"<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><s:Fault>"#,
@@ -141,7 +153,7 @@ impl Fault {
         let message = self.message();
         match self.code() {
             None => self.write_soap_fault(&mut w, &message),
-            Some(code) => self.write_ews_fault(&mut w, code, &message),
+            Some(code) => self.write_ews_fault(&mut w, code, &message, request_id),
         }
         w.raw("</s:Fault></s:Body></s:Envelope>");
         w.into_bytes()
@@ -159,7 +171,13 @@ impl Fault {
         w.text(message).raw("</faultstring>");
     }
 
-    fn write_ews_fault(&self, w: &mut XmlWriter, code: &str, message: &str) {
+    fn write_ews_fault(
+        &self,
+        w: &mut XmlWriter,
+        code: &str,
+        message: &str,
+        request_id: Option<Uuid>,
+    ) {
         w.raw(
             r#"<faultcode xmlns:a="http://schemas.microsoft.com/exchange/services/2006/types">a:"#,
         )
@@ -178,36 +196,53 @@ impl Fault {
         w.text(code);
         w.raw(r#"</e:ResponseCode><e:Message xmlns:e="http://schemas.microsoft.com/exchange/services/2006/errors">"#);
         w.text(message).raw("</e:Message>");
-        self.write_message_xml(w);
+        self.write_message_xml(w, request_id);
         w.raw("</detail>");
     }
 
-    fn write_message_xml(&self, w: &mut XmlWriter) {
-        const OPEN: &str =
-            r#"<t:MessageXml xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">"#;
+    fn write_message_xml(&self, w: &mut XmlWriter, request_id: Option<Uuid>) {
+        let (is_told, request_id) = (self.has_message_xml(), request_id.map(|id| id.to_string()));
+        if !is_told && request_id.is_none() {
+            return;
+        }
+        w.raw(
+            r#"<t:MessageXml xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">"#,
+        );
         match self {
             Self::SchemaValidation(error) => {
-                w.raw(OPEN).raw("<t:LineNumber>").number(error.line);
+                w.raw("<t:LineNumber>").number(error.line);
                 w.raw("</t:LineNumber><t:LinePosition>")
                     .number(error.column);
                 w.raw("</t:LinePosition><t:Violation>")
                     .text(&error.violation)
-                    .raw("</t:Violation></t:MessageXml>");
+                    .raw("</t:Violation>");
             }
             Self::InvalidRequest(Some(operation)) => {
-                w.raw(OPEN)
-                    .raw(r#"<t:Value Name="Operation">"#)
+                w.raw(r#"<t:Value Name="Operation">"#)
                     .text(operation)
-                    .raw("</t:Value></t:MessageXml>");
+                    .raw("</t:Value>");
             }
             Self::ServerBusy(back_off) => {
                 let milliseconds = i64::try_from(back_off.as_millis()).unwrap_or(i64::MAX);
-                w.raw(OPEN)
-                    .raw(r#"<t:Value Name="BackOffMilliseconds">"#)
+                w.raw(r#"<t:Value Name="BackOffMilliseconds">"#)
                     .number(milliseconds);
-                w.raw("</t:Value></t:MessageXml>");
+                w.raw("</t:Value>");
             }
             _ => {}
         }
+        if let Some(id) = request_id {
+            w.raw(r#"<t:Value Name="RequestId">"#)
+                .text(&id)
+                .raw("</t:Value>");
+        }
+        w.raw("</t:MessageXml>");
+    }
+
+    /// Whether there is more to say than the code and the message.
+    fn has_message_xml(&self) -> bool {
+        matches!(
+            self,
+            Self::SchemaValidation(_) | Self::InvalidRequest(Some(_)) | Self::ServerBusy(_)
+        )
     }
 }

@@ -73,7 +73,7 @@ impl Face for AutodiscoverJsonFace {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         busy()
     }
 }

@@ -103,7 +103,7 @@ impl Face for AsIcalFace {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         let text = "too many requests, to be asked again\n";
         come_back(respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text))
     }

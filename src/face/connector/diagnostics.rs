@@ -145,7 +145,7 @@ impl Face for DiagnosticsFace {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         let text = "too many requests, to be asked again\n";
         come_back(respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text))
     }

@@ -126,7 +126,12 @@ impl Lookup {
             return Ok(Vec::new());
         }
         let asked = mailboxes.iter().cloned().map(Ok);
-        let query = question(&call.caller, asked, window, detail);
+        let query = question(
+            (&call.caller, call.origin(super::NAME)),
+            asked,
+            window,
+            detail,
+        );
         let answer = self.availability.answer(&query, call.deadline).await;
         let mut found: Vec<Found> = mailboxes
             .into_iter()
@@ -155,7 +160,12 @@ impl Lookup {
         call: &Call,
     ) -> Result<Examined, LeftOut> {
         let mailbox = self.mailbox(user)?;
-        let query = question(&call.caller, [Ok(mailbox.clone())], window, detail);
+        let query = question(
+            (&call.caller, call.origin(super::NAME)),
+            [Ok(mailbox.clone())],
+            window,
+            detail,
+        );
         let answer = self.availability.answer_explained(&query, call.deadline);
         let (answer, explained) = answer.await;
         let outcome = answer.per_mailbox.into_iter().next();

@@ -164,7 +164,7 @@ impl Face for QuerierFace {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         let text = "too many requests, to be asked again";
         come_back(shown(self.error(None, ErrorId::Generic, text)))
     }

@@ -198,6 +198,7 @@ impl Question<'_> {
             origin: Origin {
                 via: via(&self.call.headers),
                 cross_forest: self.cross_forest,
+                ..self.call.origin("ews")
             },
         };
         service.answer(&query, self.call.deadline).await.per_mailbox

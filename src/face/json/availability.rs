@@ -160,7 +160,7 @@ impl Face for AvailabilityFace {
         super::reword(refused)
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         super::busy()
     }
 }

@@ -95,7 +95,7 @@ impl Face for FreeBusyFace {
         super::reword(refused)
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         super::busy()
     }
 }

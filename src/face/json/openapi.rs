@@ -78,7 +78,7 @@ impl Face for OpenApiFace {
         super::reword(refused)
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         super::busy()
     }
 }

@@ -7,10 +7,11 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, Detail, FreeBusy, MailboxError, Origin,
-    SmtpAddress, TimeWindow,
+    Asker, Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, Detail, FreeBusy, MailboxError,
+    Origin, SmtpAddress, TimeWindow, Trace,
 };
 use crate::gateway::world::World;
 use crate::server::ops::{Hour, LOOK_UP_TIME, Line, LookUp, LookUpEvent};
@@ -26,6 +27,7 @@ pub(super) async fn look_up(world: &World, mailbox: &SmtpAddress, day: Date) -> 
     let begin = day.to_zoned(TimeZone::UTC).ok()?.timestamp();
     let length = SignedDuration::from_mins(DAY_MINUTES);
     let window = TimeWindow::new(begin, begin.checked_add(length).ok()?).ok()?;
+    let request_id = Uuid::new_v4();
     let query = AvailabilityQuery {
         caller: Arc::new(account.caller.clone()),
         attendees: vec![Attendee {
@@ -35,7 +37,15 @@ pub(super) async fn look_up(world: &World, mailbox: &SmtpAddress, day: Date) -> 
         }],
         window,
         detail: Detail::BusyOnly,
-        origin: Origin::default(),
+        origin: Origin {
+            asker: Some(Asker {
+                face: "ops",
+                address: None,
+                request_id,
+                trace: Trace::begun_by(request_id),
+            }),
+            ..Origin::default()
+        },
     };
     let deadline = Instant::now() + world.server.limits.deadline.min(LOOK_UP_TIME);
     let (answer, explained) = world.availability.answer_explained(&query, deadline).await;

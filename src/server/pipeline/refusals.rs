@@ -38,12 +38,12 @@ pub(super) async fn refuse_unread(
     }
 }
 
-pub(super) fn refuse_body(face: &dyn Face, error: BodyError) -> Outgoing {
+pub(super) fn refuse_body(face: &dyn Face, error: BodyError, id: Uuid) -> Outgoing {
     let outgoing = match error {
         BodyError::TooLarge => refuse(face.name(), &Refusal::BodyTooLarge),
         BodyError::TooSlow => refuse(face.name(), &Refusal::BodyTooSlow),
         BodyError::Broken => refuse(face.name(), &Refusal::BodyBroken),
-        BodyError::NoRoom => busy(face),
+        BodyError::NoRoom => busy(face, id),
     };
     Outgoing {
         body_left: true,
@@ -58,10 +58,10 @@ pub(super) fn broken(id: Uuid, panic: &(dyn Any + Send)) -> Outgoing {
     refuse(NONE, &Refusal::Broken)
 }
 
-pub(super) fn busy(face: &dyn Face) -> Outgoing {
+pub(super) fn busy(face: &dyn Face, id: Uuid) -> Outgoing {
     Outgoing {
         refused: true,
         outcome: "busy",
-        ..answered(face, face.busy())
+        ..answered(face, face.busy(id))
     }
 }

@@ -52,7 +52,7 @@ impl Face for Discovery {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         let mut response = Response::default();
         *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
         response

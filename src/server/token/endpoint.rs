@@ -110,7 +110,7 @@ impl Face for TokenEndpoint {
         response
     }
 
-    fn busy(&self) -> Response<Bytes> {
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
         let mut response = respond(
             StatusCode::SERVICE_UNAVAILABLE,
             &json!({"error": "temporarily_unavailable", "error_description": "Too many requests at once. Try again."}),

@@ -9,8 +9,8 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Passage, Trip};
-use crate::backend::endpoint::{Asked, Endpoint};
-use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::backend::endpoint::{Asked, Endpoint, Way};
+use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow, Trace, Via};
 use crate::service::cache::Cache;
 
 /// All flights of one endpoint.
@@ -39,6 +39,7 @@ struct Waiting {
 struct Flight {
     window: TimeWindow,
     circle: Circle,
+    trace: Option<Trace>,
     asked: OnceLock<Asked>,
     /// Closed without a word where the call died.
     landed: watch::Sender<bool>,
@@ -48,7 +49,8 @@ struct Flight {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Circle {
     /// Questions from elsewhere do not mix with others: each tells the endpoint the way it came.
-    passage: Passage,
+    via: Via,
+    alone: Option<uuid::Uuid>,
     /// How often the cache was dropped before they were asked: who drops it wants something newer than what is on its
     /// way.
     drops: u64,
@@ -105,7 +107,8 @@ impl Flights {
         passage: &Passage,
     ) -> Vec<Ticket> {
         let circle = Circle {
-            passage: passage.clone(),
+            via: passage.via.clone(),
+            alone: passage.alone,
             drops: self.cache.drops(),
         };
         let mut board = self.lock();
@@ -114,7 +117,8 @@ impl Flights {
         for mailbox in mailboxes {
             let old = board.find(&mailbox, &window, &circle);
             let shared = old.is_some();
-            let flight = old.unwrap_or_else(|| board.book(&mailbox, wide, &circle, limit));
+            let flight =
+                old.unwrap_or_else(|| board.book(&mailbox, wide, (&circle, passage.trace), limit));
             tickets.push(Ticket {
                 landed: flight.landed.subscribe(),
                 flight,
@@ -146,14 +150,13 @@ impl Flights {
         };
         let asking = self.cache.asking(self.seat);
         let deadline = Instant::now() + self.endpoint.guard().timeout;
-        let asked = self
-            .endpoint
-            .ask_via(
-                &mailboxes,
-                flight.window,
-                &flight.circle.passage.via,
-                deadline,
-            )
+        let way = Way {
+            via: &flight.circle.via,
+            trace: flight.trace,
+        };
+        let endpoint = &self.endpoint;
+        let asked = endpoint
+            .ask_via(&mailboxes, flight.window, way, deadline)
             .await;
         for (mailbox, outcome) in &asked.outcomes {
             self.cache.store(&asking, mailbox, &flight.window, outcome);
@@ -212,7 +215,7 @@ impl Board {
         &mut self,
         mailbox: &SmtpAddress,
         wide: TimeWindow,
-        circle: &Circle,
+        (circle, trace): (&Circle, Option<Trace>),
         limit: usize,
     ) -> Arc<Flight> {
         let open = self.waiting.iter_mut().find(|waiting| {
@@ -228,6 +231,7 @@ impl Board {
             let flight = Arc::new(Flight {
                 window: wide,
                 circle: circle.clone(),
+                trace,
                 asked: OnceLock::new(),
                 landed,
             });

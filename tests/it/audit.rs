@@ -1,0 +1,246 @@
+//! A gateway before a scripted server, from its configuration: what the audit log says of who asked for whom, that it may
+//! be rotated, and how a trace and the id of a request travel.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use calbridge::config;
+use calbridge::gateway::Gateway;
+use calbridge::server::SystemClock;
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::gateway_world::{Question, ask, texts};
+use crate::upstream::{Reply, Upstream};
+use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE};
+
+const KEY: &str = "Audit-key-4b1f-of-the-tests";
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+
+struct Running {
+    folder: TempDir,
+    upstream: Upstream,
+    url: String,
+    caller: reqwest::Client,
+    stop: CancellationToken,
+    run: JoinHandle<()>,
+}
+
+impl Running {
+    /// `audit` is what stands in `[audit]`.
+    async fn start(audit: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let write =
+            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        write("server.pem", &pair.cert.pem());
+        write("server.key", &pair.signing_key.serialize_pem());
+        write("secret", PASSWORD);
+        write("key", &format!("{KEY}\n"));
+        let upstream = Upstream::start(|_, _| Reply::status(404, &[])).await;
+        let text = configuration(audit, &upstream);
+        let file = folder.path().join("calbridge.toml");
+        let config = config::load_text(&text, &file, &|_| None).unwrap();
+        let gateway = Gateway::build(config, Arc::new(SystemClock)).await.unwrap();
+        let public = gateway.addresses()[0];
+        let stop = CancellationToken::new();
+        let root = reqwest::Certificate::from_der(pair.cert.der()).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
+        Self {
+            folder,
+            upstream,
+            url: format!("https://localhost:{}{PATH}", public.port()),
+            caller: client.resolve("localhost", public).build().unwrap(),
+            run: tokio::spawn(gateway.run(stop.clone())),
+            stop,
+        }
+    }
+
+    async fn post(&self, body: String, traces: &[&str]) -> reqwest::Response {
+        let request = self
+            .caller
+            .post(&self.url)
+            .basic_auth(ACCOUNT, Some(PASSWORD));
+        let mut request = request.header("content-type", "text/xml");
+        for trace in traces {
+            request = request.header("traceparent", *trace);
+        }
+        request.body(body).send().await.unwrap()
+    }
+
+    /// Asks for these mailboxes; the id of the request.
+    async fn ask(&self, mailboxes: &str, traces: &[&str]) -> String {
+        let question = Question { mailboxes, ..ask() };
+        let answer = self.post(question.xml(), traces).await;
+        assert_eq!(answer.status(), 200);
+        answer.headers()["request-id"].to_str().unwrap().to_owned()
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("audit.jsonl")
+    }
+
+    /// The trace that the server was told last.
+    fn told(&self) -> Vec<String> {
+        let last = self.upstream.requests().pop().unwrap();
+        let header = last.header("traceparent").unwrap();
+        header.split('-').map(str::to_owned).collect()
+    }
+
+    async fn end(self) -> TempDir {
+        self.stop.cancel();
+        timeout(PATIENCE, self.run).await.unwrap().unwrap();
+        self.folder
+    }
+}
+
+fn configuration(audit: &str, upstream: &Upstream) -> String {
+    format!(
+        r#"[server]
+listen = ["127.0.0.1:0"]
+public_url = "https://localhost"
+tls = {{ certificate = "server.pem", private_key = "server.key" }}
+[access]
+allow = ["127.0.0.1"]
+role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
+[audit]
+{audit}
+[[endpoint]]
+name = "hq"
+kind = "ews"
+domains = ["example.com"]
+url = "{}"
+ca_certificate = "{}"
+role_account = [{{ address = "svc@example.com", password_file = "secret" }}]
+"#,
+        upstream.url(),
+        upstream.authority.display()
+    )
+}
+
+/// All lines, when there are so many.
+async fn lines(file: &Path, count: usize) -> Vec<Value> {
+    let enough = async {
+        loop {
+            let text = std::fs::read_to_string(file).unwrap_or_default();
+            if text.lines().count() >= count {
+                return text;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let text = timeout(PATIENCE, enough).await.unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[tokio::test]
+async fn each_mailbox_has_a_line_and_the_file_may_be_rotated() {
+    let gateway = Running::start("file = \"audit.jsonl\"\nmailboxes = \"clear\"").await;
+    let id = gateway
+        .ask("anna@example.com bob@elsewhere.example nonsense", &[])
+        .await;
+    let noted = lines(&gateway.log(), 3).await;
+    let trace = id.replace('-', "");
+    let expect = |mailbox: Option<&str>, outcome: &str, cache: Option<&str>| {
+        let mut line = serde_json::json!({
+            "request_id": id, "trace_id": trace, "face": "ews", "caller": ACCOUNT, "address": "127.0.0.1",
+            "from": "2026-09-01T08:00:00Z", "to": "2026-09-01T18:00:00Z", "outcome": outcome, "cache": cache,
+        });
+        if let Some(mailbox) = mailbox {
+            line["mailbox"] = mailbox.into();
+        }
+        line
+    };
+    let without_time = noted.into_iter().map(|mut line| {
+        let time = line.as_object_mut().unwrap().remove("time").unwrap();
+        assert!(time.as_str().unwrap().ends_with('Z'), "{time}");
+        line
+    });
+    let expect = [
+        expect(Some("anna@example.com"), "endpoint_failed", Some("miss")),
+        expect(Some("bob@elsewhere.example"), "not_found", None),
+        expect(None, "invalid_address", None),
+    ];
+    assert_eq!(without_time.collect::<Vec<_>>(), expect);
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &std::fs::metadata(gateway.log()).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+
+    let rotated = gateway.folder.path().join("audit.jsonl.1");
+    std::fs::rename(gateway.log(), &rotated).unwrap();
+    gateway.ask("carl@elsewhere.example", &[]).await;
+    let noted = lines(&gateway.log(), 1).await;
+    assert_eq!(noted[0]["mailbox"], "carl@elsewhere.example");
+    assert_eq!(lines(&rotated, 3).await.len(), 3);
+    // Nothing that was noted is lost at the end.
+    gateway.ask("dora@elsewhere.example", &[]).await;
+    let folder = gateway.end().await;
+    assert_eq!(lines(&folder.path().join("audit.jsonl"), 2).await.len(), 2);
+}
+
+#[tokio::test]
+async fn mailboxes_are_hashed_under_the_key_where_that_is_the_policy() {
+    let policy = "file = \"audit.jsonl\"\nmailboxes = \"hash\"\nkey_file = \"key\"";
+    let gateway = Running::start(policy).await;
+    gateway.ask("Anna@Elsewhere.example", &[]).await;
+    let noted = lines(&gateway.log(), 1).await;
+    let key = hmac::Key::new(hmac::HMAC_SHA256, KEY.as_bytes());
+    let tag = hmac::sign(&key, b"anna@elsewhere.example");
+    let digits = tag.as_ref().iter().map(|byte| format!("{byte:02x}"));
+    assert_eq!(noted[0]["mailbox_hash"], digits.collect::<String>());
+    let text = std::fs::read_to_string(gateway.log()).unwrap();
+    assert!(!text.to_lowercase().contains("anna") && !text.contains(KEY));
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_trace_is_taken_over_and_sent_on() {
+    let gateway = Running::start("file = \"audit.jsonl\"\nmailboxes = \"clear\"").await;
+    let given = format!("00-{TRACE}-b7ad6b7169203331-01");
+    gateway.ask("anna@example.com", &[&given]).await;
+    let told = gateway.told();
+    assert_eq!([&told[0], &told[1], &told[3]], ["00", TRACE, "01"]);
+    assert_ne!(told[2], "b7ad6b7169203331");
+    assert_eq!(lines(&gateway.log(), 1).await[0]["trace_id"], TRACE);
+    // What is none, or two, is not taken over: a trace begins here, and is known by the request's id.
+    for (mailbox, traces) in [
+        ("bob@example.com", vec![]),
+        ("carl@example.com", vec!["00-nonsense"]),
+        ("dora@example.com", vec![given.as_str(), given.as_str()]),
+    ] {
+        let id = gateway.ask(mailbox, &traces).await;
+        let told = gateway.told();
+        assert_eq!(
+            [&told[1], &told[3]],
+            [&id.replace('-', ""), "00"],
+            "{mailbox}"
+        );
+    }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn a_fault_has_the_id_of_its_request() {
+    let gateway = Running::start("file = \"audit.jsonl\"\nmailboxes = \"clear\"").await;
+    for body in [
+        "<nonsense/>".to_owned(),
+        ask()
+            .xml()
+            .replace("GetUserAvailabilityRequest", "GetFolders"),
+    ] {
+        let answer = gateway.post(body, &[]).await;
+        assert_eq!(answer.status(), 500);
+        let id = answer.headers()["request-id"].to_str().unwrap().to_owned();
+        let text = answer.text().await.unwrap();
+        assert!(text.contains(r#"Name="RequestId""#), "{text}");
+        assert_eq!(texts(&text, "Value").last(), Some(&id), "{text}");
+    }
+    gateway.end().await;
+}
