@@ -49,7 +49,7 @@ fn target(section: &Section<'_>, around: &Surroundings<'_>) -> Option<AuditTarge
     let file = section.text("file");
     let journald = section.flag("journald").unwrap_or(false);
     match (file, journald) {
-        (Some(file), false) => Some(AuditTarget::File(around.path(&file.value))),
+        (Some(file), false) => Some(AuditTarget::File(around.path(file.value))),
         (None, true) => Some(AuditTarget::Journal(JOURNAL.into())),
         (Some(_), true) | (None, false) => {
             section.problem("needs exactly one of file and journald = true");

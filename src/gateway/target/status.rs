@@ -153,11 +153,13 @@ fn spark(calls: &[Duration]) -> Sparkline {
         return Sparkline::default();
     };
     let scale = most.as_secs_f64().max(f64::MIN_POSITIVE);
-    let step = WIDTH / (calls.len().saturating_sub(1).max(1) as f64);
+    // There are sixty at most.
+    let steps = u32::try_from(calls.len().saturating_sub(1)).unwrap_or(u32::MAX);
+    let step = WIDTH / f64::from(steps.max(1));
     let single = (calls.len() == 1).then_some(last);
     let mut line = String::new();
-    for (place, call) in calls.iter().chain(single).enumerate() {
-        let x = step * place as f64;
+    for (place, call) in (0_u32..).zip(calls.iter().chain(single)) {
+        let x = step * f64::from(place);
         let room = HEIGHT - 2.0 * MARGIN;
         let y = MARGIN + room * (1.0 - call.as_secs_f64() / scale);
         // Writing to a String does not fail.
@@ -187,9 +189,14 @@ fn milliseconds(time: Duration) -> String {
 fn bytes(count: u64) -> String {
     match count {
         ..1_024 => format!("{count} bytes"),
-        1_024..1_048_576 => format!("{:.1} KiB", count as f64 / 1_024.0),
-        1_048_576.. => format!("{:.1} MiB", count as f64 / 1_048_576.0),
+        1_024..1_048_576 => tenths(count, 1_024, "KiB"),
+        1_048_576.. => tenths(count, 1_048_576, "MiB"),
     }
+}
+
+fn tenths(count: u64, unit: u64, name: &str) -> String {
+    let tenths = count.saturating_mul(10) / unit;
+    format!("{}.{} {name}", tenths / 10, tenths % 10)
 }
 
 fn cache_answers(world: &World, reloader: &Reloader) -> String {
@@ -198,7 +205,7 @@ fn cache_answers(world: &World, reloader: &Reloader) -> String {
     let (cached, all) = counted.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
     match all {
         0 => "nothing".to_owned(),
-        all => format!("{:.0} %", 100.0 * cached as f64 / all as f64),
+        all => format!("{} %", cached.saturating_mul(100) / all),
     }
 }
 
