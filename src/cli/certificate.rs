@@ -27,7 +27,7 @@ use super::{CommandError, Exit, output};
 const LETS_ENCRYPT: &str = "https://acme-v02.api.letsencrypt.org/directory";
 
 #[derive(Debug, Args)]
-pub(super) struct Certificate {
+pub(super) struct Order {
     /// A name that the certificate is made for; may be given several times
     #[arg(long = "domain", value_name = "NAME", required = true)]
     domains: Vec<String>,
@@ -57,7 +57,7 @@ pub(super) struct Certificate {
     stay: bool,
 }
 
-pub(super) async fn run(asked: &Certificate) -> Result<Exit, CommandError> {
+pub(super) async fn run(asked: &Order) -> Result<Exit, CommandError> {
     let listener = TcpListener::bind(asked.listen)
         .await
         .with_context(|| format!("{} cannot be listened on", asked.listen))?;
@@ -93,7 +93,7 @@ pub(super) async fn run(asked: &Certificate) -> Result<Exit, CommandError> {
 
 /// Tells what happened. Some where the command is done.
 fn consider(
-    asked: &Certificate,
+    asked: &Order,
     files: &Files,
     event: Result<EventOk, EventError<std::io::Error, std::io::Error>>,
 ) -> anyhow::Result<Option<Exit>> {

@@ -64,7 +64,7 @@ enum Command {
     Cache(cache::Cache),
     /// Get a certificate from an ACME authority, as Let's Encrypt, or renew it when it is time
     #[cfg(feature = "acme")]
-    Certificate(certificate::Certificate),
+    Certificate(certificate::Order),
     /// Let a running gateway read its configuration again, over its ops listener
     Reload(ConfigFile),
     /// Say whether a running gateway is alive (or ready), by the exit status: for container health checks
