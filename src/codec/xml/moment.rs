@@ -26,6 +26,9 @@ impl Moment {
     }
 
     fn read(text: &str, offset: impl FnOnce(&str) -> Option<Offset>) -> Option<Self> {
+        if let Some(local) = parse_plain(text) {
+            return Some(Self::Local(local));
+        }
         let (date_time, zone) = split_zone(text)?;
         let local = parse_local(date_time)?;
         if zone.is_empty() {
@@ -43,6 +46,24 @@ fn split_zone(text: &str) -> Option<(&str, &str)> {
         .find(['Z', 'z', '+', '-'])
         .map_or(text.len(), |at| after_t + at);
     Some((text.get(..zone)?, text.get(zone..)?))
+}
+
+/// `YYYY-MM-DDThh:mm:ss` and nothing else, as nearly everybody writes it. None also for what may be right in another
+/// form.
+fn parse_plain(text: &str) -> Option<DateTime> {
+    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2] =
+        text.as_bytes()
+    else {
+        return None;
+    };
+    let two = |tens: &u8, ones: &u8| match (tens, ones) {
+        (b'0'..=b'9', b'0'..=b'9') => Some(((tens - b'0') * 10 + (ones - b'0')) as i8),
+        _ => None,
+    };
+    let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
+    let date = Date::new(year, two(o1, o2)?, two(d1, d2)?).ok()?;
+    let time = Time::new(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, 0).ok()?;
+    Some(date.to_datetime(time))
 }
 
 fn parse_local(text: &str) -> Option<DateTime> {
