@@ -127,10 +127,10 @@ impl<'o> Payload<'o> {
 
     fn second(&mut self, second: i64) {
         let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
-        let [c, e, y, r, _, m, o, _, d, a, t, h, u, _, n, i, _, s, x] = text;
-        let text = [c, e, y, r, m, o, d, a, t, h, u, n, i, s, x];
         self.raw(self.quote());
-        self.out.extend(text.map(char::from));
+        // Without what divides date and clock in their long form.
+        let digits = text.into_iter().filter(|byte| !matches!(byte, b'-' | b':'));
+        self.out.extend(digits.map(char::from));
         self.raw(self.quote());
     }
 
