@@ -1,5 +1,8 @@
 //! The page for whoever runs the gateway: who gets to see it, and what is in it and what is not.
 
+use calbridge::domain::Clock as _;
+use calbridge::server::SystemClock;
+
 use super::world::{DIRECTORY, Fields as _, OPS, Page, World, event};
 
 const PATH: &str = "/GCalExchangeLookup/Diagnostics";
@@ -133,7 +136,7 @@ async fn it_shows_what_is_configured_and_no_secret() {
 #[tokio::test]
 async fn a_test_tells_what_callers_are_answered_in_words_and_never_titles() {
     let world = world().await;
-    let now = jiff::Timestamp::now();
+    let now = SystemClock.now();
     let at = |hours: i64| {
         let at = now + jiff::SignedDuration::from_hours(hours);
         at.strftime("%Y%m%dT%H%M%S").to_string()
