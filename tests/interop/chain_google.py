@@ -24,7 +24,8 @@ def ask(url, credentials, mailbox):
     calendar = build(
         "calendar",
         "v3",
-        http=AuthorizedHttp(credentials, http=http),
+        # A refused token is told, not renewed.
+        http=AuthorizedHttp(credentials, http=http, refresh_status_codes=()),
         client_options={"api_endpoint": f"{url}/calendar/v3/"},
         static_discovery=True,
     )
