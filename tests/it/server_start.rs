@@ -83,7 +83,7 @@ async fn each_defect_of_the_files_is_told_apart() {
         overwrite(
             &s.certificate.private_key,
             "-----BEGIN PRIVATE KEY-----\nAAAA\n",
-        )
+        );
     })
     .await;
     assert!(matches!(torn, StartError::BadPem { .. }), "{torn}");

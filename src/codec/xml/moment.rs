@@ -51,8 +51,27 @@ fn split_zone(text: &str) -> Option<(&str, &str)> {
 /// `YYYY-MM-DDThh:mm:ss` and nothing else, as nearly everybody writes it. None also for what may be right in another
 /// form.
 fn parse_plain(text: &str) -> Option<DateTime> {
-    let [y1, y2, y3, y4, b'-', o1, o2, b'-', d1, d2, b'T', h1, h2, b':', m1, m2, b':', s1, s2] =
-        text.as_bytes()
+    let [
+        y1,
+        y2,
+        y3,
+        y4,
+        b'-',
+        o1,
+        o2,
+        b'-',
+        d1,
+        d2,
+        b'T',
+        h1,
+        h2,
+        b':',
+        m1,
+        m2,
+        b':',
+        s1,
+        s2,
+    ] = text.as_bytes()
     else {
         return None;
     };
