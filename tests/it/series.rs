@@ -87,7 +87,6 @@ fn series(text: &str) -> BTreeSet<metrics_text::Series> {
     all.map(|(series, _)| series).collect()
 }
 
-#[expect(clippy::float_cmp, reason = "small whole numbers")]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_mailboxes_and_fifty_denied_networks_add_no_series() {
     let folder = tempfile::tempdir().unwrap();
