@@ -1,12 +1,14 @@
 //! Where log lines go and how they look: standard error, as text or as JSON. What is logged is decided where it happens.
 
 mod lines;
+mod text;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 
 use lines::Lines;
 pub use lines::LogGuard;
+use text::Text;
 
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -31,7 +33,7 @@ pub fn start(format: LogFormat, filter: Option<&str>) -> LogGuard {
         .with_env_filter(parsed.unwrap_or_else(|_| EnvFilter::new("info")))
         .with_writer(writer);
     let started = match format {
-        LogFormat::Text => lines.with_ansi(false).try_init(),
+        LogFormat::Text => lines.with_ansi(false).event_format(Text).try_init(),
         LogFormat::Json => lines.json().flatten_event(true).try_init(),
     };
     // Only a second start in one process fails, and then lines have a place to go to already.

@@ -1,0 +1,224 @@
+//! Log lines as text: time, level, spans, where from, message and fields, in the order and form of tracing-subscriber's own
+//! format without colours. Put together here because a line is written for every request, and most of the library's
+//! time goes into colours that are not wanted; and because the library lets control characters of fields through.
+
+use std::fmt::{self, Debug, Write};
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use tracing_subscriber::fmt::{FmtContext, FormattedFields};
+use tracing_subscriber::registry::LookupSpan;
+
+pub(super) struct Text;
+
+impl<S, N> FormatEvent<S, N> for Text
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, N>,
+        mut line: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let metadata = event.metadata();
+        // Where the time cannot be told, the line still is.
+        if SystemTime.format_time(&mut line).is_err() {
+            line.write_str("<unknown time>")?;
+        }
+        line.write_str(level(*metadata.level()))?;
+        let mut spans = false;
+        for span in context
+            .event_scope()
+            .into_iter()
+            .flat_map(|scope| scope.from_root())
+        {
+            spans = true;
+            line.write_str(span.metadata().name())?;
+            let extensions = span.extensions();
+            if let Some(fields) = extensions.get::<FormattedFields<N>>()
+                && !fields.is_empty()
+            {
+                write!(line, "{{{fields}}}")?;
+            }
+            line.write_char(':')?;
+        }
+        if spans {
+            line.write_char(' ')?;
+        }
+        line.write_str(metadata.target())?;
+        line.write_char(':')?;
+        let mut fields = Fields {
+            line: &mut line,
+            result: Ok(()),
+        };
+        event.record(&mut fields);
+        fields.result?;
+        line.write_char('\n')
+    }
+}
+
+/// Five characters and a blank on each side.
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => " ERROR ",
+        Level::WARN => "  WARN ",
+        Level::INFO => "  INFO ",
+        Level::DEBUG => " DEBUG ",
+        Level::TRACE => " TRACE ",
+    }
+}
+
+struct Fields<'a, 'w> {
+    line: &'a mut Writer<'w>,
+    result: fmt::Result,
+}
+
+impl Fields<'_, '_> {
+    fn push(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        self.result = self.result.and_then(|()| {
+            self.line.write_char(' ')?;
+            if field.name() != "message" {
+                self.line.write_str(field.name())?;
+                self.line.write_char('=')?;
+            }
+            Harmless(self.line).write_fmt(value)
+        });
+    }
+}
+
+impl Visit for Fields<'_, '_> {
+    fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
+        self.push(field, format_args!("{value:?}"));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "message" {
+            self.push(field, format_args!("{value}"));
+        } else {
+            self.push(field, format_args!("{value:?}"));
+        }
+    }
+}
+
+/// Writes control characters that a terminal could obey as what they are called.
+struct Harmless<'a, 'w>(&'a mut Writer<'w>);
+
+impl Write for Harmless<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
+        let mut rest = text;
+        while let Some(at) = rest.find(is_harmful) {
+            let (before, from) = rest.split_at(at);
+            self.0.write_str(before)?;
+            let mut characters = from.chars();
+            if let Some(harmful) = characters.next() {
+                match u32::from(harmful) {
+                    code @ ..0x80 => write!(self.0, "\\x{code:02x}")?,
+                    code => write!(self.0, "\\u{{{code:x}}}")?,
+                }
+            }
+            rest = characters.as_str();
+        }
+        self.0.write_str(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use tracing::subscriber::with_default;
+    use tracing_subscriber::fmt::MakeWriter;
+
+    use super::*;
+
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl io::Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            all.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl<'a> MakeWriter<'a> for Written {
+        type Writer = Self;
+
+        fn make_writer(&'a self) -> Self {
+            self.clone()
+        }
+    }
+
+    impl Written {
+        /// The lines without their times, which differ.
+        fn lines(&self) -> Vec<String> {
+            let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let text = String::from_utf8(all.clone()).unwrap();
+            let without_time = |line: &str| match line.split_once(' ') {
+                Some((time, rest)) if time.parse::<jiff::Timestamp>().is_ok() => rest.to_owned(),
+                _ => line.to_owned(),
+            };
+            text.lines().map(without_time).collect()
+        }
+    }
+
+    fn talk() {
+        tracing::info!(face = "ews", status = 200_u16, id = %"a-b", "Answered a request");
+        tracing::warn!(quoted = "a \"b\"\nc", some = ?Some(1), negative = -3, "Two\nlines");
+        tracing::error!("The {} in \u{1b}[31mred", "end\u{7}");
+        let outer = tracing::info_span!("call", endpoint = "hq", number = 7);
+        let _outer = outer.enter();
+        let inner = tracing::info_span!("bare");
+        let _inner = inner.enter();
+        tracing::debug!(target: "elsewhere", truth = true, part = 0.5, "Inside");
+        tracing::trace!(only = "fields");
+    }
+
+    #[test]
+    fn lines_are_those_of_the_library() {
+        let (own, its) = (Written::default(), Written::default());
+        let builder = || {
+            tracing_subscriber::fmt()
+                .with_max_level(Level::TRACE)
+                .with_ansi(false)
+        };
+        with_default(
+            builder()
+                .event_format(Text)
+                .with_writer(own.clone())
+                .finish(),
+            talk,
+        );
+        with_default(builder().with_writer(its.clone()).finish(), talk);
+        assert_eq!(own.lines(), its.lines());
+        assert_eq!(own.lines().len(), 6, "one line holds a line break");
+    }
+    #[test]
+    fn no_field_commands_a_terminal() {
+        let own = Written::default();
+        let told = tracing_subscriber::fmt()
+            .event_format(Text)
+            .with_writer(own.clone())
+            .finish();
+        with_default(told, || {
+            tracing::info!(shown = %"a\u{1b}[31mred\u{9b}1m", told = "\u{1b}[0m", "Colours\u{7f}");
+        });
+        let from = module_path!();
+        let fields = r#"shown=a\x1b[31mred\u{9b}1m told="\u{1b}[0m""#;
+        assert_eq!(
+            own.lines(),
+            [format!(" INFO {from}: Colours\\x7f {fields}")]
+        );
+    }
+}
