@@ -5,6 +5,7 @@ mod busy_times;
 mod event;
 mod packed;
 mod runs;
+mod search;
 
 use std::sync::Arc;
 

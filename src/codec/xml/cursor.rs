@@ -33,6 +33,11 @@ pub struct Cursor<'a> {
     next: usize,
 }
 
+const DECLARATIONS: [&str; 2] = [
+    r#"<?xml version="1.0" encoding="utf-8"?>"#,
+    r#"<?xml version="1.0" encoding="UTF-8"?>"#,
+];
+
 /// The name of an element that is open.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Name<'a> {
@@ -102,8 +107,13 @@ impl<'a> Cursor<'a> {
         self.resolver.is_some()
     }
 
-    /// The root element.
+    /// The root element, and what stands before it.
     pub fn root(&mut self) -> Result<Element<'a>, DecodeError> {
+        // How nearly every document begins says nothing.
+        let declared = DECLARATIONS
+            .into_iter()
+            .find(|line| self.text.starts_with(line));
+        self.next = declared.map_or(0, str::len);
         loop {
             match self.token()? {
                 Token::Start(element) => return Ok(element),

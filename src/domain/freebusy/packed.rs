@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::EventFlags;
 use super::event::{Details, Event, EventId, HexadecimalId};
+use super::search;
 use crate::domain::memory::block;
 use crate::domain::{BusyStatus, TimeWindow};
 
@@ -18,6 +19,9 @@ pub(super) struct Packed {
     ids: Box<[u8]>,
     /// Seconds from the start to the end of the longest event.
     longest: i64,
+    /// Where the first and the last event start: a search begins near its end without looking at events in between.
+    first: i64,
+    last: i64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -171,6 +175,8 @@ impl Builder {
             text: self.text.into(),
             ids: self.ids.into(),
             longest: 0,
+            first: 0,
+            last: 0,
         };
         let mut events = self.events;
         // By start, then end; the rest only so that equal sets of events have one order.
@@ -181,6 +187,8 @@ impl Builder {
             .iter()
             .map(|slot| slot.end.saturating_sub(slot.start));
         packed.longest = lengths.max().unwrap_or(0);
+        packed.first = events.first().map_or(0, |slot| slot.start);
+        packed.last = events.last().map_or(0, |slot| slot.start);
         packed.events = events.into();
         packed
     }
@@ -280,11 +288,11 @@ impl Packed {
 
     /// Those that start before `end` and not so long before `start` that none of them can reach it.
     fn near(&self, start: i64, end: i64) -> &[Slot] {
+        let start_of = |slot: &Slot| slot.start;
         let earliest = start.saturating_sub(self.longest);
-        let first = self.events.partition_point(|slot| slot.start < earliest);
-        let rest = self.events.get(first..).unwrap_or_default();
-        let count = rest.partition_point(|slot| slot.start < end);
-        rest.get(..count).unwrap_or_default()
+        let first = search::first_from(&self.events, start_of, (self.first, self.last), earliest);
+        let end = search::ascend(&self.events, start_of, first, end);
+        self.events.get(first..end).unwrap_or_default()
     }
 
     /// Bytes on the heap, its own included, as an allocator gives them.
