@@ -22,6 +22,7 @@ use super::front::{Front, Fronts, ServerControl};
 use super::inherited::Inherited;
 use super::login::Login;
 use super::settings::ServerSettings;
+use super::stop::Stop;
 use crate::domain::Clock;
 use crate::face::Routes;
 use crate::metrics::Metrics;
@@ -51,7 +52,7 @@ impl Server {
         routes: Routes,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
-        let stop = CancellationToken::new();
+        let stop = Stop::default();
         let front = Front::build(&settings, routes, metrics, (stop.clone(), None)).await?;
         let (listeners, addresses) = listen(&settings.listen)?;
         Ok(Self {
@@ -95,7 +96,7 @@ impl Server {
     }
 
     async fn drain(&self) {
-        self.shared.stop.cancel();
+        self.shared.stop.say();
         self.tasks.close();
         tracing::info!("Stopping: no new connections, requests in flight are finished");
         let drain = self.shared.front.load().limits.drain;

@@ -14,7 +14,6 @@ use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::server::TlsStream;
-use tokio_util::sync::CancellationToken;
 
 use super::denied::Denials;
 use super::front::{Front, Fronts};
@@ -22,6 +21,7 @@ use super::pipeline::{MAX_HEADER_BYTES, MAX_HEADERS, Origin};
 use super::proxy::{self, Announced};
 use super::pulse::{Felt, Overdue, Pulse};
 use super::settings::ServerLimits;
+use super::stop::Stop;
 use super::tls::{self, Opening};
 
 /// hyper's buffer for one HTTP/1.1 connection; the head must fit into it.
@@ -52,7 +52,7 @@ pub(super) struct Shared {
     /// Who was not let in.
     pub(super) denied: Denials,
     /// No more requests are wanted.
-    pub(super) stop: CancellationToken,
+    pub(super) stop: Stop,
 }
 
 impl Shared {
@@ -136,7 +136,7 @@ impl Shared {
     }
 
     async fn end_of_orders(&self, last_orders: Duration) {
-        self.stop.cancelled().await;
+        self.stop.heard().await;
         tokio::time::sleep(last_orders).await;
     }
 }

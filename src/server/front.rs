@@ -11,7 +11,6 @@ use arc_swap::ArcSwap;
 use aws_lc_rs::digest::{self, SHA256};
 use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
-use tokio_util::sync::CancellationToken;
 
 use super::address::Access;
 use super::certificates::CertificateInUse;
@@ -21,6 +20,7 @@ use super::gate::Gates;
 use super::login::{Kept, Login};
 use super::pipeline::Pipeline;
 use super::settings::{OpsSettings, ServerLimits, ServerSettings};
+use super::stop::Stop;
 use super::{StartError, tls, token};
 use crate::face::Routes;
 use crate::metrics::Metrics;
@@ -44,7 +44,7 @@ impl Front {
         settings: &ServerSettings,
         routes: Routes,
         metrics: Arc<Metrics>,
-        (stop, kept): (CancellationToken, Option<Kept>),
+        (stop, kept): (Stop, Option<Kept>),
     ) -> Result<Self, StartError> {
         let (tls, certificates) = load_tls(settings).await?;
         let access = Arc::new(Access::new(&settings.access, &routes));

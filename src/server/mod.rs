@@ -25,6 +25,7 @@ mod proxy;
 mod pulse;
 mod reply;
 pub mod settings;
+mod stop;
 mod tls;
 pub mod token;
 pub mod validity;

@@ -22,7 +22,6 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
-use tokio_util::sync::CancellationToken;
 use tracing::field::display;
 use uuid::Uuid;
 
@@ -36,6 +35,7 @@ use super::login::{Login, Shown};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
+use super::stop::Stop;
 use crate::domain::Trace;
 use crate::face::{Call, Face, OperationName, Parameters, Route, Routes, trace_of};
 use crate::metrics::Metrics;
@@ -59,7 +59,7 @@ pub(super) struct Pipeline {
     in_flight: Arc<Semaphore>,
     bodies: BodyReader,
     metrics: Arc<Metrics>,
-    stop: CancellationToken,
+    stop: Stop,
 }
 
 /// Where a request comes from.
@@ -120,7 +120,7 @@ impl Pipeline {
         routes: Routes,
         gates: Gates,
         metrics: Arc<Metrics>,
-        stop: CancellationToken,
+        stop: Stop,
     ) -> Self {
         let limits = settings.limits.clone();
         Self {
@@ -171,7 +171,7 @@ impl Pipeline {
         if outgoing.body_left {
             origin.pulse.leave_body_unread();
         }
-        let closes = outgoing.body_left || self.stop.is_cancelled();
+        let closes = outgoing.body_left || self.stop.is_said();
         let mut response = compress::as_asked(wanted.coding, outgoing.response).await;
         reply::sign(response.headers_mut(), id, wanted.client_id);
         if closes && head.version < Version::HTTP_2 {

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 use quick_xml::errors::IllFormedError;
 use quick_xml::events::attributes::Attributes;
-use quick_xml::name::{NamespaceResolver, QName, ResolveResult};
+use quick_xml::name::{Namespace, NamespaceResolver, QName, ResolveResult};
 
 pub use attributes::Foreign;
 use rarity::invalid_character;
@@ -22,6 +22,8 @@ pub struct Cursor<'a> {
     text: &'a str,
     /// Present when the cursor is strict. Knows the elements that declare a namespace, and no others.
     resolver: Option<NamespaceResolver>,
+    /// How many open elements declare a namespace.
+    scopes: u16,
     /// What prefixes, with their colons, mean as long as no element declares or ends a namespace.
     prefixes: Vec<(&'a str, Ns)>,
     caps: Caps,
@@ -94,6 +96,7 @@ impl<'a> Cursor<'a> {
         Self {
             text: text.strip_prefix('\u{FEFF}').unwrap_or(text),
             resolver: None,
+            scopes: 0,
             prefixes: Vec::new(),
             caps,
             open: Vec::with_capacity(16),
@@ -285,12 +288,20 @@ impl<'a> Cursor<'a> {
                     self.caps.attributes
                 )));
             }
-            declares |= attribute.key.as_namespace_binding().is_some();
-        }
-        if let Some(resolver) = self.resolver.as_mut().filter(|_| declares) {
-            self.prefixes.clear();
-            let pushed = resolver.push(&tag.as_event());
-            pushed.map_err(|error| self.error(error.to_string()))?;
+            let (Some(prefix), Some(resolver)) =
+                (attribute.key.as_namespace_binding(), self.resolver.as_mut())
+            else {
+                continue;
+            };
+            if !declares {
+                declares = true;
+                self.scopes += 1;
+                resolver.set_level(self.scopes);
+                self.prefixes.clear();
+            }
+            if let Err(error) = resolver.add(prefix, Namespace(&attribute.value)) {
+                return Err(self.error(error.to_string()));
+            }
         }
         Ok(declares)
     }
@@ -331,7 +342,8 @@ impl<'a> Cursor<'a> {
         if let Some(Name { declares: true, .. }) = self.open.pop()
             && let Some(resolver) = &mut self.resolver
         {
-            resolver.pop();
+            self.scopes = self.scopes.saturating_sub(1);
+            resolver.set_level(self.scopes);
             self.prefixes.clear();
         }
         Token::End
