@@ -2,7 +2,7 @@
 //! borrowed and without a copy of their names; everything else, and whatever is wrong, is left to quick-xml.
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesStart, BytesText, Event};
+use quick_xml::events::{BytesText, Event};
 
 use std::borrow::Cow;
 
@@ -35,10 +35,6 @@ impl<'a> Tag<'a> {
     /// Whether anything stands behind the name.
     pub(super) fn has_attributes(&self) -> bool {
         self.name < self.content.len()
-    }
-
-    pub(super) fn as_event(&self) -> BytesStart<'a> {
-        BytesStart::from_content(self.content, self.name)
     }
 }
 
