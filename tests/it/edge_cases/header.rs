@@ -90,7 +90,7 @@ async fn one_operation_that_is_known() {
         );
         let told = format!(
             "<t:MessageXml xmlns:t=\"http://schemas.microsoft.com/exchange/services/2006/types\">\
-             <t:Value Name=\"Operation\">{name}</t:Value></t:MessageXml></detail>"
+             <t:Value Name=\"Operation\">{name}</t:Value><t:Value Name=\"RequestId\">"
         );
         assert!(text.contains(&told), "{name}: {text}");
     }
