@@ -171,11 +171,9 @@ fn hits(c: &mut Criterion) {
     for _ in 0..2 {
         for (place, body) in bodies.iter().enumerate() {
             let page = String::from_utf8(ask(body).into_body().into()).unwrap();
-            assert_eq!(
-                page.matches("[&quot;&quot;,").count(),
-                40,
-                "{place}: {page}"
-            );
+            let told = page.matches("[&quot;&quot;,").count();
+            // One more where a window begins inside of an event.
+            assert!((40..=41).contains(&told), "{place}: {page}");
         }
     }
     let bytes: usize = bodies.iter().map(|body| ask(body).body().len()).sum();
