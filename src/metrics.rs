@@ -195,12 +195,12 @@ impl Metrics {
         self.cache_bytes.set(bytes as i64);
     }
 
-    /// See [`EndpointMetrics::mailbox_lookup`].
+    /// See [`EndpointMetrics::mailbox_lookups`].
     pub fn mailbox_lookup(&self, endpoint: &str, result: &'static str) {
         self.of(endpoint).mailbox_lookups(result, 1);
     }
 
-    /// See [`EndpointMetrics::cache_lookup`].
+    /// See [`EndpointMetrics::cache_lookups`].
     pub fn cache_lookup(&self, endpoint: &str, result: CacheResult) {
         self.of(endpoint).cache_lookups(result, 1);
     }
