@@ -24,8 +24,7 @@ def ask(url, credentials, mailbox):
     calendar = build(
         "calendar",
         "v3",
-        # A refused token is told, not renewed.
-        http=AuthorizedHttp(credentials, http=http, refresh_status_codes=()),
+        http=AuthorizedHttp(credentials, http=http),
         client_options={"api_endpoint": f"{url}/calendar/v3/"},
         static_discovery=True,
     )
