@@ -1,6 +1,6 @@
 //! Log lines as text: time, level, spans, where from, message and fields, in the order and form of tracing-subscriber's own
-//! format without colours. Put together here because a line is written for every request, and most of the library's
-//! time goes into colours that are not wanted; and because the library lets control characters of fields through.
+//! format without colours. Put together here because a line is written for every request, and the library goes through its
+//! colours for each field even where they are off; and because it lets control characters of fields through.
 
 use std::fmt::{self, Debug, Write};
 
