@@ -152,6 +152,7 @@ fn call(body: &Bytes, caller: &Arc<Caller>) -> Call {
         body: body.clone(),
         caller: Arc::clone(caller),
         request_id: uuid::Uuid::nil(),
+        trace: None,
         deadline: Instant::now() + Duration::from_secs(5),
     }
 }

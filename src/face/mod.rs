@@ -46,6 +46,8 @@ pub struct Call {
     pub caller: Arc<Caller>,
     /// What the caller finds in the `request-id` header.
     pub request_id: Uuid,
+    /// The trace that the caller names, see [`trace_of`].
+    pub trace: Option<Trace>,
     /// When the answer must have been written.
     pub deadline: Instant,
 }
@@ -53,12 +55,11 @@ pub struct Call {
 impl Call {
     /// Where a question of this call comes from; `face` is [`Face::name`].
     pub fn origin(&self, face: &'static str) -> Origin {
-        let taken = trace_of(&self.headers);
         let asker = Asker {
             face,
             address: Some(self.client),
             request_id: self.request_id,
-            trace: taken.unwrap_or_else(|| Trace::begun_by(self.request_id)),
+            trace: (self.trace).unwrap_or_else(|| Trace::begun_by(self.request_id)),
         };
         Origin {
             asker: Some(asker),

@@ -80,6 +80,7 @@ struct Passed<'a> {
     client: IpAddr,
     certificate: Option<[u8; 32]>,
     id: Uuid,
+    trace: Option<Trace>,
 }
 
 /// How a caller wants any answer. Read at the start: the face takes the request's headers away.
@@ -156,16 +157,15 @@ impl Pipeline {
         let id = Uuid::new_v4();
         let (mut head, body) = request.into_parts();
         let wanted = Wanted::of(&head);
-        let outgoing = AssertUnwindSafe(self.walk(&mut head, body, &origin, id))
+        let outgoing = AssertUnwindSafe(self.walk(&mut head, body, &origin, (id, wanted.trace)))
             .catch_unwind()
             .await
             .unwrap_or_else(|panic| broken(id, panic.as_ref()));
-        let trace = wanted.trace;
         log(
             &head.method,
             &outgoing,
             counted.started().elapsed(),
-            (id, trace),
+            (id, wanted.trace),
         );
         counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
         if outgoing.body_left {
@@ -184,7 +184,13 @@ impl Pipeline {
         })
     }
 
-    async fn walk(&self, head: &mut Parts, body: Incoming, origin: &Origin, id: Uuid) -> Outgoing {
+    async fn walk(
+        &self,
+        head: &mut Parts,
+        body: Incoming,
+        origin: &Origin,
+        (id, trace): (Uuid, Option<Trace>),
+    ) -> Outgoing {
         let Some((route, parameters)) = self.routes.find(head.uri.path()) else {
             return refuse_unread(head, body, NONE, Refusal::NoSuchPath).await;
         };
@@ -197,6 +203,7 @@ impl Pipeline {
                     client,
                     certificate: origin.certificate,
                     id,
+                    trace,
                 };
                 self.attend(passed, body).await
             }
@@ -261,6 +268,7 @@ impl Pipeline {
             body: bytes,
             caller,
             request_id: passed.id,
+            trace: passed.trace,
             deadline,
         };
         match timeout_at(deadline + overtime, face.answer(call)).await {

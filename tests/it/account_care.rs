@@ -65,6 +65,7 @@ async fn until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "in vain");
+        // The pause between two looks at the condition.
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

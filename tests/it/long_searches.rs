@@ -47,6 +47,7 @@ async fn answer(face: &EwsFace, question: Question<'_>) -> String {
         body: Bytes::from(question.xml()),
         caller: Arc::new(Caller::of_account(account, Detail::Subjects)),
         request_id: uuid::Uuid::nil(),
+        trace: None,
         deadline: tokio::time::Instant::now() + Duration::from_mins(1),
     };
     let response = face.answer(call).await;
