@@ -12,7 +12,7 @@ use super::asking::{Asking, Budget, FreeBusyAsking};
 use super::call::{Failure, Server, Setback};
 use super::login::Login;
 use crate::backend::examine::{AccountFinding, Seen};
-use crate::backend::role_account::Seat;
+use crate::backend::role_account::{Lease, Seat};
 use crate::backend::{AccountCondition, Ask, EndpointError};
 use crate::codec::ews::upstream::SchemaLevel;
 use crate::domain::SmtpAddress;
@@ -84,7 +84,7 @@ impl Ews {
                 ask: ask.clone(),
             };
             let made = if lease.is_trial() {
-                call.make_to_the_end().await
+                call.make_to_the_end(lease).await
             } else {
                 call.make().await
             };
@@ -165,9 +165,13 @@ impl Ews {
 
 impl<A: Asking> Call<A> {
     /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
-    /// comes of it is heard.
-    async fn make_to_the_end(self) -> Result<A::Answer, Missed> {
-        let call = async move { self.make().await };
+    /// comes of it is heard. The account stays lent until then, so that nobody sends the same password meanwhile.
+    async fn make_to_the_end(self, lease: Lease<Login>) -> Result<A::Answer, Missed> {
+        let call = async move {
+            let made = self.make().await;
+            drop(lease);
+            made
+        };
         let heard = tokio::spawn(timeout(LONGEST_TRIAL, call).in_current_span());
         match heard.await {
             Ok(Ok(made)) => made,
