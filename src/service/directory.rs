@@ -172,7 +172,11 @@ impl Part {
 impl Availability {
     /// Puts what is known of the endpoints together. To be called when that has changed, and once at the beginning.
     pub(super) fn arrange_rooms(&self) {
-        let mut state = self.directory.lock();
+        self.arrange(&mut self.directory.lock());
+    }
+
+    /// The same under a lock that is held: nobody sees what a source has told without the catalogue of it.
+    fn arrange(&self, state: &mut State) {
         let stocks: Vec<RoomStock> = state
             .parts
             .iter()
@@ -201,11 +205,12 @@ impl Availability {
             let name = name.map_or("", |name| name);
             match answer {
                 Ok(stock) => {
-                    if let Some(part) = self.directory.lock().parts.get_mut(place) {
+                    let mut state = self.directory.lock();
+                    if let Some(part) = state.parts.get_mut(place) {
                         part.stock = Some(stock);
                         part.is_refused = false;
                     }
-                    self.arrange_rooms();
+                    self.arrange(&mut state);
                 }
                 Err(error) if is_final(&error) => {
                     if let Some(part) = self.directory.lock().parts.get_mut(place) {
