@@ -10,7 +10,7 @@ use aws_lc_rs::rand;
 use secrecy::SecretString;
 
 use super::StartError;
-use super::passwords::{Attempt, Reading};
+use super::passwords::Attempt;
 use crate::domain::Caller;
 
 pub(super) struct Accounts {
@@ -76,7 +76,6 @@ impl Accounts {
             user,
             password,
             client,
-            reading: Reading::Only,
         };
         (attempt, account.map(|account| Arc::clone(&account.caller)))
     }

@@ -51,12 +51,10 @@ impl Failures {
         address.max(self.accounts.blocked(self.slot(account)))
     }
 
-    pub(super) fn count(&self, client: IpAddr, account: &(impl std::hash::Hash + ?Sized)) {
+    pub(super) fn count_address(&self, client: IpAddr) {
         self.addresses.count(self.slot(&network_of(client)));
-        self.count_account(account);
     }
 
-    /// For an account that a failure was about as well.
     pub(super) fn count_account(&self, account: &(impl std::hash::Hash + ?Sized)) {
         self.accounts.count(self.slot(account));
     }
@@ -103,6 +101,12 @@ mod tests {
         Failures::new(NonZeroU32::new(per_minute).unwrap())
     }
 
+    /// A failure of `client` for `account`.
+    fn count(failures: &Failures, client: IpAddr, account: &(impl std::hash::Hash + ?Sized)) {
+        failures.count_address(client);
+        failures.count_account(account);
+    }
+
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
@@ -111,10 +115,10 @@ mod tests {
     fn after_too_many_the_address_is_not_listened_to_and_others_are() {
         let failures = failures(3);
         for _ in 0..3 {
-            failures.count(ip("192.0.2.1"), "anna");
+            count(&failures, ip("192.0.2.1"), "anna");
             assert_eq!(failures.blocked(ip("192.0.2.1"), "anna"), None);
         }
-        failures.count(ip("192.0.2.1"), "anna");
+        count(&failures, ip("192.0.2.1"), "anna");
         for account in ["anna", "bert"] {
             let left = failures.blocked(ip("192.0.2.1"), account).unwrap();
             assert!(left <= Duration::from_secs(20), "{left:?}");
@@ -129,7 +133,7 @@ mod tests {
         while failures.blocked(ip("198.51.100.1"), "anna").is_none() {
             networks += 1;
             for _ in 0..3 {
-                failures.count(IpAddr::V4(networks.into()), "anna");
+                count(&failures, IpAddr::V4(networks.into()), "anna");
             }
         }
         // Ten of them reach the limit; the clock gives one back now and then.
@@ -141,7 +145,7 @@ mod tests {
     fn an_ipv6_host_is_its_network() {
         let failures = failures(1);
         for host in 1..=3 {
-            failures.count(ip(&format!("2001:db8::{host}")), &host);
+            count(&failures, ip(&format!("2001:db8::{host}")), &host);
         }
         assert!(failures.blocked(ip("2001:db8::99"), "x").is_some());
         assert!(failures.blocked(ip("2001:db8:0:1::1"), "x").is_none());
@@ -151,7 +155,7 @@ mod tests {
     async fn a_block_ends() {
         let failures = failures(60);
         for _ in 0..61 {
-            failures.count(ip("192.0.2.1"), "anna");
+            count(&failures, ip("192.0.2.1"), "anna");
         }
         let left = failures.blocked(ip("192.0.2.1"), "anna").unwrap();
         tokio::time::advance(left).await;
@@ -162,8 +166,8 @@ mod tests {
     fn a_hundred_thousand_addresses_take_no_more_than_the_slots() {
         let failures = failures(1);
         for n in 0..100_000_u32 {
-            failures.count(IpAddr::V4(n.into()), &n);
-            failures.count(IpAddr::V4(n.into()), &n);
+            count(&failures, IpAddr::V4(n.into()), &n);
+            count(&failures, IpAddr::V4(n.into()), &n);
         }
         assert!(failures.addresses.limiter.len() <= 1 << 16);
         assert!(failures.addresses.blocked.lock().unwrap().len() <= 1 << 16);

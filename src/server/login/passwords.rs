@@ -6,6 +6,7 @@
 //! password: a changed hash makes every verdict about the old one worthless, so this outlives a reload. Whoever was right
 //! once is never limited again, whatever others behind the same address or for the same account try.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -53,20 +54,30 @@ pub(super) struct Attempt {
     /// The hash as it is configured; empty for an account that does not exist.
     pub(super) mark: Arc<str>,
     pub(super) client: IpAddr,
-    /// Which attempts at the same credential came before this one.
-    pub(super) reading: Reading,
 }
 
-/// A credential that can be read in several ways is one attempt, and one failure when no reading is right.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Reading {
-    Only,
-    /// Another one follows: its failure is the failure.
-    First,
-    /// The account that the others were tried for shares the failure.
-    Last {
-        others: String,
-    },
+/// The readings of one credential that were found to be wrong.
+#[derive(Default)]
+struct Failed {
+    client: Option<IpAddr>,
+    accounts: BTreeSet<(Arc<str>, String)>,
+}
+
+impl Failed {
+    fn add(&mut self, client: IpAddr, account: (Arc<str>, String)) {
+        self.client = Some(client);
+        self.accounts.insert(account);
+    }
+
+    /// One failure of the address, and of each account that it was about.
+    fn count(self, failures: &Failures) {
+        if let Some(client) = self.client {
+            failures.count_address(client);
+        }
+        for account in &self.accounts {
+            failures.count_account(account);
+        }
+    }
 }
 
 impl Passwords {
@@ -108,60 +119,96 @@ impl Passwords {
 
     pub(super) async fn check(self: &Arc<Self>, attempt: Attempt) -> Result<(), Denied> {
         let fingerprint = self.fingerprint(&attempt);
-        if let Some(verdict) = self.verdicts.get(&fingerprint).await
-            && verdict.holds()
-        {
-            return verdict.outcome;
+        match self.remembered(&fingerprint).await {
+            Some(outcome) => outcome,
+            None => self.judge_all(vec![(fingerprint, attempt)]).await.map(drop),
         }
-        // Before anything is remembered of it: a flood of guesses must not push out what was found about others.
-        if let Some(left) = self.blocked(&fingerprint, &attempt) {
-            return Err(Denied::Limited(left));
-        }
-        // A task of its own: others share this verification and keep it when the first asker hangs up.
-        let passwords = Arc::clone(self);
-        tokio::spawn(passwords.judge(fingerprint, attempt))
-            .await
-            .unwrap_or(Err(Denied::Overloaded))
     }
 
-    /// The account of the reading that is right. Readings that were right before come first.
+    /// The account of the reading that is right. Readings that were right before come first. All of them are one attempt,
+    /// and one failure where none is right.
     pub(super) async fn check_any(
         self: &Arc<Self>,
-        mut readings: Vec<Attempt>,
+        readings: Vec<Attempt>,
     ) -> Result<String, Denied> {
-        readings.sort_by_cached_key(|reading| !self.good.contains_key(&self.fingerprint(reading)));
-        let mut left = readings.len();
-        let mut others = None;
-        for mut attempt in readings {
-            left -= 1;
-            attempt.reading = match others.take() {
-                _ if left > 0 => Reading::First,
-                Some(others) => Reading::Last { others },
-                None => Reading::Only,
-            };
-            let user = attempt.user.clone();
-            match self.check(attempt).await {
+        let readings = readings.into_iter();
+        let mut readings: Vec<_> = readings
+            .map(|reading| (self.fingerprint(&reading), reading))
+            .collect();
+        readings.sort_by_cached_key(|(fingerprint, _)| !self.good.contains_key(fingerprint));
+        self.judge_all(readings).await
+    }
+
+    /// In a task of its own: others share a verification and keep it when the first asker hangs up, and nobody gets out of
+    /// being counted by that.
+    async fn judge_all(
+        self: &Arc<Self>,
+        readings: Vec<([u8; 32], Attempt)>,
+    ) -> Result<String, Denied> {
+        let passwords = Arc::clone(self);
+        let judged = tokio::spawn(async move {
+            let mut failed = Failed::default();
+            let outcome = passwords.first_right(readings, &mut failed).await;
+            // A reading that was wrong counts also where the next one could not be tried.
+            if outcome.is_err() {
+                failed.count(&passwords.failures);
+            }
+            outcome
+        });
+        judged.await.unwrap_or(Err(Denied::Overloaded))
+    }
+
+    async fn first_right(
+        self: &Arc<Self>,
+        readings: Vec<([u8; 32], Attempt)>,
+        failed: &mut Failed,
+    ) -> Result<String, Denied> {
+        for (fingerprint, attempt) in readings {
+            let (client, user) = (attempt.client, attempt.user.clone());
+            let account = (Arc::clone(&attempt.scope), user.clone());
+            let (outcome, is_new) = self.judge(fingerprint, attempt).await;
+            match outcome {
                 Ok(()) => return Ok(user),
-                Err(Denied::Wrong) => others = Some(user),
+                Err(Denied::Wrong) if is_new => failed.add(client, account),
+                Err(Denied::Wrong) => {}
                 Err(denied) => return Err(denied),
             }
         }
         Err(Denied::Wrong)
     }
 
-    async fn judge(self: Arc<Self>, fingerprint: [u8; 32], attempt: Attempt) -> Result<(), Denied> {
-        let verify = Arc::clone(&self).verify(fingerprint, attempt);
-        self.verdicts
-            .entry(fingerprint)
+    /// What is found about one reading, and whether it was found just now and for this asker: askers who share one run are
+    /// one failure.
+    async fn judge(
+        self: &Arc<Self>,
+        fingerprint: [u8; 32],
+        attempt: Attempt,
+    ) -> (Result<(), Denied>, bool) {
+        if let Some(outcome) = self.remembered(&fingerprint).await {
+            return (outcome, false);
+        }
+        // Before anything is remembered of it: a flood of guesses must not push out what was found about others.
+        if let Some(left) = self.blocked(&fingerprint, &attempt) {
+            return (Err(Denied::Limited(left)), false);
+        }
+        let verify = Arc::clone(self).verify(fingerprint, attempt);
+        let entry = self.verdicts.entry(fingerprint);
+        let found = entry
             .or_insert_with_if(verify, |verdict| !verdict.holds())
-            .await
-            .into_value()
-            .outcome
+            .await;
+        let is_new = found.is_fresh();
+        (found.into_value().outcome, is_new)
+    }
+
+    async fn remembered(&self, fingerprint: &[u8; 32]) -> Option<Result<(), Denied>> {
+        let verdict = self.verdicts.get(fingerprint).await;
+        verdict
+            .filter(Verdict::holds)
+            .map(|verdict| verdict.outcome)
     }
 
     async fn verify(self: Arc<Self>, fingerprint: [u8; 32], attempt: Attempt) -> Verdict {
         let denied = |denied| Verdict::new(Err(denied), Duration::ZERO);
-        let account = (Arc::clone(&attempt.scope), attempt.user.clone());
         let mut place = None;
         if !self.good.contains_key(&fingerprint) {
             if let Some(left) = self.blocked(&fingerprint, &attempt) {
@@ -175,7 +222,6 @@ impl Passwords {
         let Ok(core) = Arc::clone(&self.cores).acquire_owned().await else {
             return denied(Denied::Overloaded);
         };
-        let (client, reading) = (attempt.client, attempt.reading.clone());
         let passwords = Arc::clone(&self);
         let run = tokio::task::spawn_blocking(move || {
             let right = passwords.compare(&attempt);
@@ -187,19 +233,7 @@ impl Passwords {
                 self.good.insert(fingerprint, ()).await;
                 Verdict::new(Ok(()), SUCCESS_LIFETIME)
             }
-            Ok(false) => {
-                match reading {
-                    Reading::First => {}
-                    Reading::Only => self.failures.count(client, &account),
-                    Reading::Last { others } => {
-                        self.failures.count(client, &account);
-                        if others != account.1 {
-                            self.failures.count_account(&(account.0, others));
-                        }
-                    }
-                }
-                Verdict::new(Err(Denied::Wrong), FAILURE_LIFETIME)
-            }
+            Ok(false) => Verdict::new(Err(Denied::Wrong), FAILURE_LIFETIME),
             Err(_) => denied(Denied::Overloaded),
         }
     }
@@ -242,6 +276,10 @@ impl Passwords {
 
 #[cfg(test)]
 mod tests {
+    use std::task::Poll;
+
+    use futures_util::poll;
+
     use super::*;
 
     fn attempt(password: &str) -> Attempt {
@@ -255,7 +293,56 @@ mod tests {
             hash: Arc::new(PasswordHash::new(hash).unwrap()),
             mark: hash.into(),
             client: [192, 0, 2, 1].into(),
-            reading: Reading::Only,
+        }
+    }
+
+    /// Two readings, of which the second is for an account that nobody is listened to.
+    fn readings(guess: u32) -> Vec<Attempt> {
+        let bert = Attempt {
+            user: "bert@example.com".into(),
+            ..attempt("x")
+        };
+        vec![attempt(&format!("guess {guess}")), bert]
+    }
+
+    #[tokio::test]
+    async fn a_wrong_reading_counts_where_the_next_one_is_not_listened_to() {
+        let passwords = Arc::new(Passwords::new(8, NonZeroU32::MIN).unwrap());
+        let bert: (Arc<str>, _) = ("account".into(), "bert@example.com".to_owned());
+        for _ in 0..20 {
+            passwords.failures.count_account(&bert);
+        }
+        for guess in 0..100 {
+            let denied = passwords.check_any(readings(guess)).await;
+            assert!(matches!(denied, Err(Denied::Limited(_))), "{denied:?}");
+        }
+        // One guess a minute, as many at once, and the one that is too many.
+        assert!((2..=3).contains(&passwords.verifications()));
+    }
+
+    #[tokio::test]
+    async fn an_asker_who_hangs_up_between_two_readings_is_counted() {
+        let passwords = Arc::new(Passwords::new(8, NonZeroU32::MIN).unwrap());
+        let mut guesses = 0;
+        loop {
+            let before = passwords.verifications();
+            let mut check = Box::pin(passwords.check_any(readings(guesses)));
+            let denied = loop {
+                if let Poll::Ready(denied) = poll!(&mut check) {
+                    break Some(denied);
+                }
+                // The first one runs, or has run.
+                if passwords.verifications() > before {
+                    break None;
+                }
+                tokio::task::yield_now().await;
+            };
+            drop(check);
+            if let Some(Err(Denied::Limited(_))) = denied {
+                break;
+            }
+            guesses += 1;
+            assert!(guesses < 50, "never limited");
         }
     }
 
