@@ -66,8 +66,9 @@ pub enum DropScope {
     All,
 }
 
-/// What an entry costs beside its content: the key and the library's bookkeeping.
-const ENTRY_OVERHEAD: usize = 320;
+/// What an entry costs beside its content: the key, the library's bookkeeping of it, and its share of what the allocator
+/// holds ready. Measured: the resident memory of caches full of entries of a known size.
+const ENTRY_OVERHEAD: usize = 640;
 
 impl Cache {
     pub fn new(max_bytes: u64, clock: Arc<dyn Clock>) -> Self {

@@ -169,11 +169,13 @@ impl Builder {
         );
     }
 
+    /// Everything is copied into blocks of its size: an allocator that shrinks a grown block leaves it as it is while
+    /// half of it is in use.
     pub(super) fn finish(self) -> Packed {
         let mut packed = Packed {
             events: Box::default(),
-            text: self.text.into(),
-            ids: self.ids.into(),
+            text: self.text.as_str().into(),
+            ids: self.ids.as_slice().into(),
             longest: 0,
             first: 0,
             last: 0,
@@ -189,7 +191,7 @@ impl Builder {
         packed.longest = lengths.max().unwrap_or(0);
         packed.first = events.first().map_or(0, |slot| slot.start);
         packed.last = events.last().map_or(0, |slot| slot.start);
-        packed.events = events.into();
+        packed.events = events.as_slice().into();
         packed
     }
 }

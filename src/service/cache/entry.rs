@@ -184,7 +184,10 @@ impl Entry {
         for cover in newer.into_iter().chain(pieces) {
             self.add(cover);
         }
-        self.covers.shrink_to_fit();
+        // To a block of its size; an allocator may leave a grown one as it is.
+        let mut exact = Vec::with_capacity(self.covers.len());
+        exact.append(&mut self.covers);
+        self.covers = exact;
     }
 
     /// Where there are too many, two that adjoin become one, with the age of the older; else the oldest one goes.
