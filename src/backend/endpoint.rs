@@ -103,7 +103,7 @@ pub struct Asked {
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
     pub via: &'a Via,
-    pub trace: Option<Trace>,
+    pub trace: Option<&'a Trace>,
 }
 
 impl<'a> From<&'a Via> for Way<'a> {
@@ -220,7 +220,7 @@ impl Endpoint {
         let mut asks = pieces::split(mailboxes, &window, self.guard.limits);
         for ask in &mut asks {
             ask.via = way.via.clone();
-            ask.trace = way.trace;
+            ask.trace = way.trace.cloned();
             ask.trail = trail.clone();
         }
         let calls = asks.iter().map(|ask| self.piece(ask, deadline));

@@ -35,7 +35,7 @@ pub struct Origin {
 }
 
 /// The request that brought a question. It changes nothing of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asker {
     /// The face's word for metrics.
     pub face: &'static str,

@@ -1,42 +1,79 @@
 //! Where a request stands in a trace that reaches over several services: W3C Trace Context, level 1. Only the values and
-//! their text; what is sent where is decided elsewhere. `tracestate` is not passed on.
+//! their text; what is sent where is decided elsewhere.
+
+mod state;
+
+use std::num::NonZeroU64;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// The trace that a request belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The trace that something is done in, and the span that it is done in. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trace {
     id: u128,
+    /// The span around this one; none where the trace begins here.
+    parent: Option<NonZeroU64>,
+    span: u64,
     flags: u8,
+    state: Option<Arc<str>>,
 }
 
 impl Trace {
     /// The name of the HTTP header that carries it.
     pub const HEADER: &'static str = "traceparent";
+    /// The name of the HTTP header with what other systems keep for themselves along a trace.
+    pub const STATE_HEADER: &'static str = "tracestate";
 
     /// A trace that begins with this request: its id is that of the request. Nobody has asked to record it.
     pub fn begun_by(request_id: Uuid) -> Self {
         Self {
             id: request_id.as_u128(),
+            parent: None,
+            span: half_of(request_id),
             flags: 0,
+            state: None,
         }
     }
 
-    /// The trace that a value of [`Trace::HEADER`] names; None where it is none. Of later versions, what the first one
-    /// knows is read (section 3.2.4).
+    /// The trace that a value of [`Trace::HEADER`] names, in the caller's span; None where it is none. Of later versions,
+    /// what the first one knows is read (section 3.2.4).
     pub fn parse(value: &str) -> Option<Self> {
         let mut parts = value.trim_matches([' ', '\t']).splitn(5, '-');
         let version = hex(parts.next()?, 2)?;
         let id = hex(parts.next()?, 32)?;
-        let parent = hex(parts.next()?, 16)?;
+        let span = u64::try_from(hex(parts.next()?, 16)?).ok()?;
         let flags = hex(parts.next()?, 2)?;
         let has_more = parts.next().is_some();
         let is_known = version != 0xff && !(version == 0 && has_more);
-        (is_known && id != 0 && parent != 0).then_some(Self {
+        (is_known && id != 0 && span != 0).then_some(Self {
             id,
+            parent: None,
+            span,
             // Others have no meaning yet and must not be passed on.
             flags: u8::try_from(flags).unwrap_or(0) & 1,
+            state: None,
         })
+    }
+
+    /// The same with the values of [`Trace::STATE_HEADER`], in the order of the request. They are passed on, within the
+    /// bounds of the standard, and never looked into; values that are not valid count as none.
+    #[must_use]
+    pub fn with_state<'a>(self, values: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            state: state::read(values).map(Into::into),
+            ..self
+        }
+    }
+
+    /// A span within this one, known by the first half of `id`.
+    #[must_use]
+    pub fn within(&self, id: Uuid) -> Self {
+        Self {
+            parent: NonZeroU64::new(self.span),
+            span: half_of(id),
+            ..self.clone()
+        }
     }
 
     /// As 32 digits.
@@ -44,12 +81,28 @@ impl Trace {
         format!("{:032x}", self.id)
     }
 
-    /// The header for a call that goes by `call`.
-    pub fn header(&self, call: Uuid) -> String {
-        // Version 4 has a digit in its first half that is never zero.
-        let span = call.as_u64_pair().0;
-        format!("00-{:032x}-{span:016x}-{:02x}", self.id, self.flags)
+    /// The header of calls that are made in this span.
+    pub fn header(&self) -> String {
+        let Self {
+            id, span, flags, ..
+        } = self;
+        format!("00-{id:032x}-{span:016x}-{flags:02x}")
     }
+
+    /// The value of [`Trace::STATE_HEADER`] that goes with it.
+    pub fn state(&self) -> Option<&str> {
+        self.state.as_deref()
+    }
+
+    /// A name for a call that is made in this span: it begins as the span does and is else `fresh`.
+    pub fn name_of_call(&self, fresh: Uuid) -> Uuid {
+        Uuid::from_u64_pair(self.span, fresh.as_u64_pair().1)
+    }
+}
+
+/// Never zero: version 4 has a digit there that is not.
+fn half_of(id: Uuid) -> u64 {
+    id.as_u64_pair().0
 }
 
 /// So many digits, in lower case.
@@ -69,7 +122,7 @@ mod tests {
     #[track_caller]
     fn check(value: &str, flags: Option<u8>) {
         let read = Trace::parse(value);
-        assert_eq!(read.map(|trace| trace.flags), flags, "{value:?}");
+        assert_eq!(read.as_ref().map(|trace| trace.flags), flags, "{value:?}");
         if let Some(trace) = read {
             assert_eq!(trace.id(), ID, "{value:?}");
         }
@@ -103,12 +156,20 @@ mod tests {
     }
 
     #[test]
-    fn a_call_has_the_trace_and_a_number_of_its_own() {
-        let call = Uuid::from_u128(0x1234_5678_9abc_4def_8000_0000_0000_0001);
+    fn a_span_has_the_trace_and_a_number_of_its_own() {
+        let request = Uuid::from_u128(0x1234_5678_9abc_4def_8000_0000_0000_0001);
+        let fresh = Uuid::from_u128(0xffff_ffff_ffff_4fff_8000_0000_0000_0002);
         let taken = Trace::parse(&format!("00-{ID}-b7ad6b7169203331-01")).unwrap();
-        assert_eq!(taken.header(call), format!("00-{ID}-123456789abc4def-01"));
-        let own = Trace::begun_by(call);
-        assert_eq!(own.id(), call.simple().to_string());
-        assert_eq!(Trace::parse(&own.header(call)), Some(own));
+        let span = taken.within(request);
+        assert_eq!(span.header(), format!("00-{ID}-123456789abc4def-01"));
+        assert_eq!(span.parent, NonZeroU64::new(0xb7ad_6b71_6920_3331));
+        assert_eq!(
+            span.name_of_call(fresh).to_string(),
+            "12345678-9abc-4def-8000-000000000002"
+        );
+        let own = Trace::begun_by(request);
+        assert_eq!(own.id(), request.simple().to_string());
+        assert_eq!(own.parent, None);
+        assert_eq!(Trace::parse(&own.header()), Some(own));
     }
 }

@@ -46,7 +46,7 @@ pub struct Call {
     pub caller: Arc<Caller>,
     /// What the caller finds in the `request-id` header.
     pub request_id: Uuid,
-    /// The trace that the caller names, see [`trace_of`].
+    /// The trace that the caller names, see [`trace_of`], in the span of this call.
     pub trace: Option<Trace>,
     /// When the answer must have been written.
     pub deadline: Instant,
@@ -59,7 +59,7 @@ impl Call {
             face,
             address: Some(self.client),
             request_id: self.request_id,
-            trace: (self.trace).unwrap_or_else(|| Trace::begun_by(self.request_id)),
+            trace: (self.trace.clone()).unwrap_or_else(|| Trace::begun_by(self.request_id)),
         };
         Origin {
             asker: Some(asker),
@@ -68,12 +68,15 @@ impl Call {
     }
 }
 
-/// The trace that a caller names. Two names are none.
+/// The trace that a caller names, in the caller's span. Two names are none.
 pub fn trace_of(headers: &HeaderMap) -> Option<Trace> {
     let mut values = headers.get_all(Trace::HEADER).iter();
     let value = values.next()?.to_str().ok()?;
     let is_alone = values.next().is_none();
-    is_alone.then(|| Trace::parse(value)).flatten()
+    let trace = is_alone.then(|| Trace::parse(value)).flatten()?;
+    let states = headers.get_all(Trace::STATE_HEADER).iter();
+    // One that is no text makes the whole list no list.
+    Some(trace.with_state(states.map(|state| state.to_str().unwrap_or("?"))))
 }
 
 /// The parameters of a route's pattern, percent-decoded.

@@ -87,16 +87,16 @@ struct Passed<'a> {
 struct Wanted {
     coding: Option<Coding>,
     client_id: Option<HeaderValue>,
-    /// The trace that it says to belong to.
+    /// The trace that it says to belong to, in the span of this request.
     trace: Option<Trace>,
 }
 
 impl Wanted {
-    fn of(head: &Parts) -> Self {
+    fn of(head: &Parts, id: Uuid) -> Self {
         Self {
             coding: compress::choose(&head.headers),
             client_id: reply::client_request_id(&head.headers),
-            trace: trace_of(&head.headers),
+            trace: trace_of(&head.headers).map(|trace| trace.within(id)),
         }
     }
 }
@@ -156,16 +156,17 @@ impl Pipeline {
         let counted = CountedRequest::begin(&self.metrics);
         let id = Uuid::new_v4();
         let (mut head, body) = request.into_parts();
-        let wanted = Wanted::of(&head);
-        let outgoing = AssertUnwindSafe(self.walk(&mut head, body, &origin, (id, wanted.trace)))
-            .catch_unwind()
-            .await
-            .unwrap_or_else(|panic| broken(id, panic.as_ref()));
+        let wanted = Wanted::of(&head, id);
+        let outgoing =
+            AssertUnwindSafe(self.walk(&mut head, body, &origin, (id, wanted.trace.clone())))
+                .catch_unwind()
+                .await
+                .unwrap_or_else(|panic| broken(id, panic.as_ref()));
         log(
             &head.method,
             &outgoing,
             counted.started().elapsed(),
-            (id, wanted.trace),
+            (id, wanted.trace.as_ref()),
         );
         counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
         if outgoing.body_left {
@@ -367,7 +368,7 @@ fn without_body(response: Response<Bytes>) -> Response<Full<Bytes>> {
 }
 
 /// No address, no account and no path, only the route's template: none of them is needed to see what the server does.
-fn log(method: &Method, outgoing: &Outgoing, took: Duration, (id, trace): (Uuid, Option<Trace>)) {
+fn log(method: &Method, outgoing: &Outgoing, took: Duration, (id, trace): (Uuid, Option<&Trace>)) {
     let (face, status) = (outgoing.face, outgoing.response.status().as_u16());
     let route = outgoing.route.as_deref().unwrap_or(NONE);
     let duration_ms = took.as_millis() as u64;

@@ -370,7 +370,7 @@ fn passage(origin: &Origin) -> Passage {
     Passage {
         via: origin.via.clone(),
         alone,
-        trace: origin.asker.map(|asker| asker.trace),
+        trace: origin.asker.as_ref().map(|asker| asker.trace.clone()),
     }
 }
 

@@ -60,6 +60,7 @@ impl Running {
         }
     }
 
+    /// `traces` are values of `traceparent`; one with an equals sign is of `tracestate`.
     async fn post(&self, body: String, traces: &[&str]) -> reqwest::Response {
         let request = self
             .caller
@@ -67,7 +68,13 @@ impl Running {
             .basic_auth(ACCOUNT, Some(PASSWORD));
         let mut request = request.header("content-type", "text/xml");
         for trace in traces {
-            request = request.header("traceparent", *trace);
+            let is_state = trace.contains('=');
+            let name = if is_state {
+                "tracestate"
+            } else {
+                "traceparent"
+            };
+            request = request.header(name, *trace);
         }
         request.body(body).send().await.unwrap()
     }
@@ -209,6 +216,10 @@ async fn a_trace_is_taken_over_and_sent_on() {
     assert_eq!([&told[0], &told[1], &told[3]], ["00", TRACE, "01"]);
     assert_ne!(told[2], "b7ad6b7169203331");
     assert_eq!(lines(&gateway.log(), 1).await[0]["trace_id"], TRACE);
+    // The call is known at the server by a name that begins as the span does.
+    let last = gateway.upstream.requests().pop().unwrap();
+    let name = last.header("client-request-id").unwrap().replace('-', "");
+    assert!(name.starts_with(&told[2]), "{name} {told:?}");
     // What is none, or two, is not taken over: a trace begins here, and is known by the request's id.
     for (mailbox, traces) in [
         ("bob@example.com", vec![]),
@@ -222,6 +233,35 @@ async fn a_trace_is_taken_over_and_sent_on() {
             [&id.replace('-', ""), "00"],
             "{mailbox}"
         );
+    }
+    gateway.end().await;
+}
+
+#[tokio::test]
+async fn what_others_keep_along_a_trace_is_sent_on_with_it() {
+    let gateway = Running::start("file = \"audit.jsonl\"\nmailboxes = \"clear\"").await;
+    let given = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let long = format!("long={}", "x".repeat(200));
+    let many = vec!["k=v"; 33].join(",");
+    let full = format!("{long},{long},{}", vec!["key=value-of-it"; 20].join(","));
+    let kept = vec!["key=value-of-it"; 20].join(",");
+    for (number, headers, expect) in [
+        (
+            1,
+            vec![&*given, "rojo=00f067", "congo=t61, a@b=c"],
+            Some("rojo=00f067,congo=t61,a@b=c"),
+        ),
+        (2, vec!["rojo=00f067"], None),
+        (3, vec![&*given], None),
+        (4, vec![&*given, "Rojo=1"], None),
+        (5, vec![&*given, &many], None),
+        (6, vec![&*given, &full], Some(&*kept)),
+    ] {
+        gateway
+            .ask(&format!("m{number}@example.com"), &headers)
+            .await;
+        let last = gateway.upstream.requests().pop().unwrap();
+        assert_eq!(last.header("tracestate"), expect, "{headers:?}");
     }
     gateway.end().await;
 }

@@ -45,6 +45,11 @@ async fn a_request_is_one_line_without_a_person() {
     let mut connection = server.connect().await;
     let answer = connection.ask(post("<secret-subject/>")).await;
     connection.ask(request("POST", "", "<a/>")).await;
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let named = format!("Traceparent: 00-{trace}-b7ad6b7169203331-01\r\nTracestate: k=v\r\n");
+    let traced = connection
+        .ask(post("<b/>").replacen("\r\n", &format!("\r\n{named}"), 1))
+        .await;
     connection.ask(post("panic")).await;
     let id = answer.header("request-id").unwrap();
     let text = lines.text();
@@ -59,6 +64,10 @@ async fn a_request_is_one_line_without_a_person() {
     ] {
         assert!(line.contains(part), "{part} in {line}");
     }
+    assert!(!line.contains("trace_id"), "{line}");
+    let traced = traced.header("request-id").unwrap();
+    let line = text.lines().find(|line| line.contains(traced)).unwrap();
+    assert!(line.contains(&format!("trace_id={trace}")), "{line}");
     // Neither the refusal nor anything secret; the panic is told by its request's id alone.
     assert!(!text.contains("status=401"), "{text}");
     assert_eq!(

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::{Mutex, Semaphore};
 use tokio::time::{Instant, sleep, timeout_at};
 use tracing::{info, warn};
+use uuid::Uuid;
 
 use super::Guard;
 use super::background::Callers;
@@ -108,6 +109,11 @@ impl Calls {
         deadline: Instant,
     ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
         let mailboxes = ask.mailboxes.len();
+        let trace = ask.trace.as_ref().map(|trace| trace.within(Uuid::new_v4()));
+        let ask = &Ask {
+            trace,
+            ..ask.clone()
+        };
         self.guarded(deadline, async |decides| {
             self.metrics.batch_size(mailboxes);
             match &self.hedge {

@@ -107,7 +107,8 @@ impl Server {
         (asking, level): (&A, SchemaLevel),
         ask: &Ask,
     ) -> Result<A::Answer, Failure> {
-        let request_id = Uuid::new_v4();
+        let fresh = Uuid::new_v4();
+        let request_id = (ask.trace.as_ref()).map_or(fresh, |trace| trace.name_of_call(fresh));
         let mut request = client
             .post(self.url.clone())
             .header(CONTENT_TYPE, XML)
@@ -116,7 +117,10 @@ impl Server {
             .header("return-client-request-id", "true")
             .header(Via::HEADER, ask.via.with(&self.instance.id).to_string());
         if let Some(trace) = &ask.trace {
-            request = request.header(Trace::HEADER, trace.header(request_id));
+            request = request.header(Trace::HEADER, trace.header());
+            if let Some(state) = trace.state() {
+                request = request.header(Trace::STATE_HEADER, state);
+            }
         }
         let answer = http::send(credential.log_in(request, asking.write(level))).await?;
         trace_answer(request_id, &answer);

@@ -118,7 +118,7 @@ impl Flights {
             let old = board.find(&mailbox, &window, &circle);
             let shared = old.is_some();
             let flight =
-                old.unwrap_or_else(|| board.book(&mailbox, wide, (&circle, passage.trace), limit));
+                old.unwrap_or_else(|| board.book(&mailbox, wide, (&circle, &passage.trace), limit));
             tickets.push(Ticket {
                 landed: flight.landed.subscribe(),
                 flight,
@@ -152,7 +152,7 @@ impl Flights {
         let deadline = Instant::now() + self.endpoint.guard().timeout;
         let way = Way {
             via: &flight.circle.via,
-            trace: flight.trace,
+            trace: flight.trace.as_ref(),
         };
         let endpoint = &self.endpoint;
         let asked = endpoint
@@ -215,7 +215,7 @@ impl Board {
         &mut self,
         mailbox: &SmtpAddress,
         wide: TimeWindow,
-        (circle, trace): (&Circle, Option<Trace>),
+        (circle, trace): (&Circle, &Option<Trace>),
         limit: usize,
     ) -> Arc<Flight> {
         let open = self.waiting.iter_mut().find(|waiting| {
@@ -231,7 +231,7 @@ impl Board {
             let flight = Arc::new(Flight {
                 window: wide,
                 circle: circle.clone(),
-                trace,
+                trace: trace.clone(),
                 asked: OnceLock::new(),
                 landed,
             });
