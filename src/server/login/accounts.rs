@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use argon2::password_hash::phc::{Output, PasswordHash, Salt};
-use argon2::{Argon2, Params};
+use argon2::{Algorithm, Params, Version};
 use aws_lc_rs::rand;
 use secrecy::SecretString;
 
@@ -120,16 +120,21 @@ fn nobody<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Result<Passwor
         key: "the hash that stands for unknown accounts".to_owned(),
     };
     let hashes = accounts.into_iter().map(|account| &*account.hash);
-    let pattern = match hashes.max_by_key(|hash| cost(hash)) {
-        Some(pattern) => pattern.clone(),
-        None => argon2::PasswordHasher::hash_password(&Argon2::default(), &random_bytes()?)
-            .map_err(|_| unusable())?,
+    let (algorithm, version, params) = match hashes.max_by_key(|hash| cost(hash)) {
+        Some(pattern) => (pattern.algorithm, pattern.version, pattern.params.clone()),
+        None => (
+            Algorithm::default().ident(),
+            Some(Version::default().into()),
+            Params::DEFAULT.try_into().map_err(|_| unusable())?,
+        ),
     };
     let output = Output::new(&random_bytes()?).map_err(|_| unusable())?;
     Ok(PasswordHash {
+        algorithm,
+        version,
+        params,
         salt: Some(Salt::generate()),
         hash: Some(output),
-        ..pattern
     })
 }
 
@@ -137,4 +142,16 @@ pub(super) fn random_bytes() -> Result<[u8; 32], StartError> {
     let mut bytes = [0; 32];
     rand::fill(&mut bytes).map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cost, nobody, read_hash};
+
+    #[test]
+    fn without_accounts_a_guess_takes_as_long_as_argon2_takes_by_default() {
+        let hash = nobody([]).unwrap();
+        assert!(read_hash(&hash.to_string()).is_some());
+        assert_eq!(cost(&hash), 19 * 1024 * 2);
+    }
 }
