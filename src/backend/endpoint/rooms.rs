@@ -16,7 +16,7 @@ pub struct RoomStock {
     pub lists: Vec<RoomList>,
     /// Rooms that stand in no list.
     pub alone: Vec<Room>,
-    /// Lists of which the source refuses to tell the rooms.
+    /// Lists of which the source does not tell the rooms.
     pub untold: Vec<SmtpAddress>,
 }
 
@@ -43,8 +43,8 @@ impl Endpoint {
         self.source().is_some_and(RoomSource::has_details)
     }
 
-    /// All rooms that the source knows, one call after the other. Of a list that the server refuses only the address is
-    /// kept, with a warning; any other failure is an error as a whole.
+    /// All rooms that the source knows, one call after the other. Of a list that the server names and then refuses, or
+    /// does not find, only the address is kept, with a warning; any other failure is an error as a whole.
     pub async fn rooms(&self) -> Result<RoomStock, EndpointError> {
         let Some(source) = self.source() else {
             return Ok(RoomStock::default());
@@ -58,7 +58,10 @@ impl Endpoint {
                         listed,
                         rooms: list.rooms,
                     }),
-                    Ok(None) => {}
+                    Ok(None) => {
+                        warn!(endpoint.name = %self.name(), "A room list is left out: the server names it and does not find it");
+                        stock.untold.push(listed.address);
+                    }
                     Err(error) if is_about_the_list(&error) => {
                         warn!(endpoint.name = %self.name(), %error, "A room list is left out: the server refuses its rooms");
                         stock.untold.push(listed.address);

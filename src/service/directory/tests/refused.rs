@@ -63,10 +63,15 @@ async fn what_was_told_before_a_refusal_counts() {
 }
 
 #[tokio::test]
-async fn a_list_whose_rooms_are_refused_is_hidden_all_the_same() {
-    for room_booking in [false, true] {
+async fn a_list_whose_rooms_are_not_told_is_hidden_all_the_same() {
+    for (room_booking, is_lost) in [(false, false), (true, false), (false, true), (true, true)] {
         let stub = source();
-        *stub.refused_list.lock().unwrap() = Some(address("secret@x.example"));
+        let untold = if is_lost {
+            &stub.lost_list
+        } else {
+            &stub.refused_list
+        };
+        *untold.lock().unwrap() = Some(address("secret@x.example"));
         let service = over(&stub, &[], room_booking).await;
         let question = query(&["secret@x.example", "boss@x.example", "auguste@x.example"]);
         for told in all_ways(&service, &question).await {

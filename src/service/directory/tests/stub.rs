@@ -46,6 +46,8 @@ pub(super) struct Stub {
     pub(super) refuses: AtomicBool,
     /// The rooms of this list are not told.
     pub(super) refused_list: Mutex<Option<SmtpAddress>>,
+    /// This list is named, and not found when its rooms are asked for.
+    pub(super) lost_list: Mutex<Option<SmtpAddress>>,
     /// The rooms are never told, and never refused.
     pub(super) hangs: AtomicBool,
     /// A search says that there are others.
@@ -146,6 +148,9 @@ impl RoomSource for Stub {
     ) -> Result<Option<RoomList>, EndpointError> {
         if self.refused_list.lock().unwrap().as_ref() == Some(list) {
             return Err(refusal());
+        }
+        if self.lost_list.lock().unwrap().as_ref() == Some(list) {
+            return Ok(None);
         }
         let lists = self.lists.lock().unwrap();
         Ok(lists
