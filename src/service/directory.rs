@@ -134,12 +134,25 @@ impl Part {
         self.has_source && self.stock.is_none()
     }
 
-    /// Whether any of its mailboxes may be a room without anybody saying so. Where the source refuses to tell, whoever has
-    /// written rooms into the configuration has said which ones there are.
+    /// Whether any of its mailboxes may be a room without anybody saying so. What is written in the configuration stands
+    /// for what the source does not tell: for all of its rooms where it refuses all, for those of one list where that list
+    /// is written, too, and for nothing else.
     fn is_obscure(&self) -> bool {
-        let untold = self.stock.iter().any(|stock| !stock.untold.is_empty());
-        let written = !self.written.lists.is_empty() || !self.written.alone.is_empty();
-        self.is_silent() || ((self.is_refused || untold) && !written)
+        let nothing_written = self.written.lists.is_empty() && self.written.alone.is_empty();
+        self.is_silent() || (self.is_refused && nothing_written) || self.has_untold_list()
+    }
+
+    /// Whether there is a list whose rooms neither the source tells nor the configuration.
+    fn has_untold_list(&self) -> bool {
+        let is_written = |untold: &SmtpAddress| {
+            let written = self.written.lists.iter();
+            written
+                .map(|list| &list.listed.address)
+                .any(|address| address == untold)
+        };
+        let stock = self.stock.iter();
+        let mut untold = stock.flat_map(|stock| &stock.untold);
+        untold.any(|list| !is_written(list))
     }
 
     /// The source's rooms with all that is known of each.

@@ -6,15 +6,22 @@ use std::sync::atomic::Ordering;
 
 use super::caller::{all_ways, has_details, query, source};
 use super::stub::{Stub, address, caller, endpoint_with, room, service, soon};
-use crate::domain::{MailboxError, RoomEntry};
+use crate::domain::{Listed, MailboxError, RoomEntry};
 use crate::service::Availability;
 use crate::service::directory::DirectoryError;
 use crate::service::settings::ServiceSettings;
 
+/// The configuration names rooms as `Name <room@x.example>`, with ` in list@x.example` where they stand in a list.
 async fn over(stub: &Arc<Stub>, written: &[&str], room_booking: bool) -> Arc<Availability> {
-    let entry = |text: &&str| RoomEntry {
-        room: room(text),
-        list: None,
+    let entry = |text: &&str| match text.split_once(" in ") {
+        Some((text, list)) => RoomEntry {
+            room: room(text),
+            list: Some(Listed::parse(list).unwrap()),
+        },
+        None => RoomEntry {
+            room: room(text),
+            list: None,
+        },
     };
     let written = written.iter().map(entry).collect();
     let mut settings = ServiceSettings::default();
@@ -85,5 +92,33 @@ async fn a_list_whose_rooms_are_not_told_is_hidden_all_the_same() {
         let (caller, list) = (caller(), address("secret@x.example"));
         let rooms = service.rooms(&caller, &list, soon()).await;
         assert_eq!(rooms, Err(DirectoryError::Unknown));
+    }
+}
+
+#[tokio::test]
+async fn what_is_written_stands_for_the_list_that_it_names_alone() {
+    // One list is refused, another is not found.
+    for (written, are_people_told) in [
+        (&["Aurora <a@x.example>"][..], false),
+        (&["Boss's room <boss@x.example> in hq@x.example"], false),
+        (&["Boss's room <boss@x.example> in secret@x.example"], false),
+        (
+            &[
+                "Boss's room <boss@x.example> in secret@x.example",
+                "Aurora <a@x.example> in hq@x.example",
+            ],
+            true,
+        ),
+    ] {
+        let stub = source();
+        *stub.refused_list.lock().unwrap() = Some(address("secret@x.example"));
+        *stub.lost_list.lock().unwrap() = Some(address("hq@x.example"));
+        let service = over(&stub, written, false).await;
+        let question = query(&["boss@x.example", "auguste@x.example", "secret@x.example"]);
+        for told in all_ways(&service, &question).await {
+            assert!(!has_details(&told[0]), "{written:?}");
+            assert_eq!(has_details(&told[1]), are_people_told, "{written:?}");
+            assert_eq!(told[2], Err(MailboxError::NotFound), "{written:?}");
+        }
     }
 }
