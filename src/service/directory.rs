@@ -2,6 +2,7 @@
 //! `shown`; merging is the work of `catalogue`.
 
 pub mod catalogue;
+mod hidden;
 mod members;
 mod prefetch;
 mod shown;
@@ -67,8 +68,10 @@ struct Known {
     catalogue: Arc<Catalogue>,
     /// The places of the endpoints whose source has said nothing yet.
     silent: Vec<usize>,
-    /// The places of the endpoints that may have rooms which nobody knows as rooms.
-    obscure: Vec<usize>,
+    /// Where rooms are not offered, the places of the endpoints that may have rooms which nobody knows as rooms.
+    hides_rooms: Vec<usize>,
+    /// The same of lists of rooms.
+    hides_lists: Vec<usize>,
 }
 
 impl Directory {
@@ -115,10 +118,18 @@ impl Directory {
             let meant = parts.filter(|(_, part)| is_meant(part));
             meant.map(|(place, _)| place).collect()
         };
+        let hidden = |is_meant: fn(&Part) -> bool| {
+            if self.sharing.room_booking {
+                Vec::new()
+            } else {
+                places(is_meant)
+            }
+        };
         Known {
             catalogue: Arc::clone(&state.catalogue),
             silent: places(Part::is_silent),
-            obscure: places(Part::is_obscure),
+            hides_rooms: hidden(Part::may_hide_rooms),
+            hides_lists: hidden(Part::may_hide_lists),
         }
     }
 
@@ -132,27 +143,6 @@ impl Part {
     /// Whether there is a source that has said nothing yet.
     fn is_silent(&self) -> bool {
         self.has_source && self.stock.is_none()
-    }
-
-    /// Whether any of its mailboxes may be a room without anybody saying so. What is written in the configuration stands
-    /// for what the source does not tell: for all of its rooms where it refuses all, for those of one list where that list
-    /// is written, too, and for nothing else.
-    fn is_obscure(&self) -> bool {
-        let nothing_written = self.written.lists.is_empty() && self.written.alone.is_empty();
-        self.is_silent() || (self.is_refused && nothing_written) || self.has_untold_list()
-    }
-
-    /// Whether there is a list whose rooms neither the source tells nor the configuration.
-    fn has_untold_list(&self) -> bool {
-        let is_written = |untold: &SmtpAddress| {
-            let written = self.written.lists.iter();
-            written
-                .map(|list| &list.listed.address)
-                .any(|address| address == untold)
-        };
-        let stock = self.stock.iter();
-        let mut untold = stock.flat_map(|stock| &stock.untold);
-        untold.any(|list| !is_written(list))
     }
 
     /// The source's rooms with all that is known of each.

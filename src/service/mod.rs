@@ -236,8 +236,10 @@ impl Availability {
         let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
         for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
             // It could be a room list.
-            if self.may_hide_rooms(place) {
-                return Err(DirectoryError::Unavailable);
+            match self.hidden_list(place) {
+                None => {}
+                Some(error) if error.is_transient() => return Err(DirectoryError::Unavailable),
+                Some(_) => continue,
             }
             let found = desk.endpoint().resolve(&mailbox, deadline).await;
             if let Some(name) = found.map_err(|_| DirectoryError::Unavailable)? {

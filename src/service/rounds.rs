@@ -190,10 +190,14 @@ impl Availability {
         .await
     }
 
-    fn settle(&self, one: &Pending<'_>, told: Told, verdicts: &mut [Option<Verdict>]) {
+    fn settle(&self, one: &Pending<'_>, mut told: Told, verdicts: &mut [Option<Verdict>]) {
         if told.outcome.is_ok() && one.endpoint() != one.first {
             self.locations
                 .remember(&one.mailbox, one.endpoint(), self.cache.now());
+        }
+        // Nothing is known of it as a list, and yet it may be one of rooms.
+        if let Some(error) = self.in_place_of_list(&one.mailbox, &told.outcome, one.endpoint()) {
+            told.outcome = Err(error);
         }
         if let Some(slot) = verdicts.get_mut(one.place) {
             *slot = Some(Verdict::Told {

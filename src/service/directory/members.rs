@@ -64,7 +64,7 @@ impl Availability {
         let known = self.directory.known();
         for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
             // It could be a list of rooms.
-            if !self.directory.sharing.room_booking && known.is_obscure(place) {
+            if known.hidden_list(place).is_some() {
                 return Members::Single;
             }
             match desk.endpoint().expand(list, deadline).await {

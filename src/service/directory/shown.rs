@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Known;
 use super::catalogue::KnownList;
 use crate::backend::rooms::Found;
-use crate::domain::{Caller, Detail, Listed, Room, RoomDetails, SmtpAddress};
+use crate::domain::{Caller, Listed, Room, RoomDetails, SmtpAddress};
 use crate::service::Availability;
 
 /// The most that one answer tells.
@@ -225,8 +225,7 @@ impl Availability {
     ) -> bool {
         let endpoints = self.desks.iter().map(super::super::desk::Desk::endpoint);
         let asked = endpoints.enumerate().map(|(place, endpoint)| async move {
-            let may_hide = !self.directory.sharing.room_booking && known.is_obscure(place);
-            if known.is_silent(place) || may_hide {
+            if known.is_silent(place) || known.may_hide_rooms(place) {
                 Ok(Found::default())
             } else {
                 endpoint.search(entry, deadline).await
@@ -260,30 +259,6 @@ impl Availability {
             more |= answer.more && tells_some;
         }
         more
-    }
-
-    /// Whether `mailbox`, as endpoints know it, is a room list that no caller is to know of.
-    pub(in crate::service) fn is_hidden_list(&self, mailbox: &SmtpAddress) -> bool {
-        !self.directory.sharing.room_booking && self.directory.known().catalogue.is_list(mailbox)
-    }
-
-    /// The most that is told of `mailbox`, as endpoints know it, which the endpoint at `by` has answered for. Of a room
-    /// that is not offered its times alone; and of any mailbox as long as nobody can say whether it is such a room.
-    pub(in crate::service) fn room_detail(&self, mailbox: &SmtpAddress, by: usize) -> Detail {
-        if self.directory.sharing.room_booking {
-            return Detail::Subjects;
-        }
-        let known = self.directory.known();
-        if known.is_obscure(by) || known.catalogue.room(mailbox).is_some() {
-            Detail::BusyOnly
-        } else {
-            Detail::Subjects
-        }
-    }
-
-    /// Whether the endpoint at `place` may have room lists that are not offered, and has not said which.
-    pub(in crate::service) fn may_hide_rooms(&self, place: usize) -> bool {
-        !self.directory.sharing.room_booking && self.directory.known().is_silent(place)
     }
 
     /// A list of which the caller may see no room is not there; one that has none is.
@@ -338,13 +313,8 @@ impl Availability {
 
 impl Known {
     /// Whether the endpoint at `place` has a source of rooms that has said nothing yet.
-    fn is_silent(&self, place: usize) -> bool {
+    pub(super) fn is_silent(&self, place: usize) -> bool {
         self.silent.contains(&place)
-    }
-
-    /// Whether any mailbox of the endpoint at `place` may be a room without anybody saying so.
-    pub(super) fn is_obscure(&self, place: usize) -> bool {
-        self.obscure.contains(&place)
     }
 
     /// Every source has said what rooms it has.

@@ -199,7 +199,7 @@ pub(super) async fn all_ways(
     let (explained, why) = service.answer_explained(query, soon()).await;
     for (outcome, why) in explained.per_mailbox.iter().zip(why) {
         if let (Ok(known), Policy::Told { most, .. }) = (outcome, why.policy) {
-            assert_eq!(known.detail(), most);
+            assert!([most, Detail::DigitsOnly].contains(&known.detail()));
         }
     }
     [

@@ -11,8 +11,16 @@ use crate::service::Availability;
 use crate::service::directory::DirectoryError;
 use crate::service::settings::ServiceSettings;
 
-/// The configuration names rooms as `Name <room@x.example>`, with ` in list@x.example` where they stand in a list.
+/// With the rooms read, as far as they are told. The configuration names rooms as `Name <room@x.example>`, with ` in list@x.example` where they stand in a list.
 async fn over(stub: &Arc<Stub>, written: &[&str], room_booking: bool) -> Arc<Availability> {
+    let service = unread(stub, written, room_booking);
+    // Nothing is to be tried again soon.
+    assert!(service.refresh_rooms().await);
+    service
+}
+
+/// The same before the rooms are read.
+fn unread(stub: &Arc<Stub>, written: &[&str], room_booking: bool) -> Arc<Availability> {
     let entry = |text: &&str| match text.split_once(" in ") {
         Some((text, list)) => RoomEntry {
             room: room(text),
@@ -28,10 +36,7 @@ async fn over(stub: &Arc<Stub>, written: &[&str], room_booking: bool) -> Arc<Ava
     settings.sharing.room_booking = room_booking;
     settings.sharing.directory = true;
     let endpoint = endpoint_with("one", "x.example", stub, (4, written));
-    let service = service(vec![endpoint], &settings);
-    // Nothing is to be tried again soon.
-    assert!(service.refresh_rooms().await);
-    service
+    service(vec![endpoint], &settings)
 }
 
 #[tokio::test]
@@ -54,7 +59,8 @@ async fn details_are_told_of_nobody_unless_rooms_are_written_down() {
         assert_eq!(found.is_ok(), of_person, "{found:?}");
         let person = address("auguste@x.example");
         let known = service.resolve(&caller(), &person, soon()).await;
-        assert!(known.unwrap().is_some());
+        // By its exact address a list would be found as people are.
+        assert_eq!(known.unwrap().is_some(), of_person);
     }
 }
 
@@ -119,6 +125,54 @@ async fn what_is_written_stands_for_the_list_that_it_names_alone() {
             assert!(!has_details(&told[0]), "{written:?}");
             assert_eq!(has_details(&told[1]), are_people_told, "{written:?}");
             assert_eq!(told[2], Err(MailboxError::NotFound), "{written:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_may_be_a_hidden_list_is_not_answered() {
+    let (busy, absent, long) = (
+        Some(MailboxError::EndpointFailed),
+        Some(MailboxError::NotFound),
+        Some(MailboxError::ListTooLong),
+    );
+    let written = &["Boss's room <boss@x.example>"][..];
+    // Whether rooms are offered and written down, what becomes of the lists, and what is said of a list of rooms, a
+    // mailbox that tells merged times alone, a list that is too long, the room, and a person.
+    for (room_booking, written, lists, expect) in [
+        (false, &[][..], "unread", [busy, busy, busy, busy, None]),
+        // A room that is known as one is no list.
+        (false, written, "unread", [busy, busy, busy, None, None]),
+        (
+            false,
+            &[],
+            "refused",
+            [absent, absent, absent, absent, None],
+        ),
+        (false, written, "refused", [None, None, long, None, None]),
+        (false, &[], "told", [absent, None, long, None, None]),
+        (true, &[], "unread", [None, None, long, None, None]),
+        (true, &[], "refused", [None, None, long, None, None]),
+    ] {
+        let mut stub = Arc::into_inner(source()).unwrap();
+        let merged = ["hq@x.example", "digits@x.example", "boss@x.example"];
+        stub.merged = merged.map(address).to_vec();
+        let stub = Arc::new(stub);
+        stub.refuses.store(lists == "refused", Ordering::SeqCst);
+        let service = unread(&stub, written, room_booking);
+        if lists != "unread" {
+            assert!(service.refresh_rooms().await);
+        }
+        let mailboxes = [
+            "hq@x.example",
+            "digits@x.example",
+            "crowd@x.example",
+            "boss@x.example",
+            "auguste@x.example",
+        ];
+        for told in all_ways(&service, &query(&mailboxes)).await {
+            let errors = told.iter().map(|told| told.as_ref().err().copied());
+            assert_eq!(errors.collect::<Vec<_>>(), expect, "{written:?} {lists}");
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
 use crate::backend::{Ask, Backend, EndpointError, Limits};
 use crate::domain::{
     BusyStatus, CalendarEvent, Caller, Detail, EventDetails, FixedClock, FreeBusy, Listed,
-    MailDomain, Outcome, Room, RoomEntry, RoomList, SmtpAddress,
+    MailDomain, MailboxError, Outcome, Room, RoomEntry, RoomList, SmtpAddress,
 };
 use crate::service::Availability;
 use crate::service::settings::ServiceSettings;
@@ -55,6 +55,8 @@ pub(super) struct Stub {
     /// The members of lists that are none of rooms.
     pub(super) groups: BTreeMap<SmtpAddress, Vec<Listed>>,
     pub(super) refreshes: AtomicUsize,
+    /// Of these mailboxes merged times alone are told, as of lists.
+    pub(super) merged: Vec<SmtpAddress>,
     /// The mailboxes of each call that was begun.
     pub(super) asked: Mutex<Vec<Vec<SmtpAddress>>>,
     /// Calls for more than one mailbox wait until they are let go.
@@ -100,9 +102,18 @@ impl Backend for Stub {
             })),
         };
         let known = || FreeBusy::new(vec![event.clone()], Detail::Subjects, None);
+        let told = |mailbox: &SmtpAddress| {
+            if mailbox.local_part() == "crowd" {
+                Err(MailboxError::ListTooLong)
+            } else if self.merged.contains(mailbox) {
+                Ok(known().stripped_to(Detail::DigitsOnly))
+            } else {
+                Ok(known())
+            }
+        };
         let mailboxes = ask.mailboxes.iter();
         Ok(mailboxes
-            .map(|mailbox| (mailbox.clone(), Ok(known())))
+            .map(|mailbox| (mailbox.clone(), told(mailbox)))
             .collect())
     }
 
