@@ -46,6 +46,11 @@ pub trait RoomSource: Send + Sync {
         deadline: Instant,
     ) -> Result<Option<Vec<Listed>>, EndpointError>;
 
+    /// Whether [`RoomSource::expand`] asks no server: it costs little, and answers may change at any time.
+    fn expands_at_hand(&self) -> bool {
+        false
+    }
+
     /// Whoever is called so, by the beginning of the name.
     async fn search(&self, name: &str, deadline: Instant) -> Result<Found, EndpointError>;
 

@@ -40,6 +40,7 @@ pub(super) struct Directory {
     sharing: SharingSettings,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    expansions: members::Expansions,
     /// Held by the one who reads the rooms anew.
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -107,6 +108,7 @@ impl Directory {
                 catalogue: Arc::default(),
                 is_asked,
             }),
+            expansions: members::Expansions::default(),
             refreshing: tokio::sync::Mutex::new(()),
         }
     }
@@ -131,6 +133,11 @@ impl Directory {
             hides_rooms: hidden(Part::may_hide_rooms),
             hides_lists: hidden(Part::may_hide_lists),
         }
+    }
+
+    /// Forgets what servers said of lists.
+    pub(super) fn forget_members(&self) {
+        self.expansions.forget();
     }
 
     /// A panic elsewhere leaves the state whole: each change is a plain assignment.

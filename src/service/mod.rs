@@ -136,6 +136,7 @@ impl Availability {
 
     /// Forgets what is remembered of mailboxes; how many entries.
     pub fn drop_cached(&self, scope: &DropScope) -> u64 {
+        self.directory.forget_members();
         self.cache.drop_entries(scope)
     }
 

@@ -120,6 +120,11 @@ impl Endpoint {
         result.inspect_err(|error| self.warn(error))
     }
 
+    /// Whether [`Endpoint::expand`] asks no server.
+    pub fn expands_at_hand(&self) -> bool {
+        self.source().is_none_or(RoomSource::expands_at_hand)
+    }
+
     /// Whoever is called so.
     pub async fn search(&self, name: &str, deadline: Instant) -> Result<Found, EndpointError> {
         let Some(source) = self.source() else {

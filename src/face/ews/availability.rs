@@ -214,14 +214,8 @@ impl Question<'_> {
         outcomes: &[Outcome],
     ) -> Vec<Counted> {
         let (caller, deadline) = (&self.call.caller, self.call.deadline);
-        let pairs = self.attendees.iter().zip(outcomes);
-        let members = pairs.map(|(attendee, outcome)| async move {
-            match &attendee.mailbox {
-                Ok(asked) => service.members(caller, asked, outcome, deadline).await,
-                Err(_) => Members::Single,
-            }
-        });
-        let members = futures_util::future::join_all(members).await;
+        let members = service.members(caller, self.attendees, outcomes, deadline);
+        let members = members.await;
         let mut left = MAX_MEMBERS;
         let counted = members.into_iter().zip(outcomes).map(|(members, outcome)| {
             let members = match members {

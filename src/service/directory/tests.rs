@@ -3,6 +3,7 @@
 
 mod caller;
 mod many;
+mod members;
 mod prefetch;
 mod refused;
 mod stub;

@@ -54,6 +54,10 @@ pub(super) struct Stub {
     pub(super) more: bool,
     /// The members of lists that are none of rooms.
     pub(super) groups: BTreeMap<SmtpAddress, Vec<Listed>>,
+    /// What was asked for its members.
+    pub(super) expanded: Mutex<Vec<SmtpAddress>>,
+    /// Calls for members that were under way at once, and the most of them.
+    pub(super) expanding: (AtomicUsize, AtomicUsize),
     pub(super) refreshes: AtomicUsize,
     /// Of these mailboxes merged times alone are told, as of lists.
     pub(super) merged: Vec<SmtpAddress>,
@@ -175,6 +179,17 @@ impl RoomSource for Stub {
         list: &SmtpAddress,
         _: Instant,
     ) -> Result<Option<Vec<Listed>>, EndpointError> {
+        self.expanded.lock().unwrap().push(list.clone());
+        let (now, most) = &self.expanding;
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        tokio::task::yield_now().await;
+        now.fetch_sub(1, Ordering::SeqCst);
+        if self.fails.load(Ordering::SeqCst) {
+            return Err(EndpointError::Status(503));
+        }
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(refusal());
+        }
         Ok(self.groups.get(list).cloned())
     }
 
