@@ -12,7 +12,7 @@ mod tests;
 use std::collections::BTreeSet;
 
 use jiff::civil::{Date, DateTime, time};
-use jiff::{SignedDuration, Timestamp, ToSpan};
+use jiff::{SignedDuration, Timestamp};
 
 use self::calendar::Calendar;
 use self::work_time::WorkTime;
@@ -154,23 +154,20 @@ pub fn suggest(
             .collect(),
         work_times: work_time::of_all(attendees, zone),
     };
+    let days = days_of(&options.window, zone).into_iter();
+    days.map(|date| search.day(date)).collect()
+}
+
+/// The days on the calendar of `zone` of which some part lies in `window`: those that [`suggest`] tells.
+pub fn days_of(window: &TimeWindow, zone: &Zone) -> Vec<Date> {
     let local = |at: Timestamp| local_time(zone, at);
-    let (start, end) = (options.window.start(), options.window.end());
-    let Some((mut date, end)) = local(start).zip(local(end)) else {
+    let Some((start, end)) = local(window.start()).zip(local(window.end())) else {
         return Vec::new();
     };
-    let mut days = Vec::new();
-    loop {
-        let midnight = date.date().to_datetime(time(0, 0, 0, 0));
-        if midnight >= end {
-            return days;
-        }
-        days.push(search.day(date.date()));
-        match midnight.checked_add(1.day()) {
-            Ok(next) => date = next,
-            Err(_) => return days,
-        }
-    }
+    let midnight = |date: &Date| date.to_datetime(time(0, 0, 0, 0));
+    std::iter::successors(Some(start.date()), |date| date.tomorrow().ok())
+        .take_while(|date| midnight(date) < end)
+        .collect()
 }
 
 /// What the wall clock shows.

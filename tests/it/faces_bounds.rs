@@ -301,18 +301,35 @@ async fn links_list_a_thousand_periods() {
 async fn suggestions_have_room_for_a_hundred_attendees() {
     let world = World::new().await;
     let mailboxes: Vec<_> = (0..100).map(|n| format!("m{n}@example.com")).collect();
+    let mailboxes = mailboxes.join(" ");
     let question = Question {
-        mailboxes: &mailboxes.join(" "),
+        mailboxes: &mailboxes,
         free_busy: false,
         suggestions: true,
-        search: "<t:MaximumResultsByDay>48</t:MaximumResultsByDay>\
+        search: "<t:MaximumResultsByDay>10</t:MaximumResultsByDay>\
                  <t:MaximumNonWorkHourResultsByDay>48</t:MaximumNonWorkHourResultsByDay>\
                  <t:MinimumSuggestionQuality>Poor</t:MinimumSuggestionQuality>",
         search_window: ("2026-09-01T00:00:00", "2026-11-02T00:00:00"),
         ..ask()
     };
+    let more = Question {
+        search: "<t:MaximumResultsByDay>11</t:MaximumResultsByDay>",
+        ..question.clone()
+    };
     let answer = world.ews(question).await;
-    // Ten a day, because 64,000 signs for a hundred attendees are 640 times, and a window of 62 days may touch 63.
     assert_eq!(texts(&answer, "MeetingTime").len(), 62 * 10);
     assert!(answer.len() < 10 << 20, "{}", answer.len());
+    // 64,000 conflicts of a hundred attendees are 640 times, and are told to be so few.
+    let request = world
+        .client
+        .post(format!("{}/EWS/Exchange.asmx", world.base));
+    let request = request.header("content-type", "text/xml; charset=utf-8");
+    let (status, refused) = world.ask(request.body(more.xml())).await;
+    assert_eq!(status, 500);
+    assert!(
+        refused.contains(
+            "The value of SuggestionsViewOptions.MaximumResultsByDay is invalid: at most 10 are allowed for 100 attendees on the 62 days"
+        ),
+        "{refused}"
+    );
 }

@@ -2,6 +2,7 @@
 //!
 //! All travel with HTTP status 500.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -36,7 +37,7 @@ pub enum Fault {
         /// `Parent.Element`.
         element: &'static str,
         /// What is allowed, for a person.
-        allowed: &'static str,
+        allowed: Cow<'static, str>,
     },
     InvalidMergedFreeBusyInterval,
     InvalidFreeBusyViewType,

@@ -51,7 +51,7 @@ pub(super) async fn answer(
         .transpose()?;
     let search = request.suggestions.as_ref();
     let search = search
-        .map(|options| suggestions::read(options, &zone))
+        .map(|options| suggestions::read(options, &zone, request.attendees.len()))
         .transpose()?;
     if asked.is_none() && search.is_none() {
         return Err(Fault::InvalidFreeBusyViewType);

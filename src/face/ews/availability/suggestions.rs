@@ -12,7 +12,9 @@ use super::read_window;
 use crate::codec::ews::Fault;
 use crate::codec::ews::availability::SuggestionsOptions;
 use crate::codec::xml::Moment;
-use crate::domain::suggestion::{Invited, Known, SuggestedDay, SuggestionOptions, suggest};
+use crate::domain::suggestion::{
+    Invited, Known, SuggestedDay, SuggestionOptions, days_of, suggest,
+};
 use crate::domain::zone::Zone;
 use crate::domain::{Attendee, Outcome};
 use crate::face::ews::BACK_OFF;
@@ -39,7 +41,7 @@ const PER_DAY_OUTSIDE: Bounds = Bounds {
     ..PER_DAY
 };
 /// Every suggested time says of every attendee whether they are free, in about a hundred bytes. Ten times a day, as many
-/// as without a number, have room in any window for any attendees.
+/// as without a number, are allowed in any window for any attendees: 63 days for a hundred of them.
 const MAX_CONFLICTS: usize = 64_000;
 /// A meeting of a whole day has no time of day that could be suggested.
 const DURATION: Bounds = Bounds {
@@ -52,7 +54,7 @@ impl Bounds {
     fn check(&self, value: Option<i32>) -> Result<Option<u16>, Fault> {
         let fault = || Fault::InvalidArgument {
             element: self.element,
-            allowed: self.allowed,
+            allowed: self.allowed.into(),
         };
         match value {
             None => Ok(None),
@@ -95,8 +97,12 @@ impl Searches {
     }
 }
 
-/// The search that is asked for.
-pub(super) fn read(options: &SuggestionsOptions, zone: &Zone) -> Result<SuggestionOptions, Fault> {
+/// The search that is asked for, for so many attendees.
+pub(super) fn read(
+    options: &SuggestionsOptions,
+    zone: &Zone,
+    attendees: usize,
+) -> Result<SuggestionOptions, Fault> {
     let good_threshold = GOOD_THRESHOLD.check(options.good_threshold)?;
     let per_day = PER_DAY.check(options.per_day)?;
     let per_day_outside = PER_DAY_OUTSIDE.check(options.per_day_outside)?;
@@ -110,7 +116,7 @@ pub(super) fn read(options: &SuggestionsOptions, zone: &Zone) -> Result<Suggesti
         .map(|moment| read_current(moment, zone))
         .transpose()?;
     let defaults = SuggestionOptions::default_in(window);
-    Ok(SuggestionOptions {
+    let read = SuggestionOptions {
         window,
         duration: duration.map_or(defaults.duration, |minutes| {
             SignedDuration::from_mins(minutes.into())
@@ -122,6 +128,24 @@ pub(super) fn read(options: &SuggestionsOptions, zone: &Zone) -> Result<Suggesti
         per_day: per_day.map_or(defaults.per_day, usize::from),
         per_day_outside: per_day_outside.map_or(defaults.per_day_outside, usize::from),
         current,
+    };
+    check_room(&read, zone, attendees)?;
+    Ok(read)
+}
+
+/// More times than an answer has room for are refused: who asks for them would take fewer for all there are.
+fn check_room(options: &SuggestionOptions, zone: &Zone, attendees: usize) -> Result<(), Fault> {
+    let days = days_of(&options.window, zone).len();
+    let room = MAX_CONFLICTS / days.saturating_mul(attendees).max(1);
+    if options.per_day <= room {
+        return Ok(());
+    }
+    Err(Fault::InvalidArgument {
+        element: PER_DAY.element,
+        allowed: format!(
+            "at most {room} are allowed for {attendees} attendees on the {days} days of DetailedSuggestionsWindow"
+        )
+        .into(),
     })
 }
 
@@ -130,7 +154,7 @@ fn read_current(moment: Moment, zone: &Zone) -> Result<Timestamp, Fault> {
         Moment::Instant(instant) => Ok(instant),
         Moment::Local(local) => zone.to_utc(local).map_err(|_| Fault::InvalidArgument {
             element: "SuggestionsViewOptions.CurrentMeetingTime",
-            allowed: "it lies outside of the calendar",
+            allowed: "it lies outside of the calendar".into(),
         }),
     }
 }
@@ -150,7 +174,6 @@ pub(super) fn find(
     attendees: &[Attendee],
     counted: &[Counted],
 ) -> Vec<SuggestedDay> {
-    let options = bounded(options, attendees.len());
     let invited: Vec<_> = attendees
         .iter()
         .zip(counted)
@@ -164,18 +187,45 @@ pub(super) fn find(
             must_be_free: attendee.exclude_conflicts,
         })
         .collect();
-    suggest(&options, zone, &invited)
+    suggest(options, zone, &invited)
 }
 
-/// The same search with no more times a day than have room. Numbers of times are upper bounds, so that fewer are an
-/// answer to them.
-fn bounded(options: &SuggestionOptions, attendees: usize) -> SuggestionOptions {
-    // A window that begins within a day touches one more.
-    let days = options.window.duration().as_hours() / 24 + 1;
-    let days = usize::try_from(days).unwrap_or(usize::MAX);
-    let room = (MAX_CONFLICTS / days.saturating_mul(attendees).max(1)).max(1);
-    SuggestionOptions {
-        per_day: options.per_day.min(room),
-        ..*options
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::TimeWindow;
+
+    /// Whether so many times a day are allowed, and one more.
+    #[track_caller]
+    fn check(attendees: usize, (start, end): (&str, &str), most: usize) {
+        let window = TimeWindow::new(start.parse().unwrap(), end.parse().unwrap()).unwrap();
+        let allows = |per_day| {
+            let defaults = SuggestionOptions::default_in(window);
+            let options = SuggestionOptions {
+                per_day,
+                ..defaults
+            };
+            check_room(&options, &Zone::utc(), attendees)
+        };
+        assert_eq!(allows(most), Ok(()));
+        let Err(Fault::InvalidArgument { element, allowed }) = allows(most + 1) else {
+            panic!("{} are allowed", most + 1);
+        };
+        assert_eq!(element, "SuggestionsViewOptions.MaximumResultsByDay");
+        let said = format!("at most {most} are allowed for {attendees} attendees ");
+        assert!(allowed.starts_with(&said), "{allowed}");
+    }
+
+    #[test]
+    fn an_answer_has_room_for_so_many_times_of_a_day() {
+        // 62 days, of which the calendar shows one more where they begin within a day.
+        check(100, ("2026-09-01T00:00Z", "2026-11-02T00:00Z"), 10);
+        check(100, ("2026-09-01T12:00Z", "2026-11-02T12:00Z"), 10);
+        check(100, ("2026-09-01T00:00Z", "2026-10-01T00:00Z"), 21);
+        check(50, ("2026-09-01T00:00Z", "2026-10-01T00:00Z"), 42);
+        // A part of a day is a day, and the midnight at the end is none.
+        check(100, ("2026-09-01T00:00Z", "2026-09-20T00:00Z"), 33);
+        check(100, ("2026-09-01T00:00Z", "2026-09-20T00:01Z"), 32);
+        check(100, ("2026-09-01T23:59Z", "2026-09-20T00:01Z"), 32);
     }
 }
