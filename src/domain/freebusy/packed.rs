@@ -281,6 +281,12 @@ impl Packed {
         (count, self.text.len() + first_id * count)
     }
 
+    /// No more characters of text and ids than this, whatever is told of the events.
+    pub(super) fn most_text(&self) -> usize {
+        let shared = self.ids.len().min(usize::from(u8::MAX)) * self.events.len();
+        self.text.len() + 2 * (self.ids.len() + shared)
+    }
+
     fn id_digits(&self, slot: &Slot) -> usize {
         match self.details(slot).id {
             Some(EventId::Hexadecimal(id)) => 2 * id.len(),
