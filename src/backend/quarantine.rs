@@ -114,9 +114,11 @@ impl Quarantine {
         self.known().get(mark).cloned()
     }
 
-    /// Notes what has become of a login. Returns when it is on disk, where it is kept there.
+    /// Notes what has become of a login, unless something newer is known. Returns when it is on disk, where it is kept
+    /// there.
     pub(super) async fn note(&self, mark: Mark, known: Known) {
-        self.known().insert(mark.clone(), known.clone());
+        let now = known.noted;
+        store::add(&mut self.known(), mark, known);
         if self.0.store.is_none() {
             return;
         }
@@ -124,7 +126,7 @@ impl Quarantine {
         let write = spawn_blocking(move || {
             if let Some(store) = &this.0.store {
                 let own = this.known().clone();
-                match store.note(mark, known, own) {
+                match store.note(own, now) {
                     Ok(all) => this.merge(all),
                     Err(error) => told(&error),
                 }

@@ -5,6 +5,7 @@
 //! by that: links are not followed, and ownership is given through the open file, never by its name.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
@@ -111,18 +112,14 @@ impl Store {
         })
     }
 
-    /// Writes what has become of one login, and what else this process knows that could not be written before, beside
-    /// what others have written meanwhile; returns all.
+    /// Writes what this process knows, beside what others have written meanwhile, the newest of each login; returns all.
     pub(super) fn note(
         &self,
-        mark: Mark,
-        known: Known,
         own: BTreeMap<Mark, Known>,
+        now: Timestamp,
     ) -> Result<BTreeMap<Mark, Known>, StateError> {
         let _lock = self.locked()?;
-        let now = known.noted;
         let mut all = merged(self.read_or_set_aside()?, own);
-        all.insert(mark, known);
         all.retain(|_, known| !is_forgotten(known, now));
         let document = Document {
             version: VERSION,
@@ -224,11 +221,23 @@ pub(super) fn merged(
     own: BTreeMap<Mark, Known>,
 ) -> BTreeMap<Mark, Known> {
     for (mark, known) in own {
-        if read.get(&mark).is_none_or(|read| read.noted < known.noted) {
-            read.insert(mark, known);
-        }
+        add(&mut read, mark, known);
     }
     read
+}
+
+/// Adds what is known of a login, unless something newer is.
+pub(super) fn add(all: &mut BTreeMap<Mark, Known>, mark: Mark, known: Known) {
+    match all.entry(mark) {
+        Entry::Vacant(free) => {
+            free.insert(known);
+        }
+        Entry::Occupied(mut held) => {
+            if held.get().noted <= known.noted {
+                held.insert(known);
+            }
+        }
+    }
 }
 
 /// Opens a regular file: not what a link leads to, nor a device, and without waiting for whoever writes a pipe.

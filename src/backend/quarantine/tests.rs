@@ -272,6 +272,27 @@ async fn the_newest_note_holds() {
 }
 
 #[tokio::test]
+async fn a_note_that_comes_late_ends_no_newer_one() {
+    let folder = TempDir::new().unwrap();
+    let open = || Quarantine::open(folder.path()).unwrap();
+    let (one, two) = (open(), open());
+    let login = mark(&one, "a", "x");
+    one.note(login.clone(), refused()).await;
+    let before = Known {
+        refused_until: None,
+        noted: at("2026-09-01T07:59:59Z"),
+        ..refused()
+    };
+    // Of another thread, then of another process, which has not seen the newer one.
+    for late in [&one, &two] {
+        late.note(login.clone(), before.clone()).await;
+        for quarantine in [&one, &two, &open()] {
+            assert_eq!(quarantine.recall(&login).await, Some(refused()));
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_file_is_set_aside_only_by_whoever_holds_the_lock() {
     let folder = TempDir::new().unwrap();
     let quarantine = Quarantine::open(folder.path()).unwrap();
