@@ -5,9 +5,9 @@
 //! A login goes by its `Mark`, a keyed hash of server, user name and secret: another secret is another login. Neither
 //! names nor secrets are kept.
 
+mod notes;
 mod store;
 
-use std::collections::BTreeMap;
 use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,10 @@ use serde::{Deserialize, Serialize};
 use tokio::task::spawn_blocking;
 use tracing::warn;
 
+use self::notes::Notes;
 pub use self::store::StateError;
 use self::store::Store;
+use crate::domain::Clock;
 
 /// A login under a keyed hash.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,7 +55,7 @@ pub struct Quarantine(Arc<Inner>);
 
 struct Inner {
     key: hmac::Key,
-    known: Mutex<BTreeMap<Mark, Known>>,
+    known: Mutex<Notes>,
     store: Option<Store>,
 }
 
@@ -98,55 +100,65 @@ impl Quarantine {
     }
 
     /// What is known of a login, other processes' notes included.
-    pub(super) async fn recall(&self, mark: &Mark) -> Option<Known> {
+    pub(super) async fn recall(&self, mark: &Mark, clock: &Arc<dyn Clock>) -> Option<Known> {
         if self.0.store.is_some() {
-            let this = self.clone();
-            let read = spawn_blocking(move || {
-                let read = this.0.store.as_ref().map(Store::read);
-                match read {
-                    Some(Ok(read)) => this.merge(read),
-                    Some(Err(error)) => told(&error),
-                    None => {}
-                }
-            });
+            let (this, clock) = (self.clone(), Arc::clone(clock));
+            let read = spawn_blocking(move || this.look(&*clock));
             let _ = read.await;
+        } else {
+            self.merge(Notes::new(), clock.now());
         }
         self.known().get(mark).cloned()
     }
 
     /// Notes what has become of a login, unless something newer is known. Returns when it is on disk, where it is kept
     /// there.
-    pub(super) async fn note(&self, mark: Mark, known: Known) {
-        let now = known.noted;
-        store::add(&mut self.known(), mark, known);
+    pub(super) async fn note(&self, mark: Mark, known: Known, clock: &Arc<dyn Clock>) {
+        notes::add(&mut self.known(), mark, known, clock.now());
         if self.0.store.is_none() {
             return;
         }
-        let this = self.clone();
-        let write = spawn_blocking(move || {
-            if let Some(store) = &this.0.store {
-                let own = this.known().clone();
-                match store.note(own, now) {
-                    Ok(all) => this.merge(all),
-                    Err(error) => told(&error),
-                }
-            }
-        });
+        let (this, clock) = (self.clone(), Arc::clone(clock));
+        let write = spawn_blocking(move || this.write(&*clock));
         let _ = write.await;
     }
 
-    /// Takes over what was read. What is newer here could not be written yet, or is just being, and stays.
-    fn merge(&self, read: BTreeMap<Mark, Known>) {
-        let mut known = self.known();
-        let own = mem::take(&mut *known);
-        *known = store::merged(read, own);
-        if let Some(newest) = known.values().map(|known| known.noted).max() {
-            known.retain(|_, known| !store::is_forgotten(known, newest));
+    fn look(&self, clock: &dyn Clock) {
+        match self.0.store.as_ref().map(Store::read) {
+            Some(Ok(read)) => {
+                let now = clock.now();
+                let is_any_ahead = notes::is_any_ahead(&read, now);
+                self.merge(read, now);
+                if is_any_ahead {
+                    // Else each look would bring them to a later moment, and they would never end.
+                    self.write(clock);
+                }
+            }
+            Some(Err(error)) => told(&error),
+            None => {}
         }
     }
 
+    fn write(&self, clock: &dyn Clock) {
+        let Some(store) = &self.0.store else {
+            return;
+        };
+        let own = self.known().clone();
+        match store.note(own, clock) {
+            Ok(all) => self.merge(all, clock.now()),
+            Err(error) => told(&error),
+        }
+    }
+
+    /// Takes over what was read. What is newer here could not be written yet, or is just being, and stays.
+    fn merge(&self, read: Notes, now: Timestamp) {
+        let mut known = self.known();
+        let own = mem::take(&mut *known);
+        *known = notes::merged(read, own, now);
+    }
+
     /// A panic elsewhere leaves the map whole.
-    fn known(&self) -> MutexGuard<'_, BTreeMap<Mark, Known>> {
+    fn known(&self) -> MutexGuard<'_, Notes> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

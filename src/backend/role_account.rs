@@ -167,8 +167,9 @@ impl<L> RoleAccounts<L> {
             let Some(account) = self.accounts.get(index) else {
                 continue;
             };
-            if let Some(known) = self.instance.quarantine.recall(&account.mark).await {
-                let clock = self.instance.clock.now();
+            let clock = &self.instance.clock;
+            if let Some(known) = self.instance.quarantine.recall(&account.mark, clock).await {
+                let clock = clock.now();
                 self.change(index, |state| state.learn(&known, Instant::now(), clock));
             }
         }
@@ -357,7 +358,8 @@ impl<L> Seat<L> {
         let note = |state: &mut State| state.note(Instant::now(), clock);
         if let Some(known) = self.pool.change(self.index, note) {
             let mark = self.account.mark.clone();
-            instance.quarantine.note(mark, known).await;
+            let clock = &instance.clock;
+            instance.quarantine.note(mark, known, clock).await;
         }
     }
 }

@@ -4,20 +4,18 @@
 //! Root may open the files of a directory that belongs to the service. Whoever took the service over must gain nothing
 //! by that: links are not followed, and ownership is given through the open file, never by its name.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::{Known, Mark};
+use super::notes::{Notes, merged};
+use crate::domain::Clock;
 
 pub(super) const KEY_LENGTH: usize = 32;
 const KEY: &str = "role-accounts.key";
@@ -26,8 +24,6 @@ const LOCK: &str = "role-accounts.lock";
 const VERSION: u32 = 1;
 /// Thousands of accounts.
 const LONGEST_FILE: u64 = 4 << 20;
-/// What is older says nothing any more.
-const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// Why the state directory cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,7 +40,7 @@ pub(super) struct Store {
 #[derive(Serialize, Deserialize)]
 struct Document {
     version: u32,
-    role_accounts: BTreeMap<Mark, Known>,
+    role_accounts: Notes,
 }
 
 impl Store {
@@ -71,7 +67,7 @@ impl Store {
     }
 
     /// All that is known. A file that is not ours, or broken, is set aside and counts as empty.
-    pub(super) fn read(&self) -> Result<BTreeMap<Mark, Known>, StateError> {
+    pub(super) fn read(&self) -> Result<Notes, StateError> {
         if let Ok(known) = self.look()? {
             return Ok(known);
         }
@@ -81,23 +77,23 @@ impl Store {
     }
 
     /// The same for whoever holds the lock.
-    fn read_or_set_aside(&self) -> Result<BTreeMap<Mark, Known>, StateError> {
+    fn read_or_set_aside(&self) -> Result<Notes, StateError> {
         match self.look()? {
             Ok(known) => Ok(known),
             Err(why) => {
                 self.set_aside(RECORDS, why)?;
-                Ok(BTreeMap::new())
+                Ok(Notes::new())
             }
         }
     }
 
     /// What the file says, or why it says nothing.
-    fn look(&self) -> Result<Result<BTreeMap<Mark, Known>, &'static str>, StateError> {
+    fn look(&self) -> Result<Result<Notes, &'static str>, StateError> {
         let path = self.path(RECORDS);
         let bytes = match read_bounded(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Ok(BTreeMap::new()));
+                return Ok(Ok(Notes::new()));
             }
             Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
                 return Ok(Err("it is too long"));
@@ -113,14 +109,11 @@ impl Store {
     }
 
     /// Writes what this process knows, beside what others have written meanwhile, the newest of each login; returns all.
-    pub(super) fn note(
-        &self,
-        own: BTreeMap<Mark, Known>,
-        now: Timestamp,
-    ) -> Result<BTreeMap<Mark, Known>, StateError> {
+    pub(super) fn note(&self, own: Notes, clock: &dyn Clock) -> Result<Notes, StateError> {
         let _lock = self.locked()?;
-        let mut all = merged(self.read_or_set_aside()?, own);
-        all.retain(|_, known| !is_forgotten(known, now));
+        let read = self.read_or_set_aside()?;
+        // Read under the lock, after all that is in the file: else that would seem to be from the future.
+        let all = merged(read, own, clock.now());
         let document = Document {
             version: VERSION,
             role_accounts: all,
@@ -207,36 +200,6 @@ impl Store {
 
     fn path(&self, name: &str) -> PathBuf {
         self.directory.join(name)
-    }
-}
-
-/// What was noted so long ago says nothing any more.
-pub(super) fn is_forgotten(known: &Known, now: Timestamp) -> bool {
-    now.duration_since(known.noted) >= FORGOTTEN_AFTER
-}
-
-/// What was read from the file, and what this process knows newer.
-pub(super) fn merged(
-    mut read: BTreeMap<Mark, Known>,
-    own: BTreeMap<Mark, Known>,
-) -> BTreeMap<Mark, Known> {
-    for (mark, known) in own {
-        add(&mut read, mark, known);
-    }
-    read
-}
-
-/// Adds what is known of a login, unless something newer is.
-pub(super) fn add(all: &mut BTreeMap<Mark, Known>, mark: Mark, known: Known) {
-    match all.entry(mark) {
-        Entry::Vacant(free) => {
-            free.insert(known);
-        }
-        Entry::Occupied(mut held) => {
-            if held.get().noted <= known.noted {
-                held.insert(known);
-            }
-        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::*;
+use crate::domain::FixedClock;
 
 fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -30,14 +31,33 @@ fn mark(quarantine: &Quarantine, user: &str, secret: &str) -> Mark {
     )
 }
 
+fn clock(now: &str) -> Arc<dyn Clock> {
+    Arc::new(FixedClock(at(now)))
+}
+
+/// Just after the moment at which it was noted.
+async fn note(quarantine: &Quarantine, mark: Mark, known: Known) {
+    let clock: Arc<dyn Clock> = Arc::new(FixedClock(known.noted));
+    quarantine.note(mark, known, &clock).await;
+}
+
+async fn recall_at(now: &str, quarantine: &Quarantine, mark: &Mark) -> Option<Known> {
+    quarantine.recall(mark, &clock(now)).await
+}
+
+/// After all that the tests note.
+async fn recall(quarantine: &Quarantine, mark: &Mark) -> Option<Known> {
+    recall_at("2026-09-01T08:15:00Z", quarantine, mark).await
+}
+
 #[tokio::test]
 async fn another_secret_is_another_login() {
     let quarantine = Quarantine::in_memory();
     let old = mark(&quarantine, "svc@example.com", "old");
-    quarantine.note(old.clone(), refused()).await;
-    assert_eq!(quarantine.recall(&old).await, Some(refused()));
+    note(&quarantine, old.clone(), refused()).await;
+    assert_eq!(recall(&quarantine, &old).await, Some(refused()));
     let new = mark(&quarantine, "svc@example.com", "new");
-    assert_eq!(quarantine.recall(&new).await, None);
+    assert_eq!(recall(&quarantine, &new).await, None);
     assert_ne!(mark(&quarantine, "a", "bc"), mark(&quarantine, "ab", "c"));
 }
 
@@ -49,12 +69,12 @@ async fn another_process_knows_what_was_noted() {
     let two = Quarantine::open(&directory).unwrap();
     let login = mark(&one, "svc@example.com", "geheim");
     assert_eq!(login, mark(&two, "svc@example.com", "geheim"), "one key");
-    one.note(login.clone(), refused()).await;
+    note(&one, login.clone(), refused()).await;
     let other = mark(&two, "svc2@example.com", "geheim");
-    two.note(other.clone(), refused()).await;
+    note(&two, other.clone(), refused()).await;
     for quarantine in [one, two, Quarantine::open(&directory).unwrap()] {
-        assert_eq!(quarantine.recall(&login).await, Some(refused()));
-        assert_eq!(quarantine.recall(&other).await, Some(refused()));
+        assert_eq!(recall(&quarantine, &login).await, Some(refused()));
+        assert_eq!(recall(&quarantine, &other).await, Some(refused()));
     }
 }
 
@@ -63,7 +83,7 @@ async fn files_are_for_the_owner_alone_and_name_nobody() {
     let folder = TempDir::new().unwrap();
     let quarantine = Quarantine::open(folder.path()).unwrap();
     let login = mark(&quarantine, "svc@example.com", "geheim");
-    quarantine.note(login, refused()).await;
+    note(&quarantine, login, refused()).await;
     let mut seen = Vec::new();
     for entry in fs::read_dir(folder.path()).unwrap() {
         let entry = entry.unwrap();
@@ -98,8 +118,12 @@ async fn what_cannot_be_read_is_set_aside() {
         fs::write(&file, broken).unwrap();
         let quarantine = Quarantine::open(folder.path()).unwrap();
         let login = mark(&quarantine, "svc@example.com", "geheim");
-        quarantine.note(login.clone(), refused()).await;
-        assert_eq!(quarantine.recall(&login).await, Some(refused()), "{broken}");
+        note(&quarantine, login.clone(), refused()).await;
+        assert_eq!(
+            recall(&quarantine, &login).await,
+            Some(refused()),
+            "{broken}"
+        );
         let aside = fs::read_dir(folder.path()).unwrap().find_map(|entry| {
             let path = entry.unwrap().path();
             path.to_str().unwrap().contains("set-aside").then_some(path)
@@ -133,14 +157,15 @@ async fn what_is_old_is_forgotten() {
     let folder = TempDir::new().unwrap();
     let quarantine = Quarantine::open(folder.path()).unwrap();
     let (old, new) = (mark(&quarantine, "a", "x"), mark(&quarantine, "b", "x"));
-    quarantine.note(old.clone(), refused()).await;
+    note(&quarantine, old.clone(), refused()).await;
     let later = Known {
         noted: at("2026-10-02T08:00:00Z"),
         ..refused()
     };
-    quarantine.note(new.clone(), later.clone()).await;
-    assert_eq!(quarantine.recall(&old).await, None);
-    assert_eq!(quarantine.recall(&new).await, Some(later));
+    note(&quarantine, new.clone(), later.clone()).await;
+    let recall = |mark| recall_at("2026-10-02T08:00:00Z", &quarantine, mark);
+    assert_eq!(recall(&old).await, None);
+    assert_eq!(recall(&new).await, Some(later));
 }
 
 /// A file of the same name outside, which must stay as it is.
@@ -189,7 +214,7 @@ async fn what_root_writes_belongs_to_the_owner_of_the_directory() {
     let quarantine = Quarantine::open(&state).unwrap();
     let login = mark(&quarantine, "svc@example.com", "geheim");
     for _ in 0..2 {
-        quarantine.note(login.clone(), refused()).await;
+        note(&quarantine, login.clone(), refused()).await;
         let mut files = 0;
         for entry in fs::read_dir(&state).unwrap() {
             let path = entry.unwrap().path();
@@ -212,7 +237,7 @@ async fn a_file_with_a_second_name_is_given_to_nobody() {
     let _ = chown(&state, Some(64_123), Some(64_124));
     let quarantine = Quarantine::open(&state).unwrap();
     let login = mark(&quarantine, "a", "x");
-    quarantine.note(login, refused()).await;
+    note(&quarantine, login, refused()).await;
     let after = fs::metadata(&file).unwrap();
     assert_eq!((after.uid(), after.gid()), (before.uid(), before.gid()));
     assert_eq!(after.mode(), before.mode());
@@ -243,15 +268,15 @@ async fn what_could_not_be_written_is_kept_and_written_later() {
     let lock = directory.join("role-accounts.lock");
     fs::remove_file(&lock).unwrap();
     fs::create_dir(&lock).unwrap();
-    quarantine.note(first.clone(), refused()).await;
+    note(&quarantine, first.clone(), refused()).await;
     assert!(!directory.join("role-accounts.json").exists());
-    assert_eq!(quarantine.recall(&first).await, Some(refused()));
+    assert_eq!(recall(&quarantine, &first).await, Some(refused()));
     fs::remove_dir(&lock).unwrap();
-    quarantine.note(second.clone(), refused()).await;
+    note(&quarantine, second.clone(), refused()).await;
     let other = Quarantine::open(&directory).unwrap();
     for quarantine in [quarantine, other] {
-        assert_eq!(quarantine.recall(&first).await, Some(refused()));
-        assert_eq!(quarantine.recall(&second).await, Some(refused()));
+        assert_eq!(recall(&quarantine, &first).await, Some(refused()));
+        assert_eq!(recall(&quarantine, &second).await, Some(refused()));
     }
 }
 
@@ -261,14 +286,14 @@ async fn the_newest_note_holds() {
     let one = Quarantine::open(folder.path()).unwrap();
     let two = Quarantine::open(folder.path()).unwrap();
     let login = mark(&one, "a", "x");
-    one.note(login.clone(), refused()).await;
+    note(&one, login.clone(), refused()).await;
     let later = Known {
         refused_until: None,
         noted: at("2026-09-01T08:01:00Z"),
         ..refused()
     };
-    two.note(login.clone(), later.clone()).await;
-    assert_eq!(one.recall(&login).await, Some(later));
+    note(&two, login.clone(), later.clone()).await;
+    assert_eq!(recall(&one, &login).await, Some(later));
 }
 
 #[tokio::test]
@@ -277,7 +302,7 @@ async fn a_note_that_comes_late_ends_no_newer_one() {
     let open = || Quarantine::open(folder.path()).unwrap();
     let (one, two) = (open(), open());
     let login = mark(&one, "a", "x");
-    one.note(login.clone(), refused()).await;
+    note(&one, login.clone(), refused()).await;
     let before = Known {
         refused_until: None,
         noted: at("2026-09-01T07:59:59Z"),
@@ -285,9 +310,10 @@ async fn a_note_that_comes_late_ends_no_newer_one() {
     };
     // Of another thread, then of another process, which has not seen the newer one.
     for late in [&one, &two] {
-        late.note(login.clone(), before.clone()).await;
+        let now = clock("2026-09-01T08:00:01Z");
+        late.note(login.clone(), before.clone(), &now).await;
         for quarantine in [&one, &two, &open()] {
-            assert_eq!(quarantine.recall(&login).await, Some(refused()));
+            assert_eq!(recall(quarantine, &login).await, Some(refused()));
         }
     }
 }
@@ -301,12 +327,78 @@ async fn a_file_is_set_aside_only_by_whoever_holds_the_lock() {
     let lock = fs::File::open(folder.path().join("role-accounts.lock")).unwrap();
     lock.lock().unwrap();
     let login = mark(&quarantine, "a", "x");
-    let mut recall = Box::pin(quarantine.recall(&login));
-    let waits = tokio::time::timeout(std::time::Duration::from_millis(200), &mut recall).await;
+    let mut read = Box::pin(recall(&quarantine, &login));
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(200), &mut read).await;
     assert!(waits.is_err(), "another process has the lock");
     // It puts a good file there.
     fs::write(&file, r#"{"version": 1, "role_accounts": {}}"#).unwrap();
     lock.unlock().unwrap();
-    assert_eq!(recall.await, None);
+    assert_eq!(read.await, None);
     assert!(file.exists(), "the good file stays");
+}
+
+/// The clock was ahead by years when this was noted.
+fn ahead() -> Known {
+    Known {
+        refused_until: Some(at("2030-01-01T00:30:00Z")),
+        last_success: Some(at("2029-12-31T23:59:00Z")),
+        noted: at("2030-01-01T00:00:00Z"),
+        ..refused()
+    }
+}
+
+#[tokio::test]
+async fn a_note_of_the_future_ends_no_other_and_lasts_no_longer_than_it_was_to() {
+    let folder = TempDir::new().unwrap();
+    let quarantine = Quarantine::open(folder.path()).unwrap();
+    let (strange, login) = (mark(&quarantine, "a", "x"), mark(&quarantine, "b", "x"));
+    note(&quarantine, strange.clone(), ahead()).await;
+    // The clock is put back.
+    note(&quarantine, login.clone(), refused()).await;
+    let other = Quarantine::open(folder.path()).unwrap();
+    for quarantine in [quarantine, other] {
+        assert_eq!(recall(&quarantine, &login).await, Some(refused()));
+        let known = recall(&quarantine, &strange).await;
+        assert_eq!(known, Some(refused()), "as if noted then, without success");
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_a_quarantine_does_not_move_with_the_clock_that_was_put_back() {
+    let folder = TempDir::new().unwrap();
+    let open = || Quarantine::open(folder.path()).unwrap();
+    let (one, other) = (open(), Quarantine::in_memory());
+    for quarantine in [&one, &other] {
+        let login = mark(quarantine, "a", "x");
+        note(quarantine, login.clone(), ahead()).await;
+        for now in ["2026-09-01T08:00:00Z", "2026-09-01T08:20:00Z"] {
+            assert_eq!(
+                recall_at(now, quarantine, &login).await,
+                Some(refused()),
+                "{now}"
+            );
+        }
+    }
+    let known = recall(&open(), &mark(&one, "a", "x")).await;
+    assert_eq!(known, Some(refused()), "after a restart");
+}
+
+#[tokio::test]
+async fn where_nobody_can_say_which_note_is_newer_the_longer_quarantine_holds() {
+    let success = |known: Known| Known {
+        refused_until: None,
+        ..known
+    };
+    for (first, second) in [(ahead(), success(refused())), (success(ahead()), refused())] {
+        let folder = TempDir::new().unwrap();
+        let one = Quarantine::open(folder.path()).unwrap();
+        let two = Quarantine::open(folder.path()).unwrap();
+        let login = mark(&one, "a", "x");
+        note(&one, login.clone(), first).await;
+        note(&two, login.clone(), second).await;
+        for quarantine in [one, two] {
+            let known = recall(&quarantine, &login).await.unwrap();
+            assert!(known.refused_until >= refused().refused_until, "{known:?}");
+        }
+    }
 }

@@ -200,22 +200,26 @@ impl State {
 
     /// Takes over what another process, or an earlier life of this one, has noted of the login.
     pub(super) fn learn(&mut self, known: &Known, now: Instant, clock: Timestamp) {
-        if let Some(success) = known.last_success {
-            let age = clock.duration_since(success).try_into().unwrap_or_default();
-            let at = now.checked_sub(age);
-            self.last_success = self.last_success.max(at);
+        let success = known.last_success.map(|at| clock.duration_since(at));
+        // One of the future says nothing: the clock was put back.
+        if let Some(Ok(age)) = success.map(Duration::try_from) {
+            self.last_success = self.last_success.max(now.checked_sub(age));
         }
         let Some(until) = known.refused_until else {
             return;
         };
-        if self.told.is_some_and(|told| told >= until) {
+        if self.told == Some(until) {
+            return;
+        }
+        let left: Duration = until.duration_since(clock).try_into().unwrap_or_default();
+        // The clock may have been set back meanwhile.
+        let left = left.min(LONGEST_QUARANTINE);
+        // It has been refused here meanwhile, and for longer.
+        if self.is_refused() && self.closed.as_ref().is_some_and(|c| c.until >= now + left) {
             return;
         }
         self.told = Some(until);
         self.pause = Duration::from_secs(known.pause_seconds).min(LONGEST_QUARANTINE);
-        let left: Duration = until.duration_since(clock).try_into().unwrap_or_default();
-        // The clock may have been set back meanwhile.
-        let left = left.min(LONGEST_QUARANTINE);
         if !left.is_zero() {
             self.accepted = false;
             self.close(now + left, Why::Refused(known.why.as_str().into()));

@@ -329,3 +329,32 @@ async fn without_a_hint_the_rest_doubles_up_to_a_minute() {
     advance(LONGEST_ASKED_REST).await;
     assert!(lease(&pool).await.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_learnt_neither_shortens_a_quarantine_nor_speaks_for_a_login_from_the_future() {
+    let clock: jiff::Timestamp = "2026-09-01T08:00Z".parse().unwrap();
+    let known = |seconds| crate::backend::quarantine::Known {
+        refused_until: Some(clock + Duration::from_secs(seconds)),
+        pause_seconds: seconds,
+        last_success: Some(clock + Duration::from_hours(1)),
+        noted: clock,
+        ..Default::default()
+    };
+    let now = Instant::now();
+    let hint: Arc<str> = "no".into();
+    let mut state = State::new();
+    state.learn(&known(60), now, clock);
+    advance(Duration::from_mins(1)).await;
+    let now = Instant::now();
+    assert!(state.is_open(now));
+    assert_eq!(
+        state.refused(&hint, Stakes::LockOut, now),
+        QUARANTINE,
+        "no success within the hour is known"
+    );
+    let left = |state: &State| state.closed.as_ref().unwrap().until - now;
+    state.learn(&known(120), now, clock);
+    assert_eq!(left(&state), QUARANTINE);
+    state.learn(&known(7_200), now, clock);
+    assert_eq!(left(&state), Duration::from_hours(2));
+}
