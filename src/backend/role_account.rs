@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 pub(super) use self::state::Stakes;
@@ -294,11 +295,21 @@ impl<L> Deref for Lease<L> {
 }
 
 impl<L> Seat<L> {
-    /// Whether a password goes to a server that has not taken it yet: its refusal must be heard, however late it comes.
+    pub(super) fn stakes(&self) -> Stakes {
+        self.account.stakes
+    }
+
+    /// Whether the server has not taken the login yet.
     pub(super) fn is_trial(&self) -> bool {
         let states = self.pool.lock();
-        let is_taken = states.each.get(self.index).is_some_and(|s| s.accepted);
-        self.account.stakes == Stakes::LockOut && !is_taken
+        !states.each.get(self.index).is_some_and(|s| s.accepted)
+    }
+
+    /// The caller gave up before the server said anything to this call, which goes on. Until the login is taken again, the
+    /// account makes one call at a time. Says whether the call is worth listening to: not where enough others are.
+    pub(super) fn given_up(&self, call: AbortHandle) -> bool {
+        let give_up = |state: &mut State| state.given_up(call);
+        self.pool.change(self.index, give_up).unwrap_or_default()
     }
 
     pub(super) fn address(&self) -> &SmtpAddress {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tracing::{Instrument, warn};
 
@@ -12,7 +13,7 @@ use super::asking::{Asking, Budget, FreeBusyAsking};
 use super::call::{Failure, Server, Setback};
 use super::login::Login;
 use crate::backend::examine::{AccountFinding, Seen};
-use crate::backend::role_account::{Lease, Seat};
+use crate::backend::role_account::{Lease, Seat, Stakes};
 use crate::backend::{AccountCondition, Ask, EndpointError};
 use crate::codec::ews::upstream::SchemaLevel;
 use crate::domain::SmtpAddress;
@@ -22,7 +23,7 @@ const SHORT_REST: Duration = Duration::from_secs(1);
 /// How often one call goes by an account that merely makes fewer calls at once from now on.
 const MOST_YIELDS: u32 = 16;
 
-/// How long the answer to a password is waited for that no server has taken yet.
+/// How long the answer to a password is listened for.
 const LONGEST_TRIAL: Duration = Duration::from_mins(2);
 
 /// One call by one account.
@@ -83,10 +84,9 @@ impl Ews {
                 level,
                 ask: ask.clone(),
             };
-            let made = if lease.is_trial() {
-                call.make_to_the_end(lease).await
-            } else {
-                call.make().await
+            let made = match lease.stakes() {
+                Stakes::LockOut => call.make_to_the_end(lease).await,
+                Stakes::None => call.make().await,
             };
             match made {
                 Ok(answer) => return Ok(answer),
@@ -165,15 +165,24 @@ impl Ews {
 
 impl<A: Asking> Call<A> {
     /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
-    /// comes of it is heard. The account stays lent until then, so that nobody sends the same password meanwhile.
+    /// comes of it is heard. An account that the server has not taken yet stays lent until then, so that nobody sends the
+    /// same password meanwhile.
     async fn make_to_the_end(self, lease: Lease<Login>) -> Result<A::Answer, Missed> {
+        let (mut lent, mut seat) = (Some(lease), None);
+        let on_trial = lent.take_if(|lease| lease.is_trial());
+        if let Some(lease) = &lent {
+            seat = Some(lease.seat());
+        }
         let call = async move {
             let made = self.make().await;
-            drop(lease);
+            drop(on_trial);
             made
         };
-        let heard = tokio::spawn(timeout(LONGEST_TRIAL, call).in_current_span());
-        match heard.await {
+        let mut sent = Sent {
+            task: tokio::spawn(timeout(LONGEST_TRIAL, call).in_current_span()),
+            seat,
+        };
+        match (&mut sent.task).await {
             Ok(Ok(made)) => made,
             Ok(Err(_)) => Err(final_error(EndpointError::Timeout(LONGEST_TRIAL))),
             Err(_) => Err(final_error(EndpointError::BadAnswer(
@@ -194,6 +203,26 @@ impl<A: Asking> Call<A> {
                 Ok(answer)
             }
             Err(failure) => Err(missed(seat, failure).await),
+        }
+    }
+}
+
+/// A call that goes on when this is dropped.
+struct Sent<T> {
+    task: JoinHandle<T>,
+    /// Of an account that others may use meanwhile.
+    seat: Option<Seat<Login>>,
+}
+
+impl<T> Drop for Sent<T> {
+    fn drop(&mut self) {
+        if self.task.is_finished() {
+            return;
+        }
+        if let Some(seat) = &self.seat
+            && !seat.given_up(self.task.abort_handle())
+        {
+            self.task.abort();
         }
     }
 }

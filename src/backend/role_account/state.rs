@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::backend::quarantine::Known;
@@ -30,6 +31,8 @@ pub(super) const SHUT_OUT: Duration = Duration::from_mins(5);
 const LONGEST_SHUT_OUT: Duration = Duration::from_hours(1);
 /// How often one call more is tried beside those that a server is known to bear.
 const GROWTH: Duration = Duration::from_mins(1);
+/// Calls of one account that are listened to after their callers have given up.
+const MOST_LATE: usize = 8;
 /// How often a success is noted for other processes.
 const NOTE_SUCCESS: Duration = Duration::from_mins(10);
 
@@ -47,6 +50,10 @@ pub(super) struct State {
     /// The server has accepted its login since the last refusal.
     pub(super) accepted: bool,
     pub(super) closed: Option<Closed>,
+    /// A caller has given up on it since the server last took its login: nobody knows whether the password is still right.
+    doubted: bool,
+    /// Calls that nobody waits for and that are listened to: a refusal may come of them.
+    late: Vec<AbortHandle>,
     /// Calls at once that the server has shown to bear; None where it has not complained.
     bears: Option<Bears>,
     last_success: Option<Instant>,
@@ -83,6 +90,8 @@ impl State {
             in_flight: 0,
             accepted: false,
             closed: None,
+            doubted: false,
+            late: Vec::new(),
             bears: None,
             last_success: None,
             pause: Duration::ZERO,
@@ -102,7 +111,7 @@ impl State {
 
     /// How many calls it may make at once, of the `most` that the configuration allows.
     pub(super) fn may(&self, most: usize, now: Instant) -> usize {
-        if !self.accepted {
+        if !self.accepted || self.doubted {
             return 1;
         }
         let bears = self.bears.map_or(usize::MAX, |bears| {
@@ -130,6 +139,7 @@ impl State {
     /// The server took the login; `served` where it also did what it was asked. Says whether others should know.
     pub(super) fn accepted(&mut self, served: bool, now: Instant) -> bool {
         self.accepted = true;
+        self.doubted = false;
         self.last_success = Some(now);
         self.pause = Duration::ZERO;
         self.told = None;
@@ -144,6 +154,17 @@ impl State {
             self.noted = Some(now);
         }
         is_news
+    }
+
+    /// A caller gave up on a call that goes on; says whether it is one of those that are listened to.
+    pub(super) fn given_up(&mut self, call: AbortHandle) -> bool {
+        self.doubted = true;
+        self.late.retain(|late| !late.is_finished());
+        let is_heard = self.late.len() < MOST_LATE;
+        if is_heard {
+            self.late.push(call);
+        }
+        is_heard
     }
 
     /// The server refused the login; says for how long the account is left alone. Calls that were in flight together

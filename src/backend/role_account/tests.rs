@@ -358,3 +358,19 @@ async fn what_is_learnt_neither_shortens_a_quarantine_nor_speaks_for_a_login_fro
     state.learn(&known(7_200), now, clock);
     assert_eq!(left(&state), Duration::from_hours(2));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_account_whose_caller_gave_up_makes_one_call_at_a_time_until_it_is_taken_again() {
+    let pool = pool(&["a@x.example"]);
+    accept_all(&pool, 1).await;
+    let mut calls = tokio::task::JoinSet::<()>::new();
+    let (first, second) = (lease(&pool).await.unwrap(), lease(&pool).await.unwrap());
+    let more = (0..12).map(|_| calls.spawn(std::future::pending()));
+    let heard = more.filter(|call| first.given_up(call.clone())).count();
+    assert_eq!(heard, 8, "no more than so many are listened to");
+    drop(first);
+    let waits = timeout(Duration::from_secs(1), lease(&pool)).await;
+    assert!(waits.is_err(), "the password may be wrong by now");
+    second.served().await;
+    assert!(lease(&pool).await.is_ok());
+}

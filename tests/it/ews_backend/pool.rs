@@ -134,6 +134,29 @@ async fn a_refusal_that_comes_after_the_deadline_is_heard() {
 }
 
 #[tokio::test]
+async fn a_late_refusal_of_a_password_that_has_worked_is_heard() {
+    let upstream = Upstream::start(|number, request| match number {
+        0 => busy_for_all(request),
+        _ => Reply::After(Duration::from_millis(900), Box::new(refuse)),
+    })
+    .await;
+    let endpoint = endpoint_of(&upstream, &["one"], 12);
+    assert!(look_up(&endpoint, 1).await[0].is_ok());
+    let name = mailbox("anna@example.com");
+    let soon = Instant::now() + Duration::from_millis(200);
+    let outcomes = endpoint.ask(std::slice::from_ref(&name), day(), soon).await;
+    assert!(outcomes[&name].is_err());
+    let is_known = || endpoint.state().accounts[0].condition == AccountCondition::Quarantined;
+    assert!(!is_known(), "the caller has given up before");
+    let give_up = Instant::now() + Duration::from_secs(20);
+    while !is_known() {
+        assert!(Instant::now() < give_up, "never heard");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(upstream.requests().len(), 2);
+}
+
+#[tokio::test]
 async fn the_doctor_tells_what_each_account_sees() {
     let upstream = Upstream::start(|_, request| match request.user().as_str() {
         "one@example.com" => busy_for_all(request),
