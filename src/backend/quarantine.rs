@@ -99,15 +99,19 @@ impl Quarantine {
         Mark(hex(context.sign().as_ref()))
     }
 
-    /// What is known of a login, other processes' notes included.
-    pub(super) async fn recall(&self, mark: &Mark, clock: &Arc<dyn Clock>) -> Option<Known> {
+    /// Learns what other processes have noted, where it is kept on disk: one read for all logins, on a thread for that.
+    pub(super) async fn look(&self, clock: &Arc<dyn Clock>) {
         if self.0.store.is_some() {
             let (this, clock) = (self.clone(), Arc::clone(clock));
-            let read = spawn_blocking(move || this.look(&*clock));
+            let read = spawn_blocking(move || this.read(&*clock));
             let _ = read.await;
         } else {
             self.merge(Notes::new(), clock.now());
         }
+    }
+
+    /// What was known of a login at the last look, and is here since.
+    pub(super) fn recall(&self, mark: &Mark) -> Option<Known> {
         self.known().get(mark).cloned()
     }
 
@@ -123,7 +127,7 @@ impl Quarantine {
         let _ = write.await;
     }
 
-    fn look(&self, clock: &dyn Clock) {
+    fn read(&self, clock: &dyn Clock) {
         match self.0.store.as_ref().map(Store::read) {
             Some(Ok(read)) => {
                 let now = clock.now();

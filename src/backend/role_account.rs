@@ -23,15 +23,13 @@ use super::quarantine::Mark;
 use super::{AccountState, EndpointError};
 use crate::domain::SmtpAddress;
 
-/// How often the notes of other processes are looked at, while there is an account that is not known to work.
+/// How old what is known of other processes' notes may be, when an account is used that is not known to work.
 const RECALL: Duration = Duration::from_secs(1);
 
 /// The accounts, each with what a call needs to log in as it.
 pub(super) struct RoleAccounts<L> {
     accounts: Vec<Arc<Account<L>>>,
     states: Mutex<States>,
-    /// Held while the notes of other processes are looked at, so that nobody picks an account before they are known.
-    recalling: tokio::sync::Mutex<()>,
     /// Wakes those who wait for an account.
     changed: Notify,
     instance: Instance,
@@ -51,7 +49,10 @@ struct States {
     each: Vec<State>,
     /// Where the search for the least used account starts next: round robin on ties.
     next: usize,
+    /// When the notes of other processes were last looked at.
     recalled: Option<Instant>,
+    /// They are being looked at.
+    recalling: bool,
 }
 
 /// The accounts that one call has used already; it uses none twice.
@@ -79,6 +80,8 @@ enum Pick {
     Account(usize),
     /// The only usable accounts are being tried for the first time just now, or make all the calls that they may.
     Wait,
+    /// The best one is not known to work, and the notes of other processes are to be looked at before.
+    Look,
     None(EndpointError),
 }
 
@@ -91,8 +94,8 @@ impl<L> RoleAccounts<L> {
                 each,
                 next: 0,
                 recalled: None,
+                recalling: false,
             }),
-            recalling: tokio::sync::Mutex::default(),
             changed: Notify::new(),
             instance: instance.clone(),
         })
@@ -104,8 +107,10 @@ impl<L> RoleAccounts<L> {
     pub(super) async fn lease(
         self: &Arc<Self>,
         tried: &mut Tried,
-    ) -> Result<Lease<L>, EndpointError> {
-        self.recall().await;
+    ) -> Result<Lease<L>, EndpointError>
+    where
+        L: Send + Sync + 'static,
+    {
         loop {
             // Taken before the look, so that a change between the look and the wait is not missed.
             let changed = self.changed.notified();
@@ -119,6 +124,12 @@ impl<L> RoleAccounts<L> {
                             account: Arc::clone(account),
                         }));
                     }
+                }
+                Pick::Look => {
+                    // A task of its own: others use what it brings when this caller gives up.
+                    let pool = Arc::clone(self);
+                    tokio::spawn(async move { pool.recall().await });
+                    changed.await;
                 }
                 Pick::Wait => changed.await,
                 Pick::None(error) => return Err(error),
@@ -152,47 +163,33 @@ impl<L> RoleAccounts<L> {
             .collect()
     }
 
-    /// Learns what is noted of the accounts that are about to be tried. Accounts that are known to work need no look.
-    /// Where another call is at it, its end is waited for.
+    /// Learns what is noted of the accounts that are not known to work. Those that are need no look.
     pub(super) async fn recall(&self) {
-        if self.to_be_recalled().is_empty() {
-            return;
-        }
-        let _turn = self.recalling.lock().await;
-        let untried = self.to_be_recalled();
-        if untried.is_empty() {
-            return;
-        }
-        let begun = Instant::now();
-        for index in untried {
-            let Some(account) = self.accounts.get(index) else {
-                continue;
-            };
-            let clock = &self.instance.clock;
-            if let Some(known) = self.instance.quarantine.recall(&account.mark, clock).await {
-                let clock = clock.now();
-                self.change(index, |state| state.learn(&known, Instant::now(), clock));
+        let Instance {
+            clock, quarantine, ..
+        } = &self.instance;
+        quarantine.look(clock).await;
+        let (now, moment) = (Instant::now(), clock.now());
+        let mut states = self.lock();
+        for (account, state) in self.accounts.iter().zip(&mut states.each) {
+            let known = quarantine.recall(&account.mark);
+            if let Some(known) = known.filter(|_| !state.accepted) {
+                state.learn(&known, now, moment);
             }
         }
-        self.lock().recalled = Some(begun);
-    }
-
-    fn to_be_recalled(&self) -> Vec<usize> {
-        let now = Instant::now();
-        let mut states = self.lock();
-        if states.recalled.is_some_and(|at| now < at + RECALL) {
-            return Vec::new();
-        }
-        let each = states.each.iter_mut().enumerate();
-        each.filter_map(|(index, state)| (!state.accepted && state.is_open(now)).then_some(index))
-            .collect()
+        states.recalled = Some(now);
+        states.recalling = false;
+        drop(states);
+        self.changed.notify_waiters();
     }
 
     fn pick(&self, tried: &Tried) -> Pick {
         let now = Instant::now();
         let mut states = self.lock();
         let count = states.each.len();
-        let mut best: Option<(usize, usize)> = None;
+        let is_fresh = states.recalled.is_some_and(|at| now < at + RECALL);
+        let is_recalling = states.recalling;
+        let mut best: Option<(usize, usize, bool)> = None;
         let mut wait = false;
         for offset in 0..count {
             let index = (states.next + offset) % count;
@@ -203,14 +200,19 @@ impl<L> RoleAccounts<L> {
                 continue;
             }
             let most = self.accounts.get(index).map_or(1, |a| a.max_concurrency);
-            if state.in_flight >= state.may(most, now) {
+            let is_known = state.accepted || is_fresh;
+            if state.in_flight >= state.may(most, now) || (!is_known && is_recalling) {
                 wait = true;
-            } else if best.is_none_or(|(_, least)| state.in_flight < least) {
-                best = Some((index, state.in_flight));
+            } else if best.is_none_or(|(_, least, _)| state.in_flight < least) {
+                best = Some((index, state.in_flight, is_known));
             }
         }
         match best {
-            Some((index, _)) => {
+            Some((_, _, false)) => {
+                states.recalling = true;
+                Pick::Look
+            }
+            Some((index, _, true)) => {
                 states.next = (index + 1) % count;
                 if let Some(state) = states.each.get_mut(index) {
                     state.in_flight += 1;

@@ -42,7 +42,8 @@ async fn note(quarantine: &Quarantine, mark: Mark, known: Known) {
 }
 
 async fn recall_at(now: &str, quarantine: &Quarantine, mark: &Mark) -> Option<Known> {
-    quarantine.recall(mark, &clock(now)).await
+    quarantine.look(&clock(now)).await;
+    quarantine.recall(mark)
 }
 
 /// After all that the tests note.
@@ -395,7 +396,8 @@ async fn where_nobody_can_say_which_note_is_newer_the_longer_quarantine_holds() 
         let two = Quarantine::open(folder.path()).unwrap();
         let login = mark(&one, "a", "x");
         note(&one, login.clone(), first).await;
-        note(&two, login.clone(), second).await;
+        let now = clock("2026-09-01T08:00:01Z");
+        two.note(login.clone(), second, &now).await;
         for quarantine in [one, two] {
             let known = recall(&quarantine, &login).await.unwrap();
             assert!(known.refused_until >= refused().refused_until, "{known:?}");
