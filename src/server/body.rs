@@ -19,6 +19,8 @@ const WORTH_READING: usize = 64 << 10;
 const WORTH_WAITING: Duration = Duration::from_secs(1);
 /// Bytes set aside for a declared length before any byte has come.
 const FIRST_ROOM: usize = 64 << 10;
+/// A body of fewer bytes is copied out of the buffer that it was read into, which takes less than reading it.
+const WORTH_PINNING: usize = 64 << 10;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum BodyError {
@@ -92,10 +94,11 @@ impl BodyReader {
             let more = self.take_room(data.len())?;
             match &mut share {
                 Some(share) => share.merge(more),
-                // Mostly the whole body is there at once, and needs no copy.
+                // Mostly the whole body is there at once, and a long one needs no copy.
                 None if data.len() == declared && body.is_end_stream() => {
+                    let bytes = unpinned(data);
                     let share = Some(more);
-                    return Ok(Held { bytes: data, share });
+                    return Ok(Held { bytes, share });
                 }
                 None => {
                     bytes.reserve(declared.min(FIRST_ROOM));
@@ -113,6 +116,15 @@ impl BodyReader {
         Arc::clone(&self.room)
             .try_acquire_many_owned(bytes)
             .map_err(|_| BodyError::NoRoom)
+    }
+}
+
+/// A short body in memory of its own: it would keep all of the connection's buffer, which no bound counts.
+fn unpinned(data: Bytes) -> Bytes {
+    if data.len() < WORTH_PINNING {
+        Bytes::copy_from_slice(&data)
+    } else {
+        data
     }
 }
 
@@ -137,5 +149,25 @@ pub(super) async fn discard(headers: &HeaderMap, mut body: Incoming) -> bool {
         if taken > WORTH_READING {
             return false;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a body of so many bytes is where it was read.
+    fn is_pinned(length: usize) -> bool {
+        let mut buffer = Bytes::from(vec![b'x'; 2 * WORTH_PINNING]);
+        let data = buffer.split_to(length);
+        let from = data.as_ptr();
+        unpinned(data).as_ptr() == from
+    }
+
+    #[test]
+    fn a_short_body_does_not_keep_the_buffer_that_it_came_in() {
+        assert!(!is_pinned(1));
+        assert!(!is_pinned(WORTH_PINNING - 1));
+        assert!(is_pinned(WORTH_PINNING));
     }
 }
