@@ -99,7 +99,9 @@ impl Keys {
     /// The fetch that goes on, or a new one where the floor allows it.
     fn begin(self: &Arc<Self>) -> Option<Shared<BoxFuture<'static, ()>>> {
         let mut fetching = self.fetching();
-        if let Some(running) = &fetching.running {
+        // One that has ended and is still here has panicked: it would be waited for in vain for ever.
+        let running = fetching.running.as_ref();
+        if let Some(running) = running.filter(|running| running.peek().is_none()) {
             return Some(running.clone());
         }
         if fetching.next.is_some_and(|next| Instant::now() < next) {
@@ -233,6 +235,17 @@ mod tests {
         assert_eq!(keys.find("k2").await.err(), Some(NoKey::Unknown));
         tokio::time::advance(FLOOR).await;
         assert!(keys.begin().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_fetch_that_broke_off_is_begun_again() {
+        let keys = unreachable();
+        let broken = futures_util::future::ready(()).boxed().shared();
+        broken.clone().await;
+        keys.fetching().running = Some(broken);
+        keys.begin().unwrap().await;
+        assert!(keys.fetching().failed, "the authority was asked");
+        assert!(keys.fetching().running.is_none());
     }
 
     #[tokio::test]
