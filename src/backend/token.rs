@@ -81,6 +81,15 @@ struct Held {
     expires_at: Instant,
 }
 
+impl Held {
+    /// For how many seconds it serves, rounded up.
+    fn left(&self, now: Instant) -> Option<u64> {
+        let left = self.expires_at.saturating_duration_since(now);
+        let whole = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+        (whole > 0).then_some(whole)
+    }
+}
+
 struct Failure {
     error: EndpointError,
     pause: Duration,
@@ -263,10 +272,7 @@ impl Inner {
         let before = state.failure.as_ref().map_or(Duration::ZERO, |f| f.pause);
         let pause = (before * 2).clamp(first, longest);
         let now = Instant::now();
-        let spare = state
-            .held
-            .as_ref()
-            .map(|held| held.expires_at.saturating_duration_since(now).as_secs());
+        let spare = state.held.as_ref().and_then(|held| held.left(now));
         state.failure = Some(Failure {
             error: error.clone(),
             pause,
@@ -324,6 +330,23 @@ fn broken_off() -> EndpointError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_token_that_has_expired_serves_for_no_second_more() {
+        let now = Instant::now();
+        let held = Held {
+            token: Token {
+                secret: "x".into(),
+                number: 1,
+            },
+            refused: false,
+            refresh_at: now,
+            expires_at: now + Duration::from_millis(1_500),
+        };
+        for (millis, left) in [(0, Some(2)), (1_000, Some(1)), (1_500, None), (9_000, None)] {
+            assert_eq!(held.left(now + Duration::from_millis(millis)), left);
+        }
+    }
 
     #[test]
     fn tokens_are_replaced_in_the_last_third_of_their_lives() {

@@ -4,13 +4,15 @@
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Certificate, Client, StatusCode};
+use reqwest::{Certificate, Client, Response, StatusCode};
 use serde_json::Value;
 
 use super::report::{Chart, Finding};
 use crate::config::Config;
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Bytes of an answer; ours have some hundred.
+const LONGEST: usize = 64 << 10;
 const CHECK: &str = "token endpoint";
 
 /// Nothing where no client is configured: the endpoint does not exist then.
@@ -47,7 +49,7 @@ async fn look(chart: &mut Chart, client: &Client, issuer: &str) {
         return;
     };
     let status = answer.status();
-    let told = json(answer.bytes().await.unwrap_or_default().as_ref());
+    let told = json(answer).await;
     let told = told["issuer"].as_str().unwrap_or_default();
     if status != StatusCode::OK || told != issuer {
         chart.fail(
@@ -63,7 +65,7 @@ async fn look(chart: &mut Chart, client: &Client, issuer: &str) {
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
         .body("grant_type=client_credentials");
     let refused = match request.send().await {
-        Ok(answer) => json(answer.bytes().await.unwrap_or_default().as_ref()),
+        Ok(answer) => json(answer).await,
         Err(_) => Value::Null,
     };
     match refused["error"].as_str() {
@@ -78,6 +80,45 @@ async fn look(chart: &mut Chart, client: &Client, issuer: &str) {
     }
 }
 
-fn json(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap_or_default()
+/// Null where it is none, or longer than the few that are expected: anything may answer there.
+async fn json(mut answer: Response) -> Value {
+    let mut body = Vec::new();
+    while let Ok(Some(chunk)) = answer.chunk().await {
+        body.extend_from_slice(&chunk);
+        if body.len() > LONGEST {
+            return Value::Null;
+        }
+    }
+    serde_json::from_slice(&body).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_without_end_is_not_read_to_the_end() {
+        const MOST: usize = 64 << 20;
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let _ = socket.read(&mut [0; 4096]).await.unwrap();
+            let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+            socket.write_all(head).await.unwrap();
+            let mut sent = 0;
+            while sent < MOST && socket.write_all(&[b' '; 65_536]).await.is_ok() {
+                sent += 65_536;
+            }
+            sent
+        });
+        let client = Client::builder().no_proxy().build().unwrap();
+        let answer = client.get(url).send().await.unwrap();
+        assert_eq!(json(answer).await, Value::Null);
+        drop(client);
+        assert!(server.await.unwrap() < MOST);
+    }
 }

@@ -211,9 +211,6 @@ impl Passwords {
         let denied = |denied| Verdict::new(Err(denied), Duration::ZERO);
         let mut place = None;
         if !self.good.contains_key(&fingerprint) {
-            if let Some(left) = self.blocked(&fingerprint, &attempt) {
-                return denied(Denied::Limited(left));
-            }
             let Ok(free) = Arc::clone(&self.places).try_acquire_owned() else {
                 return denied(Denied::Overloaded);
             };
