@@ -20,7 +20,7 @@ PYTHON := .venv/bin/python
 LOAD := benches/load/minimal
 NODE_MODULES := tests/interop/node_modules/.package-lock.json
 
-.PHONY: help test tools fmt lint unit bench-build doc docs acme deny interop schema metrics secrets assets package ops screenshots
+.PHONY: help test tools fmt lint unit bench-build doc docs full deny interop schema metrics secrets assets package ops screenshots
 
 help:
 	@echo "make test         install what the tests need, then run all of them"
@@ -149,12 +149,12 @@ package: assets
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-# The program with the feature that is off unless wanted; tests/ops asks pebble for certificates with it.
-acme:
-	@cargo build --locked --features acme --bin calbridge
-	cp -f target/debug/calbridge target/calbridge-acme
+# The program with the features that are off unless wanted, for tests/ops: certificates from pebble, spans to a collector.
+full:
+	@cargo build --locked --all-features --bin calbridge
+	cp -f target/debug/calbridge target/calbridge-full
 
-ops: acme assets .venv/.ops-installed
+ops: full assets .venv/.ops-installed
 	@$(PYTHON) -m pytest -q -p no:cacheprovider tests/ops
 
 secrets:

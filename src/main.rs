@@ -14,9 +14,11 @@ fn main() -> ExitCode {
     let filter = ["CALBRIDGE_LOG", "RUST_LOG"]
         .into_iter()
         .find_map(config::process_environment);
-    let _lines = telemetry::start(
+    let exports = arguments.serves() && telemetry::collector_is_named(&config::process_environment);
+    let _telemetry = telemetry::start(
         arguments.log_format,
         filter.as_ref().and_then(|filter| filter.to_str()),
+        exports,
     );
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(cli::run(arguments)),

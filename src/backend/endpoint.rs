@@ -16,6 +16,7 @@ mod hedge;
 mod pieces;
 mod retry;
 pub mod rooms;
+mod span;
 mod state;
 
 use std::collections::BTreeMap;

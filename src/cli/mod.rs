@@ -45,6 +45,13 @@ pub struct Cli {
     command: Command,
 }
 
+impl Cli {
+    /// Whether callers are answered, and not only the person at the terminal.
+    pub fn serves(&self) -> bool {
+        matches!(self.command, Command::Serve(_))
+    }
+}
+
 const EXIT_STATUS: &str =
     "Exit status: 0 success, 1 failure, 2 wrong usage or an invalid configuration";
 

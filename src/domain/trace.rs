@@ -16,6 +16,8 @@ pub struct Trace {
     parent: Option<NonZeroU64>,
     span: u64,
     flags: u8,
+    /// It begins here: whoever records what is done here decides for the whole of it.
+    is_own: bool,
     state: Option<Arc<str>>,
 }
 
@@ -24,6 +26,8 @@ impl Trace {
     pub const HEADER: &'static str = "traceparent";
     /// The name of the HTTP header with what other systems keep for themselves along a trace.
     pub const STATE_HEADER: &'static str = "tracestate";
+    /// The target of tracing's events that tell of a span which has ended.
+    pub const SPANS: &'static str = "calbridge::span";
 
     /// A trace that begins with this request: its id is that of the request. Nobody has asked to record it.
     pub fn begun_by(request_id: Uuid) -> Self {
@@ -32,6 +36,7 @@ impl Trace {
             parent: None,
             span: half_of(request_id),
             flags: 0,
+            is_own: true,
             state: None,
         }
     }
@@ -52,6 +57,7 @@ impl Trace {
             span,
             // Others have no meaning yet and must not be passed on.
             flags: u8::try_from(flags).unwrap_or(0) & 1,
+            is_own: false,
             state: None,
         })
     }
@@ -79,6 +85,25 @@ impl Trace {
     /// As 32 digits.
     pub fn id(&self) -> String {
         format!("{:032x}", self.id)
+    }
+
+    /// As the number that it is.
+    pub fn number(&self) -> u128 {
+        self.id
+    }
+
+    pub fn span(&self) -> u64 {
+        self.span
+    }
+
+    /// The span around this one, or zero.
+    pub fn parent(&self) -> u64 {
+        self.parent.map_or(0, NonZeroU64::get)
+    }
+
+    /// Whether its spans are to be recorded, where somebody records any: the caller says so, or the trace is our own.
+    pub fn is_recorded(&self) -> bool {
+        self.is_own || self.flags & 1 == 1
     }
 
     /// The header of calls that are made in this span.
@@ -170,6 +195,9 @@ mod tests {
         let own = Trace::begun_by(request);
         assert_eq!(own.id(), request.simple().to_string());
         assert_eq!(own.parent, None);
-        assert_eq!(Trace::parse(&own.header()), Some(own));
+        assert!(own.is_recorded() && own.within(fresh).is_recorded());
+        let read = Trace::parse(&own.header()).unwrap();
+        assert_eq!((read.id, read.span), (own.id, own.span));
+        assert!(!read.is_recorded() && !read.within(fresh).is_recorded());
     }
 }

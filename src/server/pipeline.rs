@@ -5,6 +5,7 @@
 
 mod denial;
 mod refusals;
+mod span;
 mod succession;
 
 use std::convert::Infallible;
@@ -162,12 +163,9 @@ impl Pipeline {
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|panic| broken(id, panic.as_ref()));
-        log(
-            &head.method,
-            &outgoing,
-            counted.started().elapsed(),
-            (id, wanted.trace.as_ref()),
-        );
+        let (took, trace) = (counted.started().elapsed(), wanted.trace.as_ref());
+        log(&head.method, &outgoing, took, (id, trace));
+        span::tell(&head.method, &outgoing, took, (id, trace));
         counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
         if outgoing.body_left {
             origin.pulse.leave_body_unread();

@@ -42,7 +42,7 @@ struct State {
 
 /// Writes what is left when it is dropped.
 #[must_use = "lines that are left may be lost without it"]
-pub struct LogGuard(Option<Lines>);
+pub(super) struct LogGuard(Option<Lines>);
 
 impl Lines {
     /// Starts the thread that writes to `out`; where there can be none, `None`.

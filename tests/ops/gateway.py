@@ -10,6 +10,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 
@@ -21,6 +22,8 @@ from cryptography.x509.oid import NameOID
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 BINARY = pathlib.Path(os.environ.get("CALBRIDGE_BINARY", TARGET / "debug/calbridge"))
+# With all features.
+FULL = pathlib.Path(os.environ.get("CALBRIDGE_FULL", TARGET / "calbridge-full"))
 PASSWORD = "a password of the tests of ops"
 STOP_SECONDS = 40
 
@@ -31,6 +34,7 @@ public_url = "https://127.0.0.1:{port}"
 [server.tls]
 certificate = "server.pem"
 private_key = "server.key"
+watch = "1s"
 [access]
 allow = ["127.0.0.1"]
 [[access.role_account]]
@@ -125,17 +129,29 @@ def write_certificate(folder):
 class Side:
     """One `calbridge serve`."""
 
-    def __init__(self, folder, name, endpoint, **settings):
+    def __init__(self, folder, name, endpoint, binary=BINARY, environment=None, **settings):
         self.port, self.ops = free_port(), free_port()
         file = folder / f"{name}.toml"
         file.write_text((SIDE + endpoint).format(port=self.port, ops=self.ops, **settings))
         self.log = open(folder / f"{name}.log", "wb")
         self.child = subprocess.Popen(
-            [str(BINARY), "serve", "--config", str(file)],
+            [str(binary), "serve", "--config", str(file)],
             stdin=subprocess.DEVNULL,
             stdout=self.log,
             stderr=subprocess.STDOUT,
+            env=os.environ | (environment or {}),
         )
+
+    def wait_until_ready(self, seconds=60):
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self.ops}/readyz", timeout=10):
+                    return
+            except OSError:
+                # Another process, which cannot call us.
+                assert time.monotonic() < deadline and self.child.poll() is None, "it is not ready"
+                time.sleep(0.05)
 
     def stop(self):
         self.child.send_signal(signal.SIGTERM)
@@ -146,16 +162,22 @@ class Side:
             self.log.close()
 
 
+def question(port, mailbox, **headers):
+    """The request for a mailbox's day."""
+    login = base64.b64encode(f"interop@exchange.example:{PASSWORD}".encode()).decode()
+    headers |= {"Authorization": f"Basic {login}", "Content-Type": "text/xml; charset=utf-8"}
+    url = f"https://127.0.0.1:{port}/EWS/Exchange.asmx"
+    return urllib.request.Request(url, QUESTION.format(mailbox=mailbox).encode(), headers)
+
+
 class Load:
     """Asks the gateway again and again, for mailboxes that are there and one that is not, until it is stopped."""
 
     MAILBOXES = ["anna@exchange.example", "nobody@exchange.example", "anna@elsewhere.example"]
 
     def __init__(self, port, trust):
-        self._url = f"https://127.0.0.1:{port}/EWS/Exchange.asmx"
+        self._port = port
         self._tls = ssl.create_default_context(cafile=str(trust))
-        login = base64.b64encode(f"interop@exchange.example:{PASSWORD}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {login}", "Content-Type": "text/xml; charset=utf-8"}
         self.answered = 0
         self.failures = []
         self._stop = threading.Event()
@@ -165,10 +187,8 @@ class Load:
     def _run(self):
         while not self._stop.wait(0.05):
             mailbox = self.MAILBOXES[self.answered % len(self.MAILBOXES)]
-            body = QUESTION.format(mailbox=mailbox).encode()
-            request = urllib.request.Request(self._url, body, self._headers)
             try:
-                with urllib.request.urlopen(request, timeout=30, context=self._tls) as answer:
+                with urllib.request.urlopen(question(self._port, mailbox), timeout=30, context=self._tls) as answer:
                     answer.read()
                 self.answered += 1
             except (urllib.error.URLError, OSError) as error:

@@ -3,7 +3,6 @@ runs, left alone while it is good, and replaced when other names are wanted."""
 
 import json
 import os
-import pathlib
 import socket
 import ssl
 import stat
@@ -13,9 +12,8 @@ import urllib.request
 
 import pytest
 
-from gateway import FILES, PASSWORD, ROOT, TARGET, Side, free_port, write_certificate
+from gateway import FILES, FULL, PASSWORD, ROOT, Side, free_port, write_certificate
 
-BINARY = pathlib.Path(os.environ.get("CALBRIDGE_ACME", TARGET / "calbridge-acme"))
 NAME, OTHER = "interop.example.com", "ews.example.org"
 PATIENCE_SECONDS = 60
 
@@ -84,7 +82,7 @@ def authority(tmp_path):
 def certificate(authority, folder, *names, listen=None):
     """Runs the command to its end."""
     command = [
-        BINARY, "certificate", *(word for name in names for word in ("--domain", name)),
+        FULL, "certificate", *(word for name in names for word in ("--domain", name)),
         "--contact", "mailto:admin@example.com",
         "--directory", f"https://localhost:{authority.port}/dir",
         "--directory-ca", authority.folder / "server.pem",

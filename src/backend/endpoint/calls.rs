@@ -16,6 +16,7 @@ use super::breaker::{Breaker, Pass, Verdict};
 use super::budget::Budget;
 use super::hedge::Hedge;
 use super::retry::{Part, Pauses};
+use super::span::CallSpan;
 use super::state::Record;
 use crate::backend::instance::Instance;
 use crate::backend::{AccountCondition, Ask, Backend, EndpointError};
@@ -116,11 +117,14 @@ impl Calls {
         };
         self.guarded(deadline, async |decides| {
             self.metrics.batch_size(mailboxes);
-            match &self.hedge {
+            let span = CallSpan::begin(&self.name, ask.trace.as_ref(), deadline);
+            let result = match &self.hedge {
                 // The call that decides is made once: the endpoint may be ill.
                 Some(hedge) if !decides => self.hedged(hedge, ask, deadline).await,
                 Some(_) | None => self.backend.free_busy(ask, deadline).await,
-            }
+            };
+            span.end(&result);
+            result
         })
         .await
     }
