@@ -103,7 +103,7 @@ def free_port():
         return taken.getsockname()[1]
 
 
-def write_certificate(folder):
+def write_certificate(folder, host="localhost"):
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "calbridge")])
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -115,7 +115,7 @@ def write_certificate(folder):
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(hours=1))
         .not_valid_after(now + datetime.timedelta(days=90))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("localhost")]), False)
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName(host)]), False)
         .sign(key, hashes.SHA256())
     )
     (folder / "server.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
