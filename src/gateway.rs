@@ -89,7 +89,7 @@ impl Gateway {
             instance = instance.remembering(Quarantine::open(directory)?);
         }
         if let Some(audit) = &config.audit {
-            let log = AuditLog::start(audit, Arc::clone(&instance.clock))?;
+            let log = AuditLog::start(audit, Arc::clone(&instance.clock), Arc::clone(&metrics))?;
             instance = instance.auditing(Arc::new(log));
         }
         let world = World::new(config, &instance)?;

@@ -37,6 +37,7 @@ pub struct Metrics {
     refused_addresses: IntCounter,
     login_failures: IntCounter,
     own_token_requests: Words<IntCounter>,
+    audit_lost: IntCounter,
     connections: IntGauge,
     connections_opened: IntCounter,
     cache_entries: IntGauge,
@@ -84,6 +85,10 @@ impl Metrics {
                 "Requests with a credential that was wrong.",
             ),
             own_token_requests: own_token_requests(&families),
+            audit_lost: families.counter(
+                "audit_lines_lost_total",
+                "Lines of the audit log that could not be written.",
+            ),
             connections: families.gauge("connections", "Connections of callers that are open now."),
             connections_opened: families.counter(
                 "connections_opened_total",
@@ -180,6 +185,11 @@ impl Metrics {
     /// A request for a token; `outcome` is one of [`labels::OWN_TOKEN_OUTCOMES`].
     pub fn own_token_request(&self, outcome: &'static str) {
         self.own_token_requests.get(outcome).inc();
+    }
+
+    /// Lines of the audit log that will never be written.
+    pub fn audit_lost(&self, lines: u64) {
+        self.audit_lost.inc_by(lines);
     }
 
     /// Connections opened (above zero) or closed (below).

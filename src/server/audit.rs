@@ -7,8 +7,9 @@
 mod sink;
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use aws_lc_rs::hmac;
@@ -18,6 +19,7 @@ use serde::Serialize;
 use self::sink::Sink;
 use super::StartError;
 use crate::domain::{Answered, Audit, AvailabilityQuery, Clock};
+use crate::metrics::Metrics;
 
 /// Lines that wait to be written, at most.
 const ROOM: usize = 8_192;
@@ -52,8 +54,22 @@ pub struct AuditLog {
     clock: Arc<dyn Clock>,
     key: Option<hmac::Key>,
     lines: Option<SyncSender<String>>,
-    lost: Arc<Mutex<u64>>,
+    lost: Arc<Lost>,
     writer: Option<JoinHandle<()>>,
+}
+
+/// Lines that will never be written.
+struct Lost {
+    /// Those that the log has not told of yet.
+    untold: AtomicU64,
+    metrics: Arc<Metrics>,
+}
+
+impl Lost {
+    fn add(&self, lines: usize) {
+        self.untold.fetch_add(lines as u64, Ordering::Relaxed);
+        self.metrics.audit_lost(lines as u64);
+    }
 }
 
 #[derive(Serialize)]
@@ -76,7 +92,11 @@ struct Line<'a> {
 
 impl AuditLog {
     /// Opens the file or the socket, and starts the thread.
-    pub fn start(settings: &AuditSettings, clock: Arc<dyn Clock>) -> Result<Self, StartError> {
+    pub fn start(
+        settings: &AuditSettings,
+        clock: Arc<dyn Clock>,
+        metrics: Arc<Metrics>,
+    ) -> Result<Self, StartError> {
         let sink = Sink::open(&settings.to).map_err(|source| StartError::Audit {
             path: match &settings.to {
                 AuditTarget::File(path) | AuditTarget::Journal(path) => path.clone(),
@@ -84,7 +104,10 @@ impl AuditLog {
             source,
         })?;
         let (lines, waiting) = sync_channel(ROOM);
-        let lost = Arc::new(Mutex::new(0));
+        let lost = Arc::new(Lost {
+            untold: AtomicU64::new(0),
+            metrics,
+        });
         let counted = Arc::clone(&lost);
         let writer = std::thread::Builder::new()
             .name("audit".to_owned())
@@ -113,9 +136,7 @@ impl AuditLog {
         let Some(lines) = &self.lines else { return };
         match lines.try_send(line) {
             Ok(()) => {}
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => {
-                *self.lost.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-            }
+            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.lost.add(1),
         }
     }
 }
@@ -161,14 +182,14 @@ impl Drop for AuditLog {
     }
 }
 
-fn write_until_closed(mut sink: Sink, waiting: &Receiver<String>, lost: &Mutex<u64>) {
+fn write_until_closed(mut sink: Sink, waiting: &Receiver<String>, lost: &Lost) {
     let mut is_failing = false;
     while let Ok(first) = waiting.recv() {
         let lines: Vec<String> = std::iter::once(first).chain(waiting.try_iter()).collect();
         match sink.write(&lines) {
             Ok(()) => is_failing = false,
             Err(cause) => {
-                *lost.lock().unwrap_or_else(PoisonError::into_inner) += lines.len() as u64;
+                lost.add(lines.len());
                 if !is_failing {
                     tracing::error!(%cause, "The audit log cannot be written; questions are answered all the same");
                 }
@@ -176,7 +197,7 @@ fn write_until_closed(mut sink: Sink, waiting: &Receiver<String>, lost: &Mutex<u
             }
         }
         if !is_failing {
-            let lost = std::mem::take(&mut *lost.lock().unwrap_or_else(PoisonError::into_inner));
+            let lost = lost.untold.swap(0, Ordering::Relaxed);
             if lost > 0 {
                 tracing::error!(lost, "Lines of the audit log were lost");
             }

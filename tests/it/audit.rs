@@ -1,12 +1,17 @@
 //! A gateway before a scripted server, from its configuration: what the audit log says of who asked for whom, that it may
 //! be rotated, and how a trace and the id of a request travel.
 
+mod loss;
+
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
 use calbridge::config;
+use calbridge::config::Config;
 use calbridge::gateway::Gateway;
+use calbridge::gateway::reload::Reloader;
 use calbridge::server::SystemClock;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -28,12 +33,17 @@ struct Running {
     caller: reqwest::Client,
     stop: CancellationToken,
     run: JoinHandle<()>,
+    ops: SocketAddr,
+    reloader: Arc<Reloader>,
 }
 
 impl Running {
     /// `audit` is what stands in `[audit]`.
     async fn start(audit: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), audit, |_| {}).await
+    }
+
+    async fn start_in(folder: TempDir, audit: &str, change: impl FnOnce(&mut Config)) -> Self {
         let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let write =
             |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
@@ -44,8 +54,11 @@ impl Running {
         let upstream = Upstream::start(|_, _| Reply::status(404, &[])).await;
         let text = configuration(audit, &upstream);
         let file = folder.path().join("calbridge.toml");
-        let config = config::load_text(&text, &file, &|_| None).unwrap();
-        let gateway = Gateway::build(config, Arc::new(SystemClock)).await.unwrap();
+        std::fs::write(&file, text).unwrap();
+        let mut config = config::load(&file).unwrap();
+        change(&mut config);
+        let gateway = Gateway::build_from(file, config, Arc::new(SystemClock)).await;
+        let gateway = gateway.unwrap();
         let public = gateway.addresses()[0];
         let stop = CancellationToken::new();
         let root = reqwest::Certificate::from_der(pair.cert.der()).unwrap();
@@ -53,6 +66,8 @@ impl Running {
         Self {
             folder,
             upstream,
+            ops: gateway.ops_address().unwrap(),
+            reloader: gateway.reloader(),
             url: format!("https://localhost:{}{PATH}", public.port()),
             caller: client.resolve("localhost", public).build().unwrap(),
             run: tokio::spawn(gateway.run(stop.clone())),
@@ -114,6 +129,8 @@ tls = {{ certificate = "server.pem", private_key = "server.key" }}
 [access]
 allow = ["127.0.0.1"]
 role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
+[ops]
+listen = "127.0.0.1:0"
 [audit]
 {audit}
 [[endpoint]]
