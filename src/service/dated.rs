@@ -26,16 +26,14 @@ impl Availability {
         // What is asked for after this is younger than this.
         let begun = self.now();
         let verdicts = self.judge(query, deadline).await;
-        let now = self.now();
-        query
-            .attendees
-            .iter()
-            .zip(verdicts)
-            .map(|(attendee, verdict)| {
+        let (now, detail) = (self.now(), self.detail(query));
+        verdicts
+            .into_iter()
+            .map(|verdict| {
                 let as_of = as_of(&verdict, begun, now);
                 let lifetime = self.fresh_for(&verdict);
                 Dated {
-                    outcome: self.shown(query, attendee, verdict),
+                    outcome: self.shown(&query.caller, detail, verdict),
                     as_of,
                     fresh_for: remaining(lifetime, as_of, now),
                 }
@@ -51,7 +49,7 @@ impl Availability {
     /// Nothing for an error: the next question is to be asked.
     fn fresh_for(&self, verdict: &Verdict) -> Duration {
         match verdict {
-            Verdict::Told { told, by } if told.outcome.is_ok() => self
+            Verdict::Told { told, by, .. } if told.outcome.is_ok() => self
                 .desks
                 .get(*by)
                 .map_or(Duration::ZERO, |desk| desk.lifetimes().fresh_for),
@@ -96,6 +94,7 @@ mod tests {
                 trip: None,
             },
             by: 0,
+            most: Detail::Subjects,
         }
     }
 

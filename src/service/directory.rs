@@ -13,6 +13,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
@@ -40,6 +41,8 @@ pub(super) struct Directory {
     sharing: SharingSettings,
     clock: Arc<dyn Clock>,
     state: Mutex<State>,
+    /// What the state means, ready to be taken by each question: changed under the lock of the state.
+    known: ArcSwap<Known>,
     expansions: members::Expansions,
     /// Held by the one who reads the rooms anew.
     refreshing: tokio::sync::Mutex<()>,
@@ -48,7 +51,6 @@ pub(super) struct Directory {
 struct State {
     /// In the order of the endpoints.
     parts: Vec<Part>,
-    catalogue: Arc<Catalogue>,
     /// Every source was asked, whatever it said.
     is_asked: bool,
 }
@@ -65,8 +67,9 @@ struct Part {
 }
 
 /// What is known of rooms at one moment.
-struct Known {
-    catalogue: Arc<Catalogue>,
+pub(super) struct Known {
+    catalogue: Catalogue,
+    offers_rooms: bool,
     /// The places of the endpoints whose source has said nothing yet.
     silent: Vec<usize>,
     /// Where rooms are not offered, the places of the endpoints that may have rooms which nobody knows as rooms.
@@ -103,36 +106,16 @@ impl Directory {
             settings: settings.clone(),
             sharing,
             clock,
-            state: Mutex::new(State {
-                parts,
-                catalogue: Arc::default(),
-                is_asked,
-            }),
+            known: ArcSwap::from_pointee(Known::of(&parts, Catalogue::default(), sharing)),
+            state: Mutex::new(State { parts, is_asked }),
             expansions: members::Expansions::default(),
             refreshing: tokio::sync::Mutex::new(()),
         }
     }
 
-    fn known(&self) -> Known {
-        let state = self.lock();
-        let places = |is_meant: fn(&Part) -> bool| {
-            let parts = state.parts.iter().enumerate();
-            let meant = parts.filter(|(_, part)| is_meant(part));
-            meant.map(|(place, _)| place).collect()
-        };
-        let hidden = |is_meant: fn(&Part) -> bool| {
-            if self.sharing.room_booking {
-                Vec::new()
-            } else {
-                places(is_meant)
-            }
-        };
-        Known {
-            catalogue: Arc::clone(&state.catalogue),
-            silent: places(Part::is_silent),
-            hides_rooms: hidden(Part::may_hide_rooms),
-            hides_lists: hidden(Part::may_hide_lists),
-        }
+    /// What is known now. To be taken once for a question.
+    pub(super) fn known(&self) -> Arc<Known> {
+        self.known.load_full()
     }
 
     /// Forgets what servers said of lists.
@@ -143,6 +126,30 @@ impl Directory {
     /// A panic elsewhere leaves the state whole: each change is a plain assignment.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn of(parts: &[Part], catalogue: Catalogue, sharing: SharingSettings) -> Self {
+        let places = |is_meant: fn(&Part) -> bool| -> Vec<usize> {
+            let parts = parts.iter().enumerate();
+            let meant = parts.filter(|(_, part)| is_meant(part));
+            meant.map(|(place, _)| place).collect()
+        };
+        let hidden = |is_meant| {
+            if sharing.room_booking {
+                Vec::new()
+            } else {
+                places(is_meant)
+            }
+        };
+        Self {
+            catalogue,
+            offers_rooms: sharing.room_booking,
+            silent: places(Part::is_silent),
+            hides_rooms: hidden(Part::may_hide_rooms),
+            hides_lists: hidden(Part::may_hide_lists),
+        }
     }
 }
 
@@ -182,18 +189,19 @@ impl Part {
 impl Availability {
     /// Puts what is known of the endpoints together. To be called when that has changed, and once at the beginning.
     pub(super) fn arrange_rooms(&self) {
-        self.arrange(&mut self.directory.lock());
+        self.arrange(&self.directory.lock());
     }
 
     /// The same under a lock that is held: nobody sees what a source has told without the catalogue of it.
-    fn arrange(&self, state: &mut State) {
+    fn arrange(&self, state: &State) {
         let stocks: Vec<RoomStock> = state
             .parts
             .iter()
             .flat_map(|part| [part.written.clone(), part.detailed()])
             .collect();
         let catalogue = Catalogue::merged(&stocks, |room| self.routes.find(room).is_some());
-        state.catalogue = Arc::new(catalogue);
+        let known = Known::of(&state.parts, catalogue, self.directory.sharing);
+        self.directory.known.store(Arc::new(known));
     }
 
     /// Reads the rooms of all endpoints anew, side by side; what an endpoint has said before stays where it fails. Says
@@ -220,14 +228,17 @@ impl Availability {
                         part.stock = Some(stock);
                         part.is_refused = false;
                     }
-                    self.arrange(&mut state);
+                    self.arrange(&state);
                 }
                 Err(error) if is_final(&error) => {
-                    if let Some(part) = self.directory.lock().parts.get_mut(place) {
+                    let mut state = self.directory.lock();
+                    if let Some(part) = state.parts.get_mut(place) {
                         // What it has told before, it has told.
                         part.is_refused |= part.stock.is_none();
                         part.stock.get_or_insert_default();
                     }
+                    self.arrange(&state);
+                    drop(state);
                     warn!(endpoint.name = name, %error, "The server of endpoint `{name}` refuses to tell its rooms: name them with [[endpoint.room]]; without room booking, details of its mailboxes are told only then");
                 }
                 Err(error) => {
@@ -281,7 +292,7 @@ impl Availability {
     }
 
     /// What is known of rooms; where nothing was asked yet, after asking, as far as the deadline lets it.
-    async fn known_rooms(&self, deadline: Instant) -> Known {
+    async fn known_rooms(&self, deadline: Instant) -> Arc<Known> {
         if !self.directory.lock().is_asked {
             let ask = async {
                 let _only_one = self.directory.refreshing.lock().await;

@@ -30,7 +30,7 @@ use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
 use cache::{Cache, DropScope};
 use desk::{Desk, Passage};
-use directory::{Directory, DirectoryError};
+use directory::{Directory, DirectoryError, Known};
 use explain::{Explanation, Lookup, Policy, Routed};
 use location::Locations;
 use permit::Permit;
@@ -177,17 +177,19 @@ impl Availability {
 
     /// What becomes of each attendee, in the order of the question.
     async fn judge(&self, query: &AvailabilityQuery, deadline: Instant) -> Vec<Verdict> {
+        let known = self.directory.known();
         let mut verdicts: Vec<Option<Verdict>> = vec![None; query.attendees.len()];
         let mut pending = Vec::with_capacity(query.attendees.len());
         for (place, (attendee, verdict)) in query.attendees.iter().zip(&mut verdicts).enumerate() {
             let planned = attendee.mailbox.as_ref().map_err(|error| *error);
-            match planned.and_then(|asked| self.plan(place, asked, query)) {
+            match planned.and_then(|asked| self.plan(place, asked, (query, &known))) {
                 Ok(plan) => pending.push(plan),
                 Err(error) => *verdict = Some(Verdict::Refused(error)),
             }
         }
         let passage = passage(&query.origin);
         let question = Question {
+            known: &known,
             window: &query.window,
             passage: &passage,
             deadline,
@@ -227,8 +229,8 @@ impl Availability {
         asked: &SmtpAddress,
         deadline: Instant,
     ) -> Result<Option<Arc<str>>, DirectoryError> {
-        let mailbox = self.aliases.internal(asked);
-        if self.permit.check(caller, asked, &mailbox).is_err() || self.is_hidden_list(&mailbox) {
+        let (mailbox, known) = (self.aliases.internal(asked), self.directory.known());
+        if self.permit.check(caller, asked, &mailbox).is_err() || known.is_hidden_list(&mailbox) {
             return Ok(None);
         }
         let Some(route) = self.routes.find(&mailbox) else {
@@ -237,7 +239,7 @@ impl Availability {
         let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
         for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
             // It could be a room list.
-            match self.hidden_list(place) {
+            match known.hidden_list(place) {
                 None => {}
                 Some(error) if error.is_transient() => return Err(DirectoryError::Unavailable),
                 Some(_) => continue,
@@ -266,11 +268,11 @@ impl Availability {
         &'a self,
         place: usize,
         asked: &SmtpAddress,
-        query: &AvailabilityQuery,
+        (query, known): (&AvailabilityQuery, &Known),
     ) -> Result<Pending<'a>, MailboxError> {
         let mailbox = self.aliases.internal(asked);
         self.permit.check(&query.caller, asked, &mailbox)?;
-        if self.is_hidden_list(&mailbox) {
+        if known.is_hidden_list(&mailbox) {
             return Err(MailboxError::NotFound);
         }
         let route = self.routes.find(&mailbox).ok_or(MailboxError::NotFound)?;
@@ -290,26 +292,28 @@ impl Availability {
     }
 
     fn all_shown(&self, query: &AvailabilityQuery, verdicts: Vec<Verdict>) -> Vec<Outcome> {
-        let pairs = query.attendees.iter().zip(verdicts);
-        let shown = pairs.map(|(attendee, verdict)| self.shown(query, attendee, verdict));
-        shown.collect()
+        let detail = self.detail(query);
+        let verdicts = verdicts.into_iter();
+        verdicts
+            .map(|verdict| self.shown(&query.caller, detail, verdict))
+            .collect()
+    }
+
+    /// The most that is told of anybody in answer to a question.
+    fn detail(&self, query: &AvailabilityQuery) -> Detail {
+        query.detail.min(self.permit.detail(&query.caller))
     }
 
     /// What the caller sees of an attendee: the cache holds what the endpoint granted. Every answer goes through here, so
     /// that no face can forget a rule.
-    fn shown(&self, query: &AvailabilityQuery, attendee: &Attendee, verdict: Verdict) -> Outcome {
-        let (told, by) = match verdict {
+    fn shown(&self, caller: &Caller, detail: Detail, verdict: Verdict) -> Outcome {
+        let (told, most) = match verdict {
             Verdict::Refused(error) => return Err(error),
-            Verdict::Told { told, by } => (told, by),
+            Verdict::Told { told, most, .. } => (told, most),
         };
         let known = told.outcome?;
-        let detail = query.detail.min(self.permit.detail(&query.caller));
-        let detail = match &attendee.mailbox {
-            Ok(asked) => detail.min(self.room_detail(&self.aliases.internal(asked), by)),
-            Err(_) => detail.min(Detail::BusyOnly),
-        };
-        let known = self.status_map.shown(known.stripped_to(detail));
-        Ok(match query.caller.mask.as_deref() {
+        let known = self.status_map.shown(known.stripped_to(detail.min(most)));
+        Ok(match caller.mask.as_deref() {
             Some(mask) => known.with_subjects(mask),
             None => known,
         })
@@ -321,10 +325,10 @@ impl Availability {
         };
         let mailbox = self.aliases.internal(asked);
         let policy = match self.permit.check(caller, asked, &mailbox) {
-            Ok(most) => Policy::Told {
+            Ok(permitted) => Policy::Told {
                 most: match verdict {
-                    Verdict::Told { by, .. } => most.min(self.room_detail(&mailbox, *by)),
-                    Verdict::Refused(_) => most,
+                    Verdict::Told { most, .. } => permitted.min(*most),
+                    Verdict::Refused(_) => permitted,
                 },
                 statuses_mapped: !self.status_map.is_identity(),
             },
@@ -341,7 +345,7 @@ impl Availability {
             .filter(|_| policy != Policy::Refused);
         let (asked_for, by) = match verdict {
             Verdict::Refused(_) => (None, None),
-            Verdict::Told { told, by } => (Some(told), Some(*by)),
+            Verdict::Told { told, by, .. } => (Some(told), Some(*by)),
         };
         Explanation {
             alias: (mailbox != *asked).then_some(mailbox.clone()),

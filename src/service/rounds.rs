@@ -6,8 +6,9 @@ use tokio::time::Instant;
 
 use super::Availability;
 use super::desk::{Passage, Told, Trip};
+use super::directory::Known;
 use super::route::Route;
-use crate::domain::{Answered, MailboxError, SmtpAddress, TimeWindow};
+use crate::domain::{Answered, Detail, MailboxError, SmtpAddress, TimeWindow};
 
 /// A mailbox that has no answer yet.
 pub(super) struct Pending<'a> {
@@ -31,7 +32,12 @@ pub(super) enum Verdict {
     /// Nobody was asked.
     Refused(MailboxError),
     /// What an endpoint, by its place, or its cache said.
-    Told { told: Told, by: usize },
+    Told {
+        told: Told,
+        by: usize,
+        /// The most that may be told of it as what it is, whoever asks.
+        most: Detail,
+    },
 }
 
 impl Verdict {
@@ -39,7 +45,7 @@ impl Verdict {
     pub(super) fn label(&self) -> (Option<usize>, &'static str) {
         match self {
             Self::Refused(error) => (None, error.label()),
-            Self::Told { told, by } => match &told.outcome {
+            Self::Told { told, by, .. } => match &told.outcome {
                 Ok(_) => (Some(*by), "found"),
                 Err(error) => (Some(*by), error.label()),
             },
@@ -64,6 +70,7 @@ impl Verdict {
 
 /// What is the same for all mailboxes of a question.
 pub(super) struct Question<'a> {
+    pub(super) known: &'a Known,
     pub(super) window: &'a TimeWindow,
     pub(super) passage: &'a Passage,
     pub(super) deadline: Instant,
@@ -127,9 +134,9 @@ impl Availability {
                     // Who would know must not be asked on behalf of another forest.
                     Some(_) => {
                         answer.outcome = Err(MailboxError::Loop);
-                        self.settle(&one, answer, verdicts);
+                        self.settle(&one, answer, question.known, verdicts);
                     }
-                    None => self.settle(&one, answer, verdicts),
+                    None => self.settle(&one, answer, question.known, verdicts),
                 }
             }
             pending = next;
@@ -190,20 +197,24 @@ impl Availability {
         .await
     }
 
-    fn settle(&self, one: &Pending<'_>, mut told: Told, verdicts: &mut [Option<Verdict>]) {
-        if told.outcome.is_ok() && one.endpoint() != one.first {
-            self.locations
-                .remember(&one.mailbox, one.endpoint(), self.cache.now());
+    fn settle(
+        &self,
+        one: &Pending<'_>,
+        mut told: Told,
+        known: &Known,
+        verdicts: &mut [Option<Verdict>],
+    ) {
+        let (mailbox, by) = (&one.mailbox, one.endpoint());
+        if told.outcome.is_ok() && by != one.first {
+            self.locations.remember(mailbox, by, self.cache.now());
         }
         // Nothing is known of it as a list, and yet it may be one of rooms.
-        if let Some(error) = self.in_place_of_list(&one.mailbox, &told.outcome, one.endpoint()) {
+        if let Some(error) = known.in_place_of_list(mailbox, &told.outcome, by) {
             told.outcome = Err(error);
         }
+        let most = known.room_detail(mailbox, by);
         if let Some(slot) = verdicts.get_mut(one.place) {
-            *slot = Some(Verdict::Told {
-                told,
-                by: one.endpoint(),
-            });
+            *slot = Some(Verdict::Told { told, by, most });
         }
     }
 }

@@ -3,22 +3,19 @@
 
 use super::{Known, Part};
 use crate::domain::{Detail, MailboxError, Outcome, SmtpAddress};
-use crate::service::Availability;
 
-impl Availability {
+impl Known {
     /// Whether `mailbox`, as endpoints know it, is a room list that no caller is to know of.
     pub(in crate::service) fn is_hidden_list(&self, mailbox: &SmtpAddress) -> bool {
-        !self.directory.sharing.room_booking && self.directory.known().catalogue.is_list(mailbox)
+        !self.offers_rooms && self.catalogue.is_list(mailbox)
     }
 
     /// The most that is told of `mailbox`, as endpoints know it, which the endpoint at `by` has answered for. Of a room
     /// that is not offered its times alone; and of any mailbox as long as nobody can say whether it is such a room.
     pub(in crate::service) fn room_detail(&self, mailbox: &SmtpAddress, by: usize) -> Detail {
-        if self.directory.sharing.room_booking {
-            return Detail::Subjects;
-        }
-        let known = self.directory.known();
-        if known.may_hide_rooms(by) || known.catalogue.room(mailbox).is_some() {
+        let may_be_hidden = !self.offers_rooms
+            && (self.may_hide_rooms(by) || self.catalogue.room(mailbox).is_some());
+        if may_be_hidden {
             Detail::BusyOnly
         } else {
             Detail::Subjects
@@ -33,34 +30,17 @@ impl Availability {
         outcome: &Outcome,
         by: usize,
     ) -> Option<MailboxError> {
+        let hidden = self.hidden_list(by)?;
         let may_be_of_list = match outcome {
             Ok(known) => known.detail() == Detail::DigitsOnly,
             Err(error) => *error == MailboxError::ListTooLong,
         };
-        if !may_be_of_list {
-            return None;
-        }
-        let known = self.directory.known();
-        let hidden = known.hidden_list(by)?;
-        known.catalogue.room(mailbox).is_none().then_some(hidden)
-    }
-
-    /// What is said of any mailbox of the endpoint at `place` that may be a room list which is not offered; None where
-    /// nothing of the kind is hidden there.
-    pub(in crate::service) fn hidden_list(&self, place: usize) -> Option<MailboxError> {
-        self.directory.known().hidden_list(place)
-    }
-}
-
-impl Known {
-    /// Whether rooms are not offered, and any mailbox of the endpoint at `place` may be one without anybody saying so.
-    pub(super) fn may_hide_rooms(&self, place: usize) -> bool {
-        self.hides_rooms.contains(&place)
+        (may_be_of_list && self.catalogue.room(mailbox).is_none()).then_some(hidden)
     }
 
     /// What is said of whatever may be a room list that is not offered; None where all of the endpoint's are known, or
     /// offered. Once the source has refused for good, it is the same as of a list that is known.
-    pub(super) fn hidden_list(&self, place: usize) -> Option<MailboxError> {
+    pub(in crate::service) fn hidden_list(&self, place: usize) -> Option<MailboxError> {
         self.hides_lists.contains(&place).then(|| {
             if self.is_silent(place) {
                 MailboxError::EndpointFailed
@@ -68,6 +48,11 @@ impl Known {
                 MailboxError::NotFound
             }
         })
+    }
+
+    /// Whether rooms are not offered, and any mailbox of the endpoint at `place` may be one without anybody saying so.
+    pub(super) fn may_hide_rooms(&self, place: usize) -> bool {
+        self.hides_rooms.contains(&place)
     }
 }
 

@@ -10,7 +10,7 @@ use moka::future::Cache;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::is_final;
+use super::{Known, is_final};
 use crate::backend::EndpointError;
 use crate::backend::endpoint::Endpoint;
 use crate::domain::{Attendee, Caller, Detail, Listed, MailboxError, Outcome, SmtpAddress};
@@ -77,6 +77,7 @@ impl Expansions {
 /// What one question has left.
 struct Question<'a> {
     caller: &'a Caller,
+    known: Arc<Known>,
     deadline: Instant,
     calls: AtomicUsize,
     at_once: Semaphore,
@@ -94,6 +95,7 @@ impl Availability {
     ) -> Vec<Members> {
         let question = &Question {
             caller,
+            known: self.directory.known(),
             deadline,
             calls: AtomicUsize::new(MOST_CALLS),
             at_once: Semaphore::new(CALLS_AT_ONCE),
@@ -121,14 +123,12 @@ impl Availability {
         if self.permit.check(caller, asked, &internal).is_err() {
             return Members::Single;
         }
-        if self.directory.sharing.room_booking {
-            let known = self.directory.known();
-            if let Some(list) = known.catalogue.list(&internal) {
-                if !self.shows_rooms(caller, list) {
-                    return Members::Single;
-                }
-                return self.as_called(caller, &list.rooms);
+        let list = question.known.catalogue.list(&internal);
+        if let Some(list) = list.filter(|_| self.offers_rooms()) {
+            if !self.shows_rooms(caller, list) {
+                return Members::Single;
             }
+            return self.as_called(caller, &list.rooms);
         }
         match outcome {
             Err(MailboxError::ListTooLong) => Members::TooMany,
@@ -149,7 +149,7 @@ impl Availability {
         let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
         for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
             // It could be a list of rooms, or have members of which nobody knows that they are rooms.
-            if self.directory.known().may_hide_rooms(place) {
+            if question.known.may_hide_rooms(place) {
                 return Members::Single;
             }
             match self.expansion(place, desk.endpoint(), list, question).await {
