@@ -138,6 +138,10 @@ impl State {
 
     /// The server took the login; `served` where it also did what it was asked. Says whether others should know.
     pub(super) fn accepted(&mut self, served: bool, now: Instant) -> bool {
+        // A call from before the refusal: what was right then may be wrong since.
+        if self.is_refused() {
+            return false;
+        }
         self.accepted = true;
         self.doubted = false;
         self.last_success = Some(now);

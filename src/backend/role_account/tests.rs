@@ -221,6 +221,21 @@ async fn refusals_of_calls_in_flight_together_count_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_answer_that_is_older_than_a_refusal_does_not_speak_for_the_login() {
+    let pool = pool(&["a@x.example"]);
+    accept_all(&pool, 1).await;
+    let (old, new) = (lease(&pool).await.unwrap(), lease(&pool).await.unwrap());
+    let pause = new.refused(&"no".into()).await;
+    old.served().await;
+    drop((old, new));
+    advance(pause).await;
+    let trial = lease(&pool).await.unwrap();
+    let waits = timeout(Duration::from_secs(1), lease(&pool)).await;
+    assert!(waits.is_err(), "one call at a time");
+    assert_eq!(trial.refused(&"no".into()).await, pause * 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_account_not_accepted_yet_makes_one_call_at_a_time() {
     let pool = pool(&["a@x.example"]);
     let first = lease(&pool).await.unwrap();

@@ -107,6 +107,9 @@ impl Keys {
         if fetching.next.is_some_and(|next| Instant::now() < next) {
             return None;
         }
+        // Holds where the fetch breaks off; its end says otherwise.
+        fetching.next = Some(Instant::now() + FLOOR_AFTER_ERROR);
+        fetching.failed = true;
         let task = tokio::spawn(Arc::clone(self).refresh());
         let running = task.map(drop).boxed().shared();
         fetching.running = Some(running.clone());
@@ -244,8 +247,16 @@ mod tests {
         broken.clone().await;
         keys.fetching().running = Some(broken);
         keys.begin().unwrap().await;
-        assert!(keys.fetching().failed, "the authority was asked");
-        assert!(keys.fetching().running.is_none());
+        assert!(keys.fetching().running.is_none(), "it came to its end");
+        // One that breaks off again, and again.
+        tokio::time::advance(FLOOR_AFTER_ERROR).await;
+        let next = keys.begin().unwrap();
+        let broken = futures_util::future::ready(()).boxed().shared();
+        broken.clone().await;
+        keys.fetching().running = Some(broken);
+        assert!(keys.begin().is_none(), "not before the floor ends");
+        assert_eq!(keys.find("k1").await.err(), Some(NoKey::Unavailable));
+        next.await;
     }
 
     #[tokio::test]
