@@ -102,6 +102,7 @@ mod tests {
     #[tokio::test]
     async fn an_answer_without_end_is_not_read_to_the_end() {
         const MOST: usize = 64 << 20;
+        const PIECE: usize = 8 << 10;
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         let server = tokio::spawn(async move {
@@ -110,8 +111,8 @@ mod tests {
             let head = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
             socket.write_all(head).await.unwrap();
             let mut sent = 0;
-            while sent < MOST && socket.write_all(&[b' '; 65_536]).await.is_ok() {
-                sent += 65_536;
+            while sent < MOST && socket.write_all(&[b' '; PIECE]).await.is_ok() {
+                sent += PIECE;
             }
             sent
         });
