@@ -1,7 +1,6 @@
 //! The number of series of a gateway that runs: whoever asks, for whomever, from wherever, adds none.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 
@@ -14,10 +13,39 @@ use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, role_account};
 const ENDPOINTS: usize = 20;
 const MAILBOXES: usize = 10_000;
 const NETWORKS: u8 = 50;
-/// As docs/metrics.md states it.
+/// As docs/metrics.md states them, without OAuth 2.0 and where every endpoint uses it.
 const BOUND: usize = 2_000;
+const BOUND_WITH_TOKENS: usize = 2_600;
 
-fn configuration(folder: &Path) {
+/// An endpoint with a folder that nobody has a calendar in.
+fn with_folder(number: usize) -> String {
+    format!(
+        "[[endpoint]]\nname = \"site-{number}\"\nkind = \"calendar-files\"\n\
+         domains = [\"site-{number}.example\"]\ndirectory = \"calendars\"\ntime_zone = \"UTC\"\n"
+    )
+}
+
+/// One that gets no token, because nobody is there.
+fn with_tokens(number: usize) -> String {
+    format!(
+        r#"[[endpoint]]
+name = "site-{number}"
+kind = "ews"
+domains = ["site-{number}.example"]
+url = "https://127.0.0.1:1/EWS/Exchange.asmx"
+[endpoint.auth]
+kind = "oauth2"
+token_url = "https://127.0.0.1:1/token"
+client_id = "11111111-2222-3333-4444-555555555555"
+client_secret_file = "client-secret"
+client_secret_expires = 2099-01-01
+[[endpoint.role_account]]
+address = "interop@site-{number}.example"
+"#
+    )
+}
+
+fn configuration(folder: &Path, endpoint: impl Fn(usize) -> String) {
     let hash = role_account(ACCOUNT, PASSWORD).password_hash;
     let mut text = format!(
         r#"[server]
@@ -32,12 +60,7 @@ role_account = [{{ address = "{ACCOUNT}", password_hash = "{hash}" }}]
 "#
     );
     for number in 0..ENDPOINTS {
-        write!(
-            text,
-            "[[endpoint]]\nname = \"site-{number}\"\nkind = \"calendar-files\"\n\
-             domains = [\"site-{number}.example\"]\ndirectory = \"calendars\"\ntime_zone = \"UTC\"\n"
-        )
-        .unwrap();
+        text += &endpoint(number);
     }
     std::fs::write(folder.join("calbridge.toml"), text).unwrap();
 }
@@ -92,7 +115,7 @@ async fn ten_thousand_mailboxes_and_fifty_denied_networks_add_no_series() {
     let folder = tempfile::tempdir().unwrap();
     process::configuration(folder.path(), "127.0.0.1:0");
     std::fs::create_dir(folder.path().join("calendars")).unwrap();
-    configuration(folder.path());
+    configuration(folder.path(), with_folder);
     let file = folder.path().join("calbridge.toml");
     let arguments = ["serve", "--config", file.to_str().unwrap()];
     let program = Program::start(&arguments, Program::stderr);
@@ -144,4 +167,46 @@ async fn ten_thousand_mailboxes_and_fifty_denied_networks_add_no_series() {
     };
     assert!((0..ENDPOINTS).all(|number| looked_up(number) == MAILBOXES / ENDPOINTS));
     assert!(!text.contains("person-") && !text.contains("127.0."));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn endpoints_that_want_tokens_have_more_series_and_get_none_by_failing() {
+    let folder = tempfile::tempdir().unwrap();
+    process::configuration(folder.path(), "127.0.0.1:0");
+    std::fs::write(folder.path().join("client-secret"), "Series-secret-2b7e").unwrap();
+    configuration(folder.path(), with_tokens);
+    let file = folder.path().join("calbridge.toml");
+    let arguments = ["serve", "--config", file.to_str().unwrap()];
+    let program = Program::start(&arguments, Program::stderr);
+    let public = process::address(&program.lines_until("address="));
+    let ops = process::address(&program.lines_until("address="));
+    let certificate = std::fs::read(folder.path().join("server.pem")).unwrap();
+    let client = reqwest::Client::builder()
+        .tls_certs_only([reqwest::Certificate::from_pem(&certificate).unwrap()])
+        .no_proxy()
+        .timeout(PATIENCE)
+        .resolve("localhost", public)
+        .build()
+        .unwrap();
+    let before = series(&metrics(&client, ops).await);
+    let answer = client
+        .post(format!("https://localhost:{}{PATH}", public.port()))
+        .basic_auth(ACCOUNT, Some(PASSWORD))
+        .header("content-type", "text/xml")
+        .body(questions().next().unwrap())
+        .send()
+        .await;
+    assert_eq!(answer.unwrap().status(), 200);
+    let text = metrics(&client, ops).await;
+    let after = series(&text);
+    assert_eq!(after, before);
+    // The token that is got at last adds when it expires, one series for each endpoint.
+    let most = after.len() + ENDPOINTS;
+    assert!((BOUND..BOUND_WITH_TOKENS).contains(&most), "{most}");
+    let failed = (0..ENDPOINTS).all(|number| {
+        let name = format!("calbridge_token_requests_total{{endpoint=\"site-{number}\",");
+        let mut series = text.lines().filter(|line| line.starts_with(&name));
+        series.any(|line| !line.ends_with(" 0"))
+    });
+    assert!(failed, "{text}");
 }
