@@ -49,6 +49,14 @@ def test_the_installed_program_shows_its_version_and_checks_the_shipped_unit(pac
         assert (root / file).stat().st_size > 0, file
 
 
+def test_the_audit_log_is_rotated_as_the_documentation_says(package):
+    sample = (package[1] / "root/usr/share/doc/calbridge/examples/logrotate").read_text()
+    rules = sample[sample.index("/var/log/calbridge/") :]
+    assert f"```\n{rules}```\n" in (ROOT / "docs/logs.md").read_text()
+    unit = (ROOT / "ops/calbridge.service").read_text()
+    assert "\nLogsDirectory=calbridge\n" in unit
+
+
 def test_others_cannot_read_the_configuration_and_an_upgrade_keeps_it(package):
     folder = package[1]
     assert (folder / "root/etc/calbridge/calbridge.toml").stat().st_mode & 0o777 == 0o640
