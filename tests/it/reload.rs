@@ -279,10 +279,8 @@ async fn two_hundred_reloads_under_load_fail_nobody_and_leave_nothing() {
         let files = looks.iter().map(|look| look.1).min().unwrap();
         (memory, files)
     };
-    let (before, after) = (
-        lowest(&held[10..][..LOOKS]),
-        lowest(&held[RELOADS - LOOKS..]),
-    );
+    let before = lowest(&held[10..][..LOOKS]);
+    let after = lowest(&held[RELOADS - LOOKS..]);
     let answered = load.answered();
     assert_eq!(load.end().await, [""; 0]);
     assert!(answered > RELOADS, "only {answered} answers");
