@@ -25,7 +25,8 @@ impl Place {
 pub(super) fn push_json(out: &mut String, text: &str, place: Place) {
     out.push_str(place.double_quote());
     let mut rest = text;
-    while let Some(at) = rest.find(|c: char| !is_plain(c)) {
+    // Plain characters are one byte long, and the first byte of any other is not plain.
+    while let Some(at) = rest.bytes().position(|byte| !is_plain(char::from(byte))) {
         let (plain, special) = rest.split_at(at);
         out.push_str(plain);
         let mut characters = special.chars();

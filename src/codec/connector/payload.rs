@@ -127,10 +127,12 @@ impl<'o> Payload<'o> {
 
     fn second(&mut self, second: i64) {
         let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
-        self.raw(self.quote());
         // Without what divides date and clock in their long form.
-        let digits = text.into_iter().filter(|byte| !matches!(byte, b'-' | b':'));
-        self.out.extend(digits.map(char::from));
+        let [a, b, c, d, _, e, f, _, g, h, t, i, j, _, k, l, _, m, n] = text;
+        let digits = [a, b, c, d, e, f, g, h, t, i, j, k, l, m, n];
+        self.raw(self.quote());
+        self.out
+            .push_str(std::str::from_utf8(&digits).unwrap_or_default());
         self.raw(self.quote());
     }
 
