@@ -7,7 +7,7 @@ pub mod moment;
 mod sequence;
 mod writer;
 
-pub use cursor::{Cursor, Element, Foreign};
+pub use cursor::{Cursor, Element, Foreign, Form};
 pub use moment::{LocalText, Moment};
 pub use sequence::{Sequence, parse_boolean};
 pub use writer::{XmlWriter, push_escaped};

@@ -4,6 +4,7 @@
 mod attributes;
 mod plain;
 mod rarity;
+mod repeated;
 mod scan;
 
 use std::borrow::Cow;
@@ -14,6 +15,7 @@ use quick_xml::name::{Namespace, NamespaceResolver, QName, ResolveResult};
 
 pub use attributes::Foreign;
 use rarity::invalid_character;
+pub use repeated::Form;
 use scan::{Piece, Tag};
 
 use super::{Caps, DecodeError, Ns, forbidden_character};

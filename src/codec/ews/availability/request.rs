@@ -1,5 +1,7 @@
 //! `m:GetUserAvailabilityRequest`, in schema order ([MS-OXWAVLS] section 2.2.4.1, types.xsd of Exchange SE).
 
+use std::borrow::Cow;
+
 use super::{SuggestionsOptions, View};
 use crate::codec::ews::fault::Fault;
 use crate::codec::ews::zone_rules;
@@ -69,9 +71,25 @@ impl AvailabilityRequest {
 }
 
 fn read_attendees(cursor: &mut Cursor<'_>) -> Result<Vec<Attendee>, Fault> {
-    let mut attendees = Vec::new();
+    let mut attendees: Vec<Attendee> = Vec::new();
     let mut array = Sequence::of(cursor);
-    while let Some(element) = array.optional(cursor, Ns::Types, "MailboxData")? {
+    // Programs write them all alike, but for the address.
+    let mut alike = None;
+    loop {
+        if let Some((form, role, exclude_conflicts)) = &alike
+            && let Some(address) = cursor.repeated(form)
+        {
+            attendees.push(Attendee {
+                mailbox: parse_address(address),
+                role: *role,
+                exclude_conflicts: *exclude_conflicts,
+            });
+            continue;
+        }
+        let from = cursor.place();
+        let Some(element) = array.optional(cursor, Ns::Types, "MailboxData")? else {
+            break;
+        };
         cursor.only_attributes(&element, &[])?;
         if cursor.is_nil(&element) {
             Sequence::of(cursor).end(cursor)?;
@@ -83,17 +101,23 @@ fn read_attendees(cursor: &mut Cursor<'_>) -> Result<Vec<Attendee>, Fault> {
             });
             continue;
         }
-        attendees.push(read_attendee(cursor)?);
+        let (attendee, address) = read_attendee(cursor)?;
+        let form = cursor.form(from, &address);
+        alike = form
+            .filter(|_| attendee.mailbox.is_ok())
+            .map(|form| (form, attendee.role, attendee.exclude_conflicts));
+        attendees.push(attendee);
     }
     array.end(cursor)?;
     Ok(attendees)
 }
 
-fn read_attendee(cursor: &mut Cursor<'_>) -> Result<Attendee, Fault> {
+/// An attendee, and its address as it is written.
+fn read_attendee<'a>(cursor: &mut Cursor<'a>) -> Result<(Attendee, Cow<'a, str>), Fault> {
     let mut parts = Sequence::of(cursor);
     let email = parts.required(cursor, Ns::Types, "Email")?;
     cursor.only_attributes(&email, &[])?;
-    let mailbox = read_email(cursor)?;
+    let (mailbox, address) = read_email(cursor)?;
     let role = parts.required(cursor, Ns::Types, "AttendeeType")?;
     let role = cursor.value(
         &role,
@@ -105,16 +129,19 @@ fn read_attendee(cursor: &mut Cursor<'_>) -> Result<Attendee, Fault> {
         None => false,
     };
     parts.end(cursor)?;
-    Ok(Attendee {
+    let attendee = Attendee {
         mailbox,
         role,
         exclude_conflicts,
-    })
+    };
+    Ok((attendee, address))
 }
 
-/// `t:Email`. An address that is no SMTP address keeps its place as an error; one of another routing type (a legacy
-/// distinguished name) is of nobody we could ask.
-fn read_email(cursor: &mut Cursor<'_>) -> Result<Result<SmtpAddress, MailboxError>, Fault> {
+type Mailbox = Result<SmtpAddress, MailboxError>;
+
+/// `t:Email`, and the address in it as it is written. One that is no SMTP address keeps its place as an error; one of
+/// another routing type (a legacy distinguished name) is of nobody we could ask.
+fn read_email<'a>(cursor: &mut Cursor<'a>) -> Result<(Mailbox, Cow<'a, str>), Fault> {
     let mut parts = Sequence::of(cursor);
     if let Some(name) = parts.optional(cursor, Ns::Types, "Name")? {
         cursor.string(&name)?;
@@ -130,11 +157,16 @@ fn read_email(cursor: &mut Cursor<'_>) -> Result<Result<SmtpAddress, MailboxErro
         .as_deref()
         .map(str::trim)
         .is_some_and(|routing| routing.eq_ignore_ascii_case("EX"));
-    Ok(if foreign {
+    let mailbox = if foreign {
         Err(MailboxError::NotFound)
     } else {
-        SmtpAddress::parse(&address).map_err(|_| MailboxError::InvalidAddress)
-    })
+        parse_address(&address)
+    };
+    Ok((mailbox, address))
+}
+
+fn parse_address(text: &str) -> Mailbox {
+    SmtpAddress::parse(text).map_err(|_| MailboxError::InvalidAddress)
 }
 
 fn parse_role(text: &str) -> Option<AttendeeRole> {
@@ -290,3 +322,6 @@ pub(super) fn moment_text(moment: Moment) -> String {
         Moment::Instant(instant) => instant.to_string(),
     }
 }
+
+#[cfg(test)]
+mod tests;
