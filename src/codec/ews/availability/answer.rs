@@ -54,6 +54,8 @@ pub fn write(free_busy: Option<&FreeBusyPart<'_>>, suggestions: &SuggestionsPart
 /// Bytes reserved for a document before it is written, at most; a larger one grows.
 const LARGEST_START: usize = 4 << 20;
 
+/// About the bytes of the document, rather too many than too few: memory that is not written to costs nothing, and a
+/// document that outgrows its room is copied.
 fn expected_size(part: &FreeBusyPart<'_>) -> usize {
     let slots = if part.view.is_merged() {
         slot_count(&part.window, part.interval)
@@ -61,33 +63,57 @@ fn expected_size(part: &FreeBusyPart<'_>) -> usize {
         0
     };
     // Calendars of one question are alike: a few stand for all.
-    let sample = part.outcomes.iter().flatten().take(SAMPLE);
-    let events: usize = sample
-        .map(|known| {
-            let (count, text) = known.size_in(&part.window);
-            if part.view.is_detailed() {
-                count * 330 + text
-            } else {
-                count * 130
-            }
-        })
+    let sample = part.outcomes.iter().take(SAMPLE);
+    let sampled: usize = sample
+        .flatten()
+        .map(|known| expected_view(part, known))
         .sum();
     let mailboxes = part.outcomes.len();
-    let events = events * mailboxes.div_ceil(SAMPLE);
+    let views = sampled * mailboxes / mailboxes.clamp(1, SAMPLE);
+    let margin = if mailboxes > SAMPLE { views / 8 } else { 0 };
     // A calendar may be asked for a hundred times.
-    (1024 + mailboxes * (700 + slots) + events).min(LARGEST_START)
+    (1024 + mailboxes * (VIEW_SIZE + slots) + views + margin).min(LARGEST_START)
+}
+
+/// Of the part that is a mailbox's own.
+fn expected_view(part: &FreeBusyPart<'_>, known: &FreeBusy) -> usize {
+    let hours = known
+        .working_hours
+        .as_ref()
+        .map_or(0, |hours| HOURS_SIZE + hours.periods.len() * PERIOD_SIZE);
+    match part.view_of(known) {
+        View::None | View::MergedOnly => 0,
+        View::FreeBusy | View::FreeBusyMerged => hours + known.size_in(&part.window).0 * EVENT_SIZE,
+        View::Detailed | View::DetailedMerged => {
+            let (count, text) = known.size_in(&part.window);
+            hours + count * DETAILED_EVENT_SIZE + text
+        }
+    }
 }
 
 /// Calendars that are looked at to know how long an answer is going to be.
 const SAMPLE: usize = 4;
 
+/// Bytes of markup: around the view of a mailbox, of an event without and with details, of working hours and of each
+/// period in them.
+const VIEW_SIZE: usize = 560;
+const EVENT_SIZE: usize = 160;
+const DETAILED_EVENT_SIZE: usize = 420;
+const HOURS_SIZE: usize = 640;
+const PERIOD_SIZE: usize = 240;
+
 impl FreeBusyPart<'_> {
-    fn write_view(&self, w: &mut XmlWriter, times: &mut LocalText, known: &FreeBusy) {
-        let view = match known.detail() {
+    /// The view that a mailbox is shown in: as much as may be told of it.
+    fn view_of(&self, known: &FreeBusy) -> View {
+        match known.detail() {
             Detail::DigitsOnly => View::MergedOnly,
             Detail::BusyOnly => self.view.without_details(),
             Detail::Subjects => self.view,
-        };
+        }
+    }
+
+    fn write_view(&self, w: &mut XmlWriter, times: &mut LocalText, known: &FreeBusy) {
+        let view = self.view_of(known);
         w.raw(concat!(
             r#"<ResponseMessage ResponseClass="Success"><ResponseCode>NoError</ResponseCode></ResponseMessage>"#,
             r#"<FreeBusyView><FreeBusyViewType xmlns="http://schemas.microsoft.com/exchange/services/2006/types">"#
@@ -222,4 +248,88 @@ fn tail(flags: EventFlags) -> &'static str {
         | usize::from(flags.reminder_set) << 3
         | usize::from(flags.private) << 4;
     TAILS.get(number).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::freebusy::{WorkingDay, WorkingHours, WorkingPeriod};
+    use crate::domain::zone::{Zone, ZoneRules};
+    use crate::domain::{CalendarEvent, EventDetails};
+    use jiff::Timestamp;
+    use jiff::civil::Weekday;
+
+    fn calendar(events: i64, hours: bool) -> FreeBusy {
+        let start: Timestamp = "2026-09-07T00:00:00Z".parse().unwrap();
+        let event = |number: i64| CalendarEvent {
+            start: start + SignedDuration::from_mins(60 * number),
+            end: start + SignedDuration::from_mins(60 * number + 30),
+            status: BusyStatus::OutOfOffice,
+            details: Some(
+                EventDetails {
+                    id: Some(format!("{number:0140X}").into()),
+                    subject: Some(format!("Review of plan {number:04}").into()),
+                    location: Some("Room Aurora".into()),
+                    ..EventDetails::default()
+                }
+                .into(),
+            ),
+        };
+        let hours = hours.then(|| {
+            let period = |day| WorkingPeriod {
+                days: vec![WorkingDay::Day(day)],
+                start_minute: 480,
+                end_minute: 1020,
+            };
+            let days = [Weekday::Monday, Weekday::Wednesday];
+            WorkingHours {
+                zone: ZoneRules::fixed(-60),
+                periods: days.map(period).into(),
+            }
+        });
+        FreeBusy::new(
+            (0..events).map(event).collect(),
+            Detail::Subjects,
+            hours.map(Into::into),
+        )
+    }
+
+    /// The room that is reserved is enough, and not much more than that.
+    #[test]
+    fn the_length_of_an_answer_is_foreseen() {
+        let start: Timestamp = "2026-09-07T00:00:00Z".parse().unwrap();
+        let window = TimeWindow::new(start, start + SignedDuration::from_hours(14 * 24)).unwrap();
+        for (mailboxes, events, hours) in [
+            (1, 0, false),
+            (1, 8, true),
+            (5, 30, false),
+            (100, 6, true),
+            (100, 300, false),
+        ] {
+            for view in [
+                View::MergedOnly,
+                View::FreeBusy,
+                View::FreeBusyMerged,
+                View::Detailed,
+                View::DetailedMerged,
+            ] {
+                let outcomes = vec![Ok(calendar(events, hours)); mailboxes];
+                let part = FreeBusyPart {
+                    outcomes: &outcomes,
+                    window,
+                    interval: SignedDuration::from_mins(30),
+                    view,
+                    zone: &Zone::utc().local_view(&window),
+                    working_elsewhere: true,
+                };
+                let written = write(Some(&part), &SuggestionsPart::NotAsked).len();
+                let expected = expected_size(&part) + SuggestionsPart::NotAsked.expected_size();
+                let bounds = written..2 * written + 2048;
+                assert!(
+                    bounds.contains(&expected) || expected > LARGEST_START,
+                    "{mailboxes} {events} {view:?}: {written}, {expected}"
+                );
+            }
+        }
+    }
 }
