@@ -15,6 +15,9 @@ const NOTHING: &str = "0";
 const FIRST_SECOND: i64 = -62_135_596_800;
 const LAST_SECOND: i64 = 253_402_300_799;
 
+/// The places of `YYYYMMDDTHHMMSS` in `YYYY-MM-DDTHH:MM:SS`.
+const SHORT_FORM: [usize; 15] = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 14, 15, 17, 18];
+
 /// A payload that is being written.
 pub(super) struct Payload<'o> {
     out: &'o mut String,
@@ -128,8 +131,7 @@ impl<'o> Payload<'o> {
     fn second(&mut self, second: i64) {
         let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
         // Without what divides date and clock in their long form.
-        let [a, b, c, d, _, e, f, _, g, h, t, i, j, _, k, l, _, m, n] = text;
-        let digits = [a, b, c, d, e, f, g, h, t, i, j, k, l, m, n];
+        let digits = SHORT_FORM.map(|place| text[place]);
         self.raw(self.quote());
         self.out
             .push_str(std::str::from_utf8(&digits).unwrap_or_default());

@@ -1,5 +1,7 @@
 //! Lists of attendees: read alike, whether they are recognised by the one before or read one by one.
 
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -127,8 +129,8 @@ proptest! {
         let all = entries.iter().flat_map(|(entry, times)| std::iter::repeat_n(entry, *times));
         let (mut alike, mut each) = (String::new(), String::new());
         for (number, (start, rest)) in all.enumerate() {
-            alike += &format!("{start}<!--0000-->{rest}");
-            each += &format!("{start}<!--{number:04}-->{rest}");
+            write!(alike, "{start}<!--0000-->{rest}").unwrap();
+            write!(each, "{start}<!--{number:04}-->{rest}").unwrap();
         }
         prop_assert_eq!(read(&alike), read(&each));
     }
