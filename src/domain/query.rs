@@ -16,7 +16,7 @@ pub type Outcome = Result<FreeBusy, MailboxError>;
 #[derive(Debug, Clone)]
 pub struct AvailabilityQuery {
     pub caller: Arc<Caller>,
-    pub attendees: Vec<Attendee>,
+    pub attendees: Arc<[Attendee]>,
     pub window: TimeWindow,
     /// The most that the caller wants to know.
     pub detail: Detail,

@@ -208,6 +208,36 @@ mod tests {
     }
 
     #[test]
+    fn a_block_is_an_entry_without_texts() {
+        let entry = |subject, location| Entry {
+            subject,
+            start: HALF_PAST_NINE,
+            end: HALF_PAST_NINE + 1800,
+            location,
+            organizer: "Roe",
+            status: Status::Tentative,
+        };
+        let in_form = |form, push: fn(&mut String, &Answer<'_>, Form), entry| {
+            let user = User {
+                name: "",
+                address: "",
+                entries: Some(vec![entry]),
+            };
+            let mut out = String::new();
+            push(&mut out, &answer("7", vec![user]), form);
+            out
+        };
+        let alone = |out: &mut String, answer: &Answer<'_>, form| *out = write(answer, form);
+        for form in [Form::Json, Form::Legacy] {
+            for push in [alone, push_as_attribute] {
+                let written = in_form(form, push, entry("A", "A")).replace('A', "");
+                let block = in_form(form, push, entry("", ""));
+                assert_eq!(block, written.replace("_ME_ddData", "_ME_AddData"));
+            }
+        }
+    }
+
+    #[test]
     fn errors_have_four_items() {
         let text = "not known: x";
         assert_eq!(

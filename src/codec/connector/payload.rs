@@ -89,6 +89,9 @@ impl<'o> Payload<'o> {
     }
 
     fn entry(&mut self, entry: &Entry<'_>) {
+        if entry.subject.is_empty() && entry.location.is_empty() {
+            return self.block(entry);
+        }
         self.raw("[");
         self.text(entry.subject);
         self.comma();
@@ -98,6 +101,28 @@ impl<'o> Payload<'o> {
         self.comma();
         self.text(entry.location);
         self.comma();
+        self.text(entry.organizer);
+        self.comma();
+        self.out.push(entry.status.digit());
+        self.raw("]");
+    }
+
+    /// The same without a title and a place, in few pieces: most answers consist of nothing else.
+    fn block(&mut self, entry: &Entry<'_>) {
+        let [before, between, after] = match (self.form, self.place) {
+            (Form::Json, Place::Alone) => ["[\"\",\"", "\",\"", "\",\"\","],
+            (Form::Json, Place::Attribute) => [
+                "[&quot;&quot;,&quot;",
+                "&quot;,&quot;",
+                "&quot;,&quot;&quot;,",
+            ],
+            (Form::Legacy, _) => ["['','", "','", "','',"],
+        };
+        self.raw(before);
+        self.short_form(entry.start);
+        self.raw(between);
+        self.short_form(entry.end);
+        self.raw(after);
         self.text(entry.organizer);
         self.comma();
         self.out.push(entry.status.digit());
@@ -129,13 +154,17 @@ impl<'o> Payload<'o> {
     }
 
     fn second(&mut self, second: i64) {
-        let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
-        // Without what divides date and clock in their long form.
-        let digits = SHORT_FORM.map(|place| text[place]);
         self.raw(self.quote());
+        self.short_form(second);
+        self.raw(self.quote());
+    }
+
+    /// Without what divides date and clock in their long form.
+    fn short_form(&mut self, second: i64) {
+        let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
+        let digits = SHORT_FORM.map(|place| text[place]);
         self.out
             .push_str(std::str::from_utf8(&digits).unwrap_or_default());
-        self.raw(self.quote());
     }
 
     fn moment(&mut self, at: DateTime) {

@@ -3,13 +3,16 @@
 use super::FreeBusy;
 use crate::domain::TimeWindow;
 
+/// Stretches that room is made for at once.
+const USUAL: usize = 64;
+
 impl FreeBusy {
     /// The busy time inside `window`, in Unix seconds: sorted stretches that neither overlap nor touch, cut at the
     /// window's bounds, without events of no length.
     pub fn busy_times(&self, window: &TimeWindow) -> Vec<(i64, i64)> {
         let (first, last) = window.seconds();
-        let mut times: Vec<(i64, i64)> = Vec::new();
-        for event in self.events_in(window) {
+        let mut times: Vec<(i64, i64)> = Vec::with_capacity(self.len().min(USUAL));
+        for event in self.times_in(window) {
             let (start, end) = (event.start.max(first), event.end.min(last));
             if !event.status.is_busy() || start >= end {
                 continue;

@@ -2,6 +2,8 @@
 
 mod suggestions;
 
+use std::sync::Arc;
+
 use http::HeaderMap;
 use jiff::SignedDuration;
 
@@ -56,9 +58,10 @@ pub(super) async fn answer(
     if asked.is_none() && search.is_none() {
         return Err(Fault::InvalidFreeBusyViewType);
     }
+    let attendees: Arc<[Attendee]> = request.attendees.into();
     let question = Question {
         call,
-        attendees: &request.attendees,
+        attendees: Arc::clone(&attendees),
         cross_forest: header.cross_forest,
     };
     // Another Exchange makes its suggestions itself, from what it is told here.
@@ -73,7 +76,7 @@ pub(super) async fn answer(
     };
     let is_searched = counted.is_some();
     let known = Known {
-        attendees: request.attendees,
+        attendees,
         outcomes: known,
         counted,
     };
@@ -95,7 +98,7 @@ fn check_count(mailboxes: usize) -> Result<(), Fault> {
 
 /// All that an answer is written from.
 struct Known {
-    attendees: Vec<Attendee>,
+    attendees: Arc<[Attendee]>,
     outcomes: Vec<Outcome>,
     /// Whom the attendees stand for, where times are to be suggested.
     counted: Option<Vec<Counted>>,
@@ -144,7 +147,7 @@ impl Known {
 /// What stays the same, whichever window is asked about.
 struct Question<'a> {
     call: &'a Call,
-    attendees: &'a [Attendee],
+    attendees: Arc<[Attendee]>,
     cross_forest: bool,
 }
 
@@ -179,14 +182,14 @@ impl Question<'_> {
         window: TimeWindow,
         detail: Detail,
     ) -> Vec<Outcome> {
-        self.known_of(service, self.attendees.to_vec(), window, detail)
+        self.known_of(service, Arc::clone(&self.attendees), window, detail)
             .await
     }
 
     async fn known_of(
         &self,
         service: &Availability,
-        attendees: Vec<Attendee>,
+        attendees: Arc<[Attendee]>,
         window: TimeWindow,
         detail: Detail,
     ) -> Vec<Outcome> {
@@ -214,7 +217,7 @@ impl Question<'_> {
         outcomes: &[Outcome],
     ) -> Vec<Counted> {
         let (caller, deadline) = (&self.call.caller, self.call.deadline);
-        let members = service.members(caller, self.attendees, outcomes, deadline);
+        let members = service.members(caller, &self.attendees, outcomes, deadline);
         let members = members.await;
         let mut left = MAX_MEMBERS;
         let counted = members.into_iter().zip(outcomes).map(|(members, outcome)| {
@@ -235,7 +238,7 @@ impl Question<'_> {
             };
             Err(members.into_iter().map(attendee).collect())
         });
-        let known = counted.map(|counted: Result<_, Vec<Attendee>>| async {
+        let known = counted.map(|counted: Result<_, Arc<[Attendee]>>| async {
             match counted {
                 Ok(counted) => counted,
                 Err(members) => Counted::Group(

@@ -30,11 +30,11 @@ pub(super) async fn look_up(world: &World, mailbox: &SmtpAddress, day: Date) -> 
     let request_id = Uuid::new_v4();
     let query = AvailabilityQuery {
         caller: Arc::new(account.caller.clone()),
-        attendees: vec![Attendee {
+        attendees: Arc::new([Attendee {
             mailbox: Ok(mailbox.clone()),
             role: AttendeeRole::Required,
             exclude_conflicts: false,
-        }],
+        }]),
         window,
         detail: Detail::BusyOnly,
         origin: Origin {

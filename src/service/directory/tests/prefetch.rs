@@ -28,11 +28,11 @@ fn question(mailbox: &str) -> AvailabilityQuery {
     let start = super::stub::now();
     AvailabilityQuery {
         caller: Arc::new(caller()),
-        attendees: vec![Attendee {
+        attendees: Arc::new([Attendee {
             mailbox: Ok(address(mailbox)),
             role: AttendeeRole::Required,
             exclude_conflicts: false,
-        }],
+        }]),
         window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(2)).unwrap(),
         detail: Detail::BusyOnly,
         origin: Origin::default(),
