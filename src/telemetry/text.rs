@@ -3,13 +3,15 @@
 //! colours for each field even where they are off; and because it lets control characters of fields through.
 
 use std::fmt::{self, Debug, Write};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::{FormatEvent, FormatFields, Writer};
-use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormattedFields};
 use tracing_subscriber::registry::{LookupSpan, Scope};
+
+use crate::codec::xml::moment::LocalText;
 
 pub(super) struct Text;
 
@@ -25,10 +27,7 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        // Where the time cannot be told, the line still is.
-        if SystemTime.format_time(&mut line).is_err() {
-            line.write_str("<unknown time>")?;
-        }
+        write_time(&mut line)?;
         line.write_str(level(*metadata.level()))?;
         let mut spans = false;
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
@@ -57,6 +56,16 @@ where
     }
 }
 
+/// The time of day in UTC to the microsecond. Where the clock cannot tell it, the line is written all the same.
+fn write_time(line: &mut Writer<'_>) -> fmt::Result {
+    let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
+        return line.write_str("<unknown time>");
+    };
+    let second = LocalText::default().of(now.as_secs() as i64);
+    line.write_str(std::str::from_utf8(&second).unwrap_or_default())?;
+    write!(line, ".{:06}Z", now.subsec_micros())
+}
+
 /// Five characters and a blank on each side.
 fn level(level: Level) -> &'static str {
     match level {
@@ -74,30 +83,46 @@ struct Fields<'a, 'w> {
 }
 
 impl Fields<'_, '_> {
-    fn push(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+    fn push(&mut self, field: &Field, write: impl FnOnce(&mut Harmless<'_, '_>) -> fmt::Result) {
         self.result = self.result.and_then(|()| {
             self.line.write_char(' ')?;
             if field.name() != "message" {
                 self.line.write_str(field.name())?;
                 self.line.write_char('=')?;
             }
-            Harmless(self.line).write_fmt(value)
+            write(&mut Harmless(self.line))
         });
     }
 }
 
 impl Visit for Fields<'_, '_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.push(field, format_args!("{value:?}"));
+        self.push(field, |line| write!(line, "{value:?}"));
+    }
+
+    fn record_u64(&mut self, field: &Field, value: u64) {
+        self.push(field, |line| write!(line.0, "{value}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
-            self.push(field, format_args!("{value}"));
+            self.push(field, |line| line.write_str(value));
+        } else if is_plain(value) {
+            self.push(field, |line| {
+                line.0.write_char('"')?;
+                line.0.write_str(value)?;
+                line.0.write_char('"')
+            });
         } else {
-            self.push(field, format_args!("{value:?}"));
+            self.push(field, |line| write!(line, "{value:?}"));
         }
     }
+}
+
+/// Whether nothing of it changes between quotes.
+fn is_plain(text: &str) -> bool {
+    text.bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\'))
 }
 
 /// Writes control characters that a terminal could obey as what they are called.
@@ -105,6 +130,9 @@ struct Harmless<'a, 'w>(&'a mut Writer<'w>);
 
 impl Write for Harmless<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return self.0.write_str(text);
+        }
         let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
         let mut rest = text;
         while let Some(at) = rest.find(is_harmful) {

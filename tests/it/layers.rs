@@ -16,7 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &["domain", "backend", "service", "face", "server"],
     ),
-    ("telemetry", &["domain"]),
+    ("telemetry", &["codec", "domain"]),
     (
         "gateway",
         &[
