@@ -258,9 +258,11 @@ impl Availability {
         self.permit.check(caller, asked, &mailbox).is_ok() && self.routes.find(&mailbox).is_some()
     }
 
-    /// Whether an endpoint has the mail domain of this address, whoever asks and whoever is meant.
+    /// Whether an endpoint has the mail domain of this address, or the one that it is an alias of, whoever asks and whoever
+    /// is meant.
     pub fn serves_domain(&self, address: &SmtpAddress) -> bool {
-        self.routes.has_domain(address.domain_str())
+        let mailbox = self.aliases.internal(address);
+        self.routes.has_domain(mailbox.domain_str())
     }
 
     /// Where one mailbox is asked for, or why it is not.

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use calbridge::backend::instance::Instance;
 use calbridge::codec::autodiscover::{pox, soap};
-use calbridge::domain::FixedClock;
+use calbridge::domain::{FixedClock, MailDomain};
 use calbridge::face::Routes;
 use calbridge::face::autodiscover::{AutodiscoverFace, AutodiscoverJsonFace};
 use calbridge::service::Availability;
-use calbridge::service::settings::ServiceSettings;
+use calbridge::service::settings::{AliasSettings, ServiceSettings};
 use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
@@ -32,7 +32,13 @@ async fn server() -> TestServer {
         Duration::from_secs(20),
     )];
     let instance = Instance::new(Arc::new(FixedClock(Timestamp::UNIX_EPOCH)));
-    let availability = Availability::new(endpoints, &ServiceSettings::default(), &instance);
+    let domain = |text| MailDomain::parse(text).unwrap();
+    let mut settings = ServiceSettings::default();
+    settings.routing.aliases = vec![AliasSettings {
+        external: domain("alias.example"),
+        internal: domain("example.com"),
+    }];
+    let availability = Availability::new(endpoints, &settings, &instance);
     let availability = Arc::new(availability);
     let face = Arc::new(AutodiscoverFace::new(Arc::clone(&availability), clock, URL));
     let json = Arc::new(AutodiscoverJsonFace::new(availability, URL));
@@ -80,7 +86,12 @@ fn soap_request(users: &[&str], settings: &[&str]) -> String {
 #[tokio::test]
 async fn plain_xml_tells_the_url_in_both_elements_of_both_protocols() {
     let server = server().await;
-    for address in ["anna@example.com", "nobody@EXAMPLE.com", ACCOUNT] {
+    for address in [
+        "anna@example.com",
+        "nobody@EXAMPLE.com",
+        "anna@alias.example",
+        ACCOUNT,
+    ] {
         let answer = send(&server, &format!("POST {POX}"), true, &pox_request(address)).await;
         assert_eq!(answer.status, 200);
         let text = answer.text();
@@ -208,6 +219,7 @@ async fn xml_and_soap_want_the_login_and_json_does_not() {
         "/autodiscover/autodiscover.json/v1.0/anna@example.com?Protocol=EWS",
         "/AutoDiscover/AutoDiscover.json/v1.0/anna%40example.com?protocol=ews",
         "/autodiscover/autodiscover.json?Email=nobody%40example.com&Protocol=EWS",
+        "/autodiscover/autodiscover.json/v1.0/anna@alias.example?Protocol=EWS",
     ] {
         let answer = send(&server, &format!("GET {path}"), false, "").await;
         assert_eq!(answer.status, 200, "{path}");
@@ -218,6 +230,11 @@ async fn xml_and_soap_want_the_login_and_json_does_not() {
     }
     let of_one = "/autodiscover/autodiscover.json/v1.0";
     for (path, status, code) in [
+        (
+            format!("{of_one}/anna@sub.alias.example?Protocol=EWS"),
+            404,
+            "UserNotFound",
+        ),
         (
             format!("{of_one}/anna@foreign.example?Protocol=EWS"),
             404,
