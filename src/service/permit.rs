@@ -58,6 +58,18 @@ impl Permit {
         }
     }
 
+    /// The same of a list that is told in parts: what holds for the `whole` holds for each `part`, of which no approval can
+    /// name the address, since we made it. Each by the name that was asked for and by that of an endpoint.
+    pub fn admits_part(
+        &self,
+        caller: &Caller,
+        whole: (&SmtpAddress, &SmtpAddress),
+        part: (&SmtpAddress, &SmtpAddress),
+    ) -> bool {
+        let is_denied = self.deny.contains(part.0) || self.deny.contains(part.1);
+        !is_denied && self.check(caller, whole.0, whole.1).is_ok()
+    }
+
     /// The most that `caller` may be told of anybody.
     pub fn detail(&self, caller: &Caller) -> Detail {
         caller.detail.min(self.detail)

@@ -26,6 +26,10 @@ pub struct Catalogue {
 #[derive(Debug, PartialEq, Eq)]
 pub struct KnownList {
     pub listed: Listed,
+    /// The address of the list that this is, or is a part of: what rules are written for.
+    pub whole: SmtpAddress,
+    /// There are other parts.
+    pub is_split: bool,
     /// Sorted, each of them in the catalogue.
     pub rooms: Vec<SmtpAddress>,
 }
@@ -99,8 +103,13 @@ impl Catalogue {
                     numbered(&address, &list.name, part + 1, &mut taken)
                 };
                 let order = (list.name.to_lowercase(), address.clone(), part);
-                let rooms = of_part.to_vec();
-                parts.push((order, KnownList { listed, rooms }));
+                let known = KnownList {
+                    listed,
+                    whole: address.clone(),
+                    is_split: count > 1,
+                    rooms: of_part.to_vec(),
+                };
+                parts.push((order, known));
             }
         }
         parts.sort_by(|(left, _), (right, _)| left.cmp(right));

@@ -120,15 +120,19 @@ impl Availability {
     ) -> Members {
         let caller = question.caller;
         let internal = self.aliases.internal(asked);
-        if self.permit.check(caller, asked, &internal).is_err() {
-            return Members::Single;
-        }
         let list = question.known.catalogue.list(&internal);
         if let Some(list) = list.filter(|_| self.offers_rooms()) {
-            if !self.shows_rooms(caller, list) {
+            if !self.admits_list(caller, asked, list) || !self.shows_rooms(caller, list) {
                 return Members::Single;
             }
+            // Whoever asks for the first part by its address means all of the list.
+            if list.is_split && internal == list.whole {
+                return Members::TooMany;
+            }
             return self.as_called(caller, &list.rooms);
+        }
+        if self.permit.check(caller, asked, &internal).is_err() {
+            return Members::Single;
         }
         match outcome {
             Err(MailboxError::ListTooLong) => Members::TooMany,

@@ -63,7 +63,7 @@ impl Availability {
         let lists = known.catalogue.lists().iter();
         Ok(lists
             .filter(|list| self.shows_rooms(caller, list))
-            .filter_map(|list| self.told(caller, &list.listed))
+            .filter_map(|list| self.told_list(caller, list))
             .collect())
     }
 
@@ -79,13 +79,15 @@ impl Availability {
         }
         let known = self.known_rooms(deadline).await;
         let internal = self.aliases.internal(list);
-        if self.permit.check(caller, list, &internal).is_err() {
-            return Err(DirectoryError::Unknown);
-        }
         let Some(found) = known.catalogue.list(&internal) else {
-            return Err(known.nothing());
+            let may_ask = self.permit.check(caller, list, &internal).is_ok();
+            return Err(if may_ask {
+                known.nothing()
+            } else {
+                DirectoryError::Unknown
+            });
         };
-        if !self.shows_rooms(caller, found) {
+        if !self.admits_list(caller, list, found) || !self.shows_rooms(caller, found) {
             return Err(DirectoryError::Unknown);
         }
         let rooms = known.catalogue.rooms_of(found);
@@ -115,7 +117,7 @@ impl Availability {
         }
         let rooms = known.catalogue.rooms().filter_map(|room| {
             let list = lists.get(&room.address);
-            let list = list.and_then(|list| self.told(caller, &list.listed));
+            let list = list.and_then(|list| self.told_list(caller, list));
             Some((self.told_room(caller, room, None)?, list))
         });
         Ok(rooms.collect())
@@ -184,19 +186,20 @@ impl Availability {
     ) -> Result<Option<Resolved>, DirectoryError> {
         let internal = self.aliases.internal(asked);
         if self.directory.sharing.room_booking {
-            if self.permit.check(caller, asked, &internal).is_err() {
-                return Ok(None);
-            }
             if let Some(list) = known.catalogue.list(&internal) {
-                let listed = Listed {
-                    address: asked.clone(),
-                    name: Arc::clone(&list.listed.name),
-                };
-                return Ok(self.shows_rooms(caller, list).then(|| Resolved {
-                    listed,
+                let is_shown =
+                    self.admits_list(caller, asked, list) && self.shows_rooms(caller, list);
+                return Ok(is_shown.then(|| Resolved {
+                    listed: Listed {
+                        address: asked.clone(),
+                        name: Arc::clone(&list.listed.name),
+                    },
                     kind: ResolvedKind::RoomList,
                     details: RoomDetails::default(),
                 }));
+            }
+            if self.permit.check(caller, asked, &internal).is_err() {
+                return Ok(None);
             }
             if let Some(room) = known.catalogue.room(&internal) {
                 let told = self.told_room(caller, room, Some(asked));
@@ -286,6 +289,30 @@ impl Availability {
         })
     }
 
+    fn told_list(&self, caller: &Caller, list: &KnownList) -> Option<Listed> {
+        let Listed { address, name } = &list.listed;
+        let mut names = self.names(caller, address);
+        let told = names.find(|told| self.admits_list(caller, told, list))?;
+        let name = told_name(name, address, &told);
+        Some(Listed {
+            address: told,
+            name,
+        })
+    }
+
+    /// Whether the caller may ask for a list that it calls `asked`, by the rules for all of the list.
+    pub(super) fn admits_list(
+        &self,
+        caller: &Caller,
+        asked: &SmtpAddress,
+        list: &KnownList,
+    ) -> bool {
+        list.whole.at(&asked.domain()).is_some_and(|whole| {
+            let part = (asked, &list.listed.address);
+            self.permit.admits_part(caller, (&whole, &list.whole), part)
+        })
+    }
+
     fn told(&self, caller: &Caller, listed: &Listed) -> Option<Listed> {
         let address = self.told_address(caller, &listed.address)?;
         let name = told_name(&listed.name, &listed.address, &address);
@@ -299,15 +326,20 @@ impl Availability {
         caller: &Caller,
         internal: &SmtpAddress,
     ) -> Option<SmtpAddress> {
+        let mut names = self.names(caller, internal);
+        names.find(|told| self.permit.check(caller, told, internal).is_ok())
+    }
+
+    /// What the caller may know it by, the best first.
+    fn names(&self, caller: &Caller, internal: &SmtpAddress) -> impl Iterator<Item = SmtpAddress> {
         let domains = self.aliases.externals(internal);
         let own = caller.account().map_or("", SmtpAddress::domain_str);
         let (first, others): (Vec<_>, Vec<_>) =
             domains.iter().partition(|domain| domain.as_str() == own);
         let names = first.into_iter().chain(others);
-        let mut names = names
+        names
             .filter_map(|domain| internal.at(domain))
-            .chain(std::iter::once(internal.clone()));
-        names.find(|told| self.permit.check(caller, told, internal).is_ok())
+            .chain(std::iter::once(internal.clone()))
     }
 }
 
