@@ -1,6 +1,7 @@
 //! The rooms of all endpoints, remembered and read again in the background. What a caller may see of them is decided in
 //! `shown`; merging is the work of `catalogue`.
 
+mod background;
 pub mod catalogue;
 mod hidden;
 mod members;
@@ -10,14 +11,13 @@ mod shown;
 mod tests;
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::Availability;
@@ -30,8 +30,6 @@ use catalogue::Catalogue;
 pub use members::Members;
 pub use shown::{DirectoryError, Resolved, ResolvedKind};
 
-/// How soon a source that failed is asked again.
-const RETRY: Duration = Duration::from_mins(1);
 /// How long what is known of a single room is good: it changes when a room is rebuilt.
 const DETAILS_FOR: SignedDuration = SignedDuration::from_hours(24);
 
@@ -76,6 +74,8 @@ pub(super) struct Known {
     hides_rooms: Vec<usize>,
     /// The same of lists of rooms.
     hides_lists: Vec<usize>,
+    /// None where rooms are offered.
+    namesakes: hidden::Namesakes,
 }
 
 impl Directory {
@@ -106,7 +106,12 @@ impl Directory {
             settings: settings.clone(),
             sharing,
             clock,
-            known: ArcSwap::from_pointee(Known::of(&parts, Catalogue::default(), sharing)),
+            known: ArcSwap::from_pointee(Known::of(
+                &parts,
+                Catalogue::default(),
+                sharing,
+                hidden::Namesakes::default(),
+            )),
             state: Mutex::new(State { parts, is_asked }),
             expansions: members::Expansions::default(),
             refreshing: tokio::sync::Mutex::new(()),
@@ -130,7 +135,12 @@ impl Directory {
 }
 
 impl Known {
-    fn of(parts: &[Part], catalogue: Catalogue, sharing: SharingSettings) -> Self {
+    fn of(
+        parts: &[Part],
+        catalogue: Catalogue,
+        sharing: SharingSettings,
+        namesakes: hidden::Namesakes,
+    ) -> Self {
         let places = |is_meant: fn(&Part) -> bool| -> Vec<usize> {
             let parts = parts.iter().enumerate();
             let meant = parts.filter(|(_, part)| is_meant(part));
@@ -149,6 +159,7 @@ impl Known {
             silent: places(Part::is_silent),
             hides_rooms: hidden(Part::may_hide_rooms),
             hides_lists: hidden(Part::may_hide_lists),
+            namesakes,
         }
     }
 }
@@ -200,7 +211,13 @@ impl Availability {
             .flat_map(|part| [part.written.clone(), part.detailed()])
             .collect();
         let catalogue = Catalogue::merged(&stocks, |room| self.routes.find(room).is_some());
-        let known = Known::of(&state.parts, catalogue, self.directory.sharing);
+        let sharing = self.directory.sharing;
+        let namesakes = if sharing.room_booking {
+            hidden::Namesakes::default()
+        } else {
+            hidden::Namesakes::of(&state.parts, &self.routes)
+        };
+        let known = Known::of(&state.parts, catalogue, sharing, namesakes);
         self.directory.known.store(Arc::new(known));
     }
 
@@ -306,45 +323,6 @@ impl Availability {
         }
         self.directory.known()
     }
-
-    /// Reads the rooms now and from time to time, and prefetches them where that is wanted, until this is dropped.
-    pub fn keep_rooms(self: &Arc<Self>) {
-        if self.endpoints().any(|endpoint| endpoint.has_room_source()) {
-            tokio::spawn(refreshing(Arc::downgrade(self)));
-        }
-        if self.directory.settings.prefetch_days > 0 {
-            tokio::spawn(prefetch::prefetching(Arc::downgrade(self)));
-        }
-    }
-
-    /// Asks for what is not known of single rooms; an endpoint that fails is left alone.
-    async fn ask_details(&self, place: usize, rooms: &[SmtpAddress]) -> bool {
-        let Some(endpoint) = self.desks.get(place).map(super::desk::Desk::endpoint) else {
-            return false;
-        };
-        for room in rooms {
-            let details = match endpoint.room_in_background(room).await {
-                Ok(details) => details,
-                Err(error) => {
-                    debug!(endpoint.name = %endpoint.name(), %error, "Details of rooms are asked for later");
-                    return false;
-                }
-            };
-            let now = self.directory.clock.now();
-            if let Some(part) = self.directory.lock().parts.get_mut(place) {
-                part.details.insert(room.clone(), (now, details));
-            }
-        }
-        true
-    }
-
-    fn without_details(&self, place: usize) -> Vec<SmtpAddress> {
-        let now = self.directory.clock.now();
-        let state = self.directory.lock();
-        let part = state.parts.get(place);
-        part.map(|part| part.without_details(now))
-            .unwrap_or_default()
-    }
 }
 
 /// Whether the server will say the same next time: it has said what it has to say of rooms.
@@ -356,43 +334,4 @@ fn is_final(error: &EndpointError) -> bool {
             ..
         }
     )
-}
-
-async fn refreshing(rooms: Weak<Availability>) {
-    loop {
-        let Some(availability) = rooms.upgrade() else {
-            return;
-        };
-        let all_well = availability.refresh_rooms().await;
-        let pause = availability.directory.settings.refresh;
-        let places = availability.desks.len();
-        drop(availability);
-        for place in 0..places {
-            complete(&rooms, place).await;
-        }
-        sleep(if all_well { pause } else { pause.min(RETRY) }).await;
-    }
-}
-
-/// A few rooms at a time, so that an availability that was replaced meanwhile is let go soon.
-async fn complete(rooms: &Weak<Availability>, place: usize) {
-    const AT_A_TIME: usize = 20;
-    loop {
-        let Some(availability) = rooms.upgrade() else {
-            return;
-        };
-        let desk = availability.desks.get(place);
-        if !desk.is_some_and(|desk| desk.endpoint().has_room_details()) {
-            return;
-        }
-        let mut missing = availability.without_details(place);
-        missing.sort();
-        missing.dedup();
-        missing.truncate(AT_A_TIME);
-        let goes_on = !missing.is_empty() && availability.ask_details(place, &missing).await;
-        availability.arrange_rooms();
-        if !goes_on {
-            return;
-        }
-    }
 }

@@ -230,14 +230,15 @@ impl Availability {
         deadline: Instant,
     ) -> Result<Option<Arc<str>>, DirectoryError> {
         let (mailbox, known) = (self.aliases.internal(asked), self.directory.known());
-        if self.permit.check(caller, asked, &mailbox).is_err() || known.is_hidden_list(&mailbox) {
+        if self.permit.check(caller, asked, &mailbox).is_err() {
             return Ok(None);
         }
-        let Some(route) = self.routes.find(&mailbox) else {
+        let route = self.routes.find(&mailbox);
+        let Some(route) = route.filter(|route| !known.is_hidden_list(&mailbox, route)) else {
             return Ok(None);
         };
-        let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
-        for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
+        let desks = route.places();
+        for (place, desk) in desks.filter_map(|place| Some((place, self.desks.get(place)?))) {
             // It could be a room list.
             match known.hidden_list(place) {
                 None => {}
@@ -274,10 +275,10 @@ impl Availability {
     ) -> Result<Pending<'a>, MailboxError> {
         let mailbox = self.aliases.internal(asked);
         self.permit.check(&query.caller, asked, &mailbox)?;
-        if known.is_hidden_list(&mailbox) {
+        let route = self.routes.find(&mailbox).ok_or(MailboxError::NotFound)?;
+        if known.is_hidden_list(&mailbox, &route) {
             return Err(MailboxError::NotFound);
         }
-        let route = self.routes.find(&mailbox).ok_or(MailboxError::NotFound)?;
         let via = &query.origin.via;
         let foreign = query.origin.cross_forest && !self.answers_cross_forest(route.endpoint);
         if foreign || via.len() > MAX_VIA || via.contains(&self.id) {

@@ -27,6 +27,13 @@ pub struct Route<'a> {
     pub fallbacks: &'a [usize],
 }
 
+impl Route<'_> {
+    /// Every endpoint that may be asked, in order.
+    pub fn places(&self) -> impl Iterator<Item = usize> {
+        std::iter::once(self.endpoint).chain(self.fallbacks.iter().copied())
+    }
+}
+
 /// Why a mailbox is asked for where it is. Where several apply, the first in this list holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum RouteKind {

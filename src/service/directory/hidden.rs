@@ -1,20 +1,56 @@
 //! What is kept from callers where rooms are not offered: lists of rooms, what rooms are booked for, and whatever may be
 //! either without anybody saying so.
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Known, Part};
 use crate::domain::{Detail, MailboxError, Outcome, SmtpAddress};
+use crate::service::route::{Route, Routes};
+
+/// What rooms and lists of rooms are called at their endpoints, whatever their mail domain. A server tells one address of
+/// each, and answers for others: most often for the same local part at another of its domains.
+#[derive(Default)]
+pub(super) struct Namesakes {
+    rooms: LocalParts,
+    lists: LocalParts,
+}
+
+/// Local parts by the place of the endpoint.
+#[derive(Default)]
+struct LocalParts(HashMap<usize, HashSet<Box<str>>>);
 
 impl Known {
-    /// Whether `mailbox`, as endpoints know it, is a room list that no caller is to know of.
-    pub(in crate::service) fn is_hidden_list(&self, mailbox: &SmtpAddress) -> bool {
-        !self.offers_rooms && self.catalogue.is_list(mailbox)
+    /// Whether `mailbox`, as endpoints know it, is a room list that no caller is to know of, or is called like one at an
+    /// endpoint that is asked for it.
+    pub(in crate::service) fn is_hidden_list(
+        &self,
+        mailbox: &SmtpAddress,
+        route: &Route<'_>,
+    ) -> bool {
+        if self.offers_rooms {
+            return false;
+        }
+        let is_called_so = |place| self.namesakes.lists.have(mailbox, place);
+        self.catalogue.is_list(mailbox)
+            || self.catalogue.room(mailbox).is_none() && route.places().any(is_called_so)
+    }
+
+    /// Whether `mailbox`, as the endpoint at `place` knows it, is a room or a room list; where rooms are not offered, also
+    /// whether it is called like one.
+    pub(super) fn is_of_rooms(&self, mailbox: &SmtpAddress, place: usize) -> bool {
+        self.catalogue.room(mailbox).is_some()
+            || self.catalogue.is_list(mailbox)
+            || self.namesakes.rooms.have(mailbox, place)
+            || self.namesakes.lists.have(mailbox, place)
     }
 
     /// The most that is told of `mailbox`, as endpoints know it, which the endpoint at `by` has answered for. Of a room
     /// that is not offered its times alone; and of any mailbox as long as nobody can say whether it is such a room.
     pub(in crate::service) fn room_detail(&self, mailbox: &SmtpAddress, by: usize) -> Detail {
         let may_be_hidden = !self.offers_rooms
-            && (self.may_hide_rooms(by) || self.catalogue.room(mailbox).is_some());
+            && (self.may_hide_rooms(by)
+                || self.catalogue.room(mailbox).is_some()
+                || self.namesakes.rooms.have(mailbox, by));
         if may_be_hidden {
             Detail::BusyOnly
         } else {
@@ -53,6 +89,42 @@ impl Known {
     /// Whether rooms are not offered, and any mailbox of the endpoint at `place` may be one without anybody saying so.
     pub(super) fn may_hide_rooms(&self, place: usize) -> bool {
         self.hides_rooms.contains(&place)
+    }
+}
+
+impl Namesakes {
+    pub(super) fn of(parts: &[Part], routes: &Routes) -> Self {
+        let mut namesakes = Self::default();
+        for (place, part) in parts.iter().enumerate() {
+            for stock in part.stock.iter().chain([&part.written]) {
+                let lists = stock.lists.iter().map(|list| &list.listed.address);
+                for list in lists.chain(&stock.untold) {
+                    namesakes.lists.add(list, place, routes);
+                }
+                let rooms = stock.lists.iter().flat_map(|list| &list.rooms);
+                for room in rooms.chain(&stock.alone) {
+                    namesakes.rooms.add(&room.address, place, routes);
+                }
+            }
+        }
+        namesakes
+    }
+}
+
+impl LocalParts {
+    /// The endpoint at `told_by` has told `mailbox`; it may be asked for at others.
+    fn add(&mut self, mailbox: &SmtpAddress, told_by: usize, routes: &Routes) {
+        let route = routes.find(mailbox);
+        let asked = route.iter().flat_map(Route::places);
+        for place in asked.chain([told_by]) {
+            let names = self.0.entry(place).or_default();
+            names.insert(mailbox.local_part().into());
+        }
+    }
+
+    fn have(&self, mailbox: &SmtpAddress, place: usize) -> bool {
+        let names = self.0.get(&place);
+        names.is_some_and(|names| names.contains(mailbox.local_part()))
     }
 }
 

@@ -150,14 +150,22 @@ impl Availability {
         let Some(route) = self.routes.find(list) else {
             return Members::Single;
         };
-        let places = std::iter::once(&route.endpoint).chain(route.fallbacks);
-        for (place, desk) in places.filter_map(|place| Some((*place, self.desks.get(*place)?))) {
+        let known = &question.known;
+        let places = route.places();
+        for (place, desk) in places.filter_map(|place| Some((place, self.desks.get(place)?))) {
             // It could be a list of rooms, or have members of which nobody knows that they are rooms.
-            if question.known.may_hide_rooms(place) {
+            if known.may_hide_rooms(place) {
                 return Members::Single;
             }
+            let is_of_rooms = |member: &SmtpAddress| known.is_of_rooms(member, place);
             match self.expansion(place, desk.endpoint(), list, question).await {
                 Expansion::NoList => {}
+                // A list of rooms by another of its addresses, for all that is known.
+                Expansion::Members(members)
+                    if !self.offers_rooms() && members.iter().any(is_of_rooms) =>
+                {
+                    return Members::Single;
+                }
                 Expansion::Members(members) => return self.as_called(question.caller, &members),
                 Expansion::TooMany => return Members::TooMany,
                 Expansion::Untold => return Members::Untold,

@@ -242,10 +242,8 @@ impl Availability {
                 let is_here = self.routes.find(&listed.address).is_some_and(|route| {
                     route.endpoint == place || route.fallbacks.contains(&place)
                 });
-                let is_of_rooms = known.catalogue.room(&listed.address).is_some()
-                    || known.catalogue.is_list(&listed.address);
                 // Rooms have been found already, where the caller may find them.
-                if !is_here || is_of_rooms {
+                if !is_here || known.is_of_rooms(&listed.address, place) {
                     continue;
                 }
                 if let Some(listed) = self.told(caller, &listed) {

@@ -4,6 +4,7 @@
 mod caller;
 mod many;
 mod members;
+mod namesakes;
 mod parts;
 mod prefetch;
 mod refused;
