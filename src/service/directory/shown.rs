@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::Known;
 use super::catalogue::KnownList;
 use crate::backend::rooms::Found;
-use crate::domain::{Caller, Listed, Room, RoomDetails, SmtpAddress};
+use crate::domain::{Caller, Listed, MailboxError, Room, RoomDetails, SmtpAddress};
 use crate::service::Availability;
 
 /// The most that one answer tells.
@@ -140,11 +140,18 @@ impl Availability {
         } else {
             self.directory.known()
         };
+        let mut nothing = if needs_rooms {
+            known.nothing()
+        } else {
+            DirectoryError::Unknown
+        };
         if let Ok(asked) = SmtpAddress::parse(entry) {
-            // Docs: an exact address that its endpoint cannot be asked for is answered as one that is not there.
-            let found = self.resolve_address(caller, &asked, &known, deadline).await;
-            if let Ok(Some(found)) = found {
-                return Ok((vec![found], false));
+            match self.resolve_address(caller, &asked, &known, deadline).await {
+                Ok(Some(found)) => return Ok((vec![found], false)),
+                // It is there, perhaps, and will be told as soon as nobody can take it for a list of rooms.
+                Err(error) if self.is_unread(&asked, &known) => nothing = error,
+                // Docs: an exact address that its endpoint cannot be asked for is answered as one that is not there.
+                Ok(None) | Err(_) => {}
             }
         }
         let mut found = BTreeMap::new();
@@ -163,11 +170,7 @@ impl Availability {
                 .await;
         }
         if found.is_empty() {
-            return Err(if needs_rooms {
-                known.nothing()
-            } else {
-                DirectoryError::Unknown
-            });
+            return Err(nothing);
         }
         let mut found: Vec<Resolved> = found.into_values().collect();
         found
@@ -175,6 +178,17 @@ impl Availability {
         more |= found.len() > MOST_RESULTS;
         found.truncate(MOST_RESULTS);
         Ok((found, more))
+    }
+
+    /// Whether nothing is told of an address because the rooms of its endpoint have not been read.
+    fn is_unread(&self, asked: &SmtpAddress, known: &Known) -> bool {
+        let route = self.routes.find(&self.aliases.internal(asked));
+        let unread = |place| {
+            known
+                .hidden_list(place)
+                .is_some_and(MailboxError::is_transient)
+        };
+        route.is_some_and(|route| route.places().any(unread))
     }
 
     async fn resolve_address(

@@ -263,6 +263,36 @@ async fn an_endpoint_that_has_not_told_its_rooms_tells_nobodys_details() {
 }
 
 #[tokio::test]
+async fn whom_unread_rooms_hide_is_told_of_later() {
+    // Nothing of rooms was read, and nobody reads them for this question.
+    let service = over(|settings| {
+        settings.sharing.room_booking = false;
+        settings.routing.aliases = vec![AliasSettings {
+            external: MailDomain::parse("g.example").unwrap(),
+            internal: MailDomain::parse("x.example").unwrap(),
+        }];
+    });
+    let later = Err(DirectoryError::Unavailable);
+    for (entry, expect) in [
+        ("auguste@x.example", later.clone()),
+        ("auguste@g.example", later.clone()),
+        ("hq@x.example", later),
+        // Whom the caller may not ask for, and who is asked for nowhere.
+        ("boss@x.example", Err(DirectoryError::Unknown)),
+        ("auguste@elsewhere.example", Err(DirectoryError::Unknown)),
+    ] {
+        let found = service.resolve_names(&caller(), entry, soon()).await;
+        assert_eq!(found, expect, "{entry}");
+    }
+    service.refresh_rooms().await;
+    assert_eq!(
+        resolved(&service, "auguste@x.example").await,
+        ["auguste@x.example"]
+    );
+    assert!(resolved(&service, "hq@x.example").await.is_empty());
+}
+
+#[tokio::test]
 async fn nobody_waits_for_rooms_that_change_nothing() {
     let stub = source();
     stub.hangs.store(true, Ordering::SeqCst);
