@@ -224,10 +224,31 @@ async fn callers_are_told_of_a_server_that_tells_nothing() {
 
 #[tokio::test]
 async fn a_server_without_rooms_has_none() {
-    let fault = || Fault::InvalidRequest(Some("GetRoomLists".into())).write();
-    let upstream = Upstream::start(move |_, _| Reply::xml(500, fault())).await;
-    let stock = endpoint(&upstream).rooms().await.unwrap();
-    assert!(stock.lists.is_empty());
+    // As gromox says it.
+    let plain = |code: &str, text: &str| {
+        format!(
+            "<?xml version=\"1.0\" encoding=\"utf-8\"?><SOAP:Envelope xmlns:SOAP=\"{SOAP}\"><SOAP:Body><SOAP:Fault>\
+             <faultcode>{code}</faultcode><faultstring>{text}</faultstring></SOAP:Fault></SOAP:Body></SOAP:Envelope>"
+        )
+        .into_bytes()
+    };
+    let unknown = "Unknown request 'GetRoomLists'.";
+    for (fault, has_none) in [
+        (
+            Fault::InvalidRequest(Some("GetRoomLists".into())).write(),
+            true,
+        ),
+        (plain("SOAP:Server", unknown), true),
+        (plain("SOAP:Client", unknown), true),
+        (plain("Client", unknown), true),
+        (plain("SOAP:Server", "Out of memory"), false),
+    ] {
+        let row = String::from_utf8_lossy(&fault).into_owned();
+        let upstream = Upstream::start(move |_, _| Reply::xml(500, fault.clone())).await;
+        let stock = endpoint(&upstream).rooms().await;
+        let lists = stock.ok().map(|stock| stock.lists.len());
+        assert_eq!(lists, has_none.then_some(0), "{row}");
+    }
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ impl RoomSource for Ews {
         match self.directory(DirectoryQuestion::RoomLists, deadline).await {
             Ok(answer) => Ok(listed(answer.unwrap_or_default())),
             // Exchange 2007 and some that speak like it.
-            Err(EndpointError::Fault { code, .. }) if is_unsupported(&code) => {
+            Err(EndpointError::Fault { code, text, .. }) if is_unsupported(&code, &text) => {
                 info!(%code, "The server has no room lists");
                 Ok(Vec::new())
             }
@@ -159,7 +159,9 @@ fn listed(answer: DirectoryAnswer) -> Vec<Listed> {
         .collect()
 }
 
-fn is_unsupported(code: &str) -> bool {
+/// Whether a server says that it has no such operation: Exchange by its codes, gromox by the text of a plain SOAP fault.
+fn is_unsupported(code: &str, text: &str) -> bool {
+    let is_plain = ["Server", "Client"].contains(&code);
     matches!(
         code,
         "ErrorInvalidRequest"
@@ -167,5 +169,5 @@ fn is_unsupported(code: &str) -> bool {
             | "ErrorInvalidServerVersion"
             | "ErrorInvalidOperation"
             | "ErrorNotSupported"
-    )
+    ) || is_plain && text.starts_with("Unknown request")
 }
