@@ -170,6 +170,23 @@ impl Part {
         self.has_source && self.stock.is_none()
     }
 
+    /// Takes what the source says now. Of a list that it names without telling the rooms, what it said before stays.
+    fn hear(&mut self, mut stock: RoomStock) {
+        let before = self.stock.take().unwrap_or_default();
+        for list in before.lists {
+            let address = &list.listed.address;
+            let is_told = stock
+                .lists
+                .iter()
+                .any(|told| told.listed.address == *address);
+            if stock.untold.contains(address) && !is_told {
+                stock.lists.push(list);
+            }
+        }
+        self.stock = Some(stock);
+        self.is_refused = false;
+    }
+
     /// The source's rooms with all that is known of each.
     fn detailed(&self) -> RoomStock {
         let mut stock = self.stock.clone().unwrap_or_default();
@@ -242,8 +259,7 @@ impl Availability {
                 Ok(stock) => {
                     let mut state = self.directory.lock();
                     if let Some(part) = state.parts.get_mut(place) {
-                        part.stock = Some(stock);
-                        part.is_refused = false;
+                        part.hear(stock);
                     }
                     self.arrange(&state);
                 }

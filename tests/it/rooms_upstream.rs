@@ -252,6 +252,25 @@ async fn a_server_without_rooms_has_none() {
 }
 
 #[tokio::test]
+async fn a_list_that_nobody_understands_costs_no_other() {
+    let upstream = Upstream::start(|_, request| {
+        if asks(request, "GetRoomLists") {
+            lists(&["odd", "short"])
+        } else if request.body.contains("odd@example.com") {
+            soap("<m:GetRoomsResponse ResponseClass=\"Success\"/>")
+        } else {
+            rooms(3)
+        }
+    })
+    .await;
+    let stock = endpoint(&upstream).rooms().await.unwrap();
+    let told = stock.lists.iter().map(|list| list.listed.address.as_str());
+    assert_eq!(told.collect::<Vec<_>>(), ["short@example.com"]);
+    let untold = stock.untold.iter().map(SmtpAddress::as_str);
+    assert_eq!(untold.collect::<Vec<_>>(), ["odd@example.com"]);
+}
+
+#[tokio::test]
 async fn a_failure_is_not_taken_for_no_rooms() {
     for (row, reply) in [
         ("a fault", Fault::InternalServerError.write()),

@@ -43,8 +43,9 @@ impl Endpoint {
         self.source().is_some_and(RoomSource::has_details)
     }
 
-    /// All rooms that the source knows, one call after the other. Of a list that the server names and then refuses, or
-    /// does not find, only the address is kept, with a warning; any other failure is an error as a whole.
+    /// All rooms that the source knows, one call after the other. Of a list that the server names and then refuses, does
+    /// not find, or answers for in a way that nobody understands, only the address is kept, with a warning; any other
+    /// failure is an error as a whole.
     pub async fn rooms(&self) -> Result<RoomStock, EndpointError> {
         let Some(source) = self.source() else {
             return Ok(RoomStock::default());
@@ -63,7 +64,7 @@ impl Endpoint {
                         stock.untold.push(listed.address);
                     }
                     Err(error) if is_about_the_list(&error) => {
-                        warn!(endpoint.name = %self.name(), %error, "A room list is left out: the server refuses its rooms");
+                        warn!(endpoint.name = %self.name(), %error, "A room list is left out: the server does not tell its rooms");
                         stock.untold.push(listed.address);
                     }
                     Err(error) => return Err(error),
@@ -169,6 +170,6 @@ fn is_about_the_list(error: &EndpointError) -> bool {
         EndpointError::Fault {
             transient: false,
             ..
-        }
+        } | EndpointError::BadAnswer(_)
     )
 }

@@ -4,9 +4,10 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::sleep;
-use tracing::debug;
+use tracing::{debug, info};
 
-use super::prefetch;
+use super::{is_final, prefetch};
+use crate::backend::EndpointError;
 use crate::domain::SmtpAddress;
 use crate::service::Availability;
 use crate::service::desk::Desk;
@@ -25,14 +26,19 @@ impl Availability {
         }
     }
 
-    /// Asks for what is not known of single rooms; an endpoint that fails is left alone.
+    /// Asks for what is not known of single rooms; an endpoint that fails is left alone. One of which the server will not
+    /// tell more is done with for a while: the others are not to wait behind it.
     async fn ask_details(&self, place: usize, rooms: &[SmtpAddress]) -> bool {
         let Some(endpoint) = self.desks.get(place).map(Desk::endpoint) else {
             return false;
         };
         for room in rooms {
-            let details = match endpoint.room_in_background(room).await {
-                Ok(details) => details,
+            let (details, is_told) = match endpoint.room_in_background(room).await {
+                Ok(details) => (details, true),
+                Err(error) if is_final(&error) || matches!(error, EndpointError::BadAnswer(_)) => {
+                    info!(endpoint.name = %endpoint.name(), %error, "The server does not tell the details of a room");
+                    (None, false)
+                }
                 Err(error) => {
                     debug!(endpoint.name = %endpoint.name(), %error, "Details of rooms are asked for later");
                     return false;
@@ -40,7 +46,11 @@ impl Availability {
             };
             let now = self.directory.clock.now();
             if let Some(part) = self.directory.lock().parts.get_mut(place) {
-                part.details.insert(room.clone(), (now, details));
+                let known = part.details.entry(room.clone()).or_default();
+                known.0 = now;
+                if is_told {
+                    known.1 = details;
+                }
             }
         }
         true

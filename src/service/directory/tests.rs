@@ -2,6 +2,7 @@
 //! nobody waits for the prefetch.
 
 mod caller;
+mod details;
 mod many;
 mod members;
 mod namesakes;

@@ -48,6 +48,12 @@ pub(super) struct Stub {
     pub(super) refused_list: Mutex<Option<SmtpAddress>>,
     /// This list is named, and not found when its rooms are asked for.
     pub(super) lost_list: Mutex<Option<SmtpAddress>>,
+    /// Why the rooms of a list are not told.
+    pub(super) odd_list: Mutex<Option<(SmtpAddress, EndpointError)>>,
+    /// Why nothing else is told of some rooms; where it is empty, of none.
+    pub(super) secretive: BTreeMap<SmtpAddress, EndpointError>,
+    /// What was asked for its details.
+    pub(super) detailed: Mutex<Vec<SmtpAddress>>,
     /// The rooms are never told, and never refused.
     pub(super) hangs: AtomicBool,
     /// A search says that there are others.
@@ -167,11 +173,29 @@ impl RoomSource for Stub {
         if self.lost_list.lock().unwrap().as_ref() == Some(list) {
             return Ok(None);
         }
+        match &*self.odd_list.lock().unwrap() {
+            Some((odd, error)) if odd == list => return Err(error.clone()),
+            Some(_) | None => {}
+        }
         let lists = self.lists.lock().unwrap();
         Ok(lists
             .iter()
             .find(|known| known.listed.address == *list)
             .cloned())
+    }
+
+    async fn room(&self, room: &SmtpAddress, _: Instant) -> Result<Option<Room>, EndpointError> {
+        self.detailed.lock().unwrap().push(room.clone());
+        if let Some(error) = self.secretive.get(room) {
+            return Err(error.clone());
+        }
+        let mut told = Room::new(Listed::unnamed(room.clone()));
+        told.details.building = Some("Annex".into());
+        Ok(Some(told))
+    }
+
+    fn has_details(&self) -> bool {
+        !self.secretive.is_empty()
     }
 
     async fn expand(
@@ -206,7 +230,7 @@ impl RoomSource for Stub {
     }
 }
 
-fn refusal() -> EndpointError {
+pub(super) fn refusal() -> EndpointError {
     EndpointError::Fault {
         code: "ErrorAccessDenied".into(),
         text: "not for you".into(),
@@ -238,10 +262,14 @@ pub(super) fn endpoint_with(
         max_concurrency: calls,
         ..Guard::default()
     };
+    let endpoint = guarded(name, domain, stub, guard);
+    Arc::new(endpoint.with_rooms(written))
+}
+
+pub(super) fn guarded(name: &str, domain: &str, stub: &Arc<Stub>, guard: Guard) -> Endpoint {
     let domain = MailDomain::parse(domain).unwrap();
     let backend = Arc::clone(stub) as Arc<dyn Backend>;
-    let endpoint = Endpoint::new(name, [domain], guard, backend, &instance());
-    Arc::new(endpoint.with_rooms(written))
+    Endpoint::new(name, [domain], guard, backend, &instance())
 }
 
 pub(super) fn service(
