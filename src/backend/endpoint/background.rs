@@ -4,11 +4,16 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::calls::Calls;
 use crate::backend::EndpointError;
 use crate::metrics::BreakerState;
+
+/// How long a call that was broken off waits before it is begun again: longer each time, since each has cost the server
+/// something for nothing.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// The calls of callers, those that wait for a permit included.
 pub(super) struct Callers {
@@ -52,8 +57,8 @@ impl Drop for Presence<'_> {
 }
 
 impl Calls {
-    /// One call to the backend that gives way: begun while no caller is there, dropped when one comes, begun again when
-    /// all are gone. One at a time. An endpoint that is not well is not asked.
+    /// One call to the backend that gives way: begun while no caller is there, dropped when one comes, begun again after a
+    /// pause when all are gone. One at a time. An endpoint that is not well is not asked.
     pub(super) async fn in_background<T, F>(
         &self,
         timeout: Duration,
@@ -63,6 +68,7 @@ impl Calls {
         F: Future<Output = Result<T, EndpointError>>,
     {
         let _only_one = self.background.lock().await;
+        let mut pause = FIRST_PAUSE;
         loop {
             self.callers.gone().await;
             if self.breaker.state() != BreakerState::Closed {
@@ -78,6 +84,8 @@ impl Calls {
             if let Some(result) = ended {
                 return result;
             }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 

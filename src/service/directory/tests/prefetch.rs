@@ -2,6 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::sleep;
 
 use super::stub::{Stub, address, caller, endpoint, list, service, soon};
 use crate::domain::{
@@ -39,14 +42,14 @@ fn question(mailbox: &str) -> AvailabilityQuery {
     }
 }
 
-/// Lets other tasks run until there were so many calls; gives up where there is nothing left to do.
+/// Lets other tasks run until there were so many calls; gives up after ten seconds of a clock that stands still otherwise.
 async fn calls(stub: &Stub, count: usize) -> Vec<Vec<SmtpAddress>> {
     for _ in 0..10_000 {
         let asked = stub.asked.lock().unwrap().clone();
         if asked.len() >= count {
             return asked;
         }
-        tokio::task::yield_now().await;
+        sleep(Duration::from_millis(1)).await;
     }
     panic!("only {:?}", stub.asked.lock().unwrap());
 }
@@ -66,7 +69,7 @@ async fn all_rooms_are_fetched_by_full_calls_and_once() {
     assert!(stub.take_asked().is_empty());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_caller_is_never_behind_the_prefetch() {
     let stub = source(250);
     let service = prefetching(&stub);
@@ -96,6 +99,33 @@ async fn a_caller_is_never_behind_the_prefetch() {
     let sizes: Vec<_> = stub.take_asked()[before..].iter().map(Vec::len).collect();
     // One of the last fifty was fetched for a caller meanwhile; he had the whole week of it.
     assert_eq!(sizes, [100, 49]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_each_interruption_the_prefetch_pauses_longer() {
+    let stub = source(100);
+    let service = prefetching(&stub);
+    service.refresh_rooms().await;
+    stub.holds.store(true, Ordering::SeqCst);
+    let background = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { service.prefetch_rooms().await }
+    });
+    let mut begun = calls(&stub, 1).await.len();
+    for (number, seconds) in [1, 2, 4, 8, 16, 30, 30].into_iter().enumerate() {
+        let person = format!("p{number}@x.example");
+        let answer = service.answer(&question(&person), soon()).await;
+        assert!(answer.per_mailbox[0].is_ok());
+        begun += 1;
+        sleep(Duration::from_millis(seconds * 1_000 - 10)).await;
+        assert_eq!(stub.asked.lock().unwrap().len(), begun, "{seconds} s");
+        sleep(Duration::from_millis(20)).await;
+        begun += 1;
+        assert_eq!(stub.asked.lock().unwrap().len(), begun, "{seconds} s");
+    }
+    stub.let_go.notify_one();
+    background.await.unwrap();
+    assert_eq!(stub.take_asked().len(), begun);
 }
 
 #[tokio::test]
