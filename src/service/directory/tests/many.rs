@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::stub::{Stub, address, caller, endpoint, list, room, service, soon};
+use super::stub::{Stub, address, caller, endpoint, guarded, list, room, service, soon};
+use crate::backend::Limits;
+use crate::backend::endpoint::Guard;
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Detail, Listed, Origin, RoomEntry, RoomList,
     TimeWindow,
@@ -50,36 +52,52 @@ async fn two_thousand_rooms_of_two_endpoints_are_one_catalogue() {
 
 #[tokio::test]
 async fn a_cold_question_for_a_hundred_rooms_makes_few_calls() {
-    let (one, two) = (thousand("one.example"), thousand("two.example"));
-    let endpoints = vec![
-        endpoint("one", "one.example", &one, 4),
-        endpoint("two", "two.example", &two, 4),
-    ];
-    let limit = endpoints[0].limits().mailboxes_per_call;
-    let service = service(endpoints, &ServiceSettings::default());
+    // Of each endpoint's hundred rooms, which stand in two lists.
+    for (limit, calls) in [(100, 1), (30, 4), (7, 15)] {
+        let (one, two) = (thousand("one.example"), thousand("two.example"));
+        let limited = |name: &str, stub: &Arc<Stub>| {
+            let limits = Limits {
+                mailboxes_per_call: limit,
+                ..Limits::default()
+            };
+            let guard = Guard {
+                limits,
+                ..Guard::default()
+            };
+            Arc::new(guarded(name, &format!("{name}.example"), stub, guard))
+        };
+        let endpoints = vec![limited("one", &one), limited("two", &two)];
+        let service = service(endpoints, &ServiceSettings::default());
+        let rooms = |half: &'static str| {
+            let of_list = move |list: usize| (0..50).map(move |n| format!("room{list}-{n}@{half}"));
+            [3, 4].into_iter().flat_map(of_list)
+        };
+        let query = query_of(rooms("one.example").chain(rooms("two.example")));
+        for expect in [calls, 0] {
+            let answer = service.answer(&query, soon()).await;
+            assert_eq!(answer.per_mailbox.len(), 200);
+            assert!(answer.per_mailbox.iter().all(Result::is_ok));
+            for stub in [&one, &two] {
+                assert_eq!(stub.take_asked().len(), expect, "{limit} in one call");
+            }
+        }
+    }
+}
+
+/// Whether these rooms are free for a day.
+fn query_of(rooms: impl Iterator<Item = String>) -> AvailabilityQuery {
     let attendee = |text: String| Attendee {
         mailbox: Ok(address(&text)),
         role: AttendeeRole::Room,
         exclude_conflicts: false,
     };
     let start = super::stub::now();
-    let query = AvailabilityQuery {
+    AvailabilityQuery {
         caller: Arc::new(caller()),
-        attendees: ["one", "two"]
-            .iter()
-            .flat_map(|half| (0..50).map(move |n| format!("room3-{n}@{half}.example")))
-            .map(attendee)
-            .collect(),
+        attendees: rooms.map(attendee).collect(),
         window: TimeWindow::new(start, start + jiff::SignedDuration::from_hours(24)).unwrap(),
         detail: Detail::BusyOnly,
         origin: Origin::default(),
-    };
-    for expect in [100_usize.div_ceil(limit), 0] {
-        let answer = service.answer(&query, soon()).await;
-        assert!(answer.per_mailbox.iter().all(Result::is_ok));
-        for stub in [&one, &two] {
-            assert_eq!(stub.take_asked().len(), expect);
-        }
     }
 }
 
