@@ -14,6 +14,10 @@ function init(arguments)
     ["Authorization"] = os.getenv("LOAD_AUTHORIZATION"),
     ["Content-Type"] = os.getenv("LOAD_CONTENT_TYPE") or "text/xml; charset=utf-8",
   }
+  -- A table of its own takes the place of the lines that `-H` gives.
+  for name, value in pairs(wrk.headers) do
+    headers[name] = headers[name] or value
+  end
   local gets = os.getenv("LOAD_METHOD") == "GET"
   requests = {}
   for line in io.lines(arguments[1]) do

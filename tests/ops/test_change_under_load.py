@@ -79,10 +79,18 @@ def wait_until(is_so, what):
         time.sleep(0.05)
 
 
-def served(side):
+def told(side, sample):
+    """The sum of all samples of the metrics that begin so."""
     with urllib.request.urlopen(f"http://127.0.0.1:{side.ops}/metrics", timeout=30) as answer:
-        found = re.findall(r'^calbridge_requests_total\{.*outcome="answered".*\} (\d+)', answer.read().decode(), re.M)
-        return sum(map(int, found))
+        return sum(map(int, re.findall(rf"^{sample} (\d+)$", answer.read().decode(), re.M)))
+
+
+def served(side):
+    return told(side, r'calbridge_requests_total\{.*outcome="answered".*\}')
+
+
+def opened(side):
+    return told(side, "calbridge_connections_opened_total")
 
 
 @pytest.fixture
@@ -122,6 +130,8 @@ def test_reloads_fail_no_request_and_leave_nothing_behind(folder, side):
         counted = [load.stop() for load in loads]
     for requests, failures in counted:
         assert requests > RELOADS and failures == 0, counted
+    # The second one has a new connection for each request.
+    assert opened(side) >= counted[1][0], counted
     assert late - early < GROWTH_KIB, (early, late)
     wait_until(lambda: held(side)[1] <= before, f"{before} files were open, now {held(side)[1]}")
 
@@ -144,3 +154,4 @@ def test_certificates_are_renewed_under_load(folder, side):
         counted = {place: load.stop() for place, load in loads.items()}
     for requests, failures in counted.values():
         assert requests > 100 and failures == 0, counted
+    assert opened(side) >= sum(requests for requests, _ in counted.values()), counted

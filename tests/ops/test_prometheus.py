@@ -4,6 +4,7 @@ evaluated by it, and every metric that they name exists.
 What has no data in a healthy gateway is listed in EMPTY, with the reason.
 """
 
+import datetime
 import json
 import re
 import subprocess
@@ -121,6 +122,14 @@ def without_variables(expression):
 def test_each_panel_of_the_dashboard_has_data(prometheus, title, expression):
     found = prometheus.query(without_variables(expression))
     assert bool(found) != (title in EMPTY), f"{expression}: {found}"
+
+
+def test_the_panel_of_secrets_tells_how_long_they_last(prometheus):
+    (expression,) = [text for title, text in panels() if title.startswith("Secrets and client certificates")]
+    (found,) = prometheus.query(without_variables(expression))
+    at, left = found["value"]
+    # client_secret_expires of CLOUD.
+    assert abs(datetime.datetime(2099, 1, 1, tzinfo=datetime.timezone.utc).timestamp() - at - float(left)) < 2 * 86400
 
 
 @pytest.mark.parametrize("name, expression", list(rules()), ids=lambda value: value[:40])
