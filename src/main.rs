@@ -15,10 +15,12 @@ fn main() -> ExitCode {
         .into_iter()
         .find_map(config::process_environment);
     let exports = arguments.serves() && telemetry::collector_is_named(&config::process_environment);
+    let journal_stream = config::process_environment("JOURNAL_STREAM");
     let _telemetry = telemetry::start(
         arguments.log_format,
         filter.as_ref().and_then(|filter| filter.to_str()),
         exports,
+        telemetry::is_read_by_journal(journal_stream.as_deref()),
     );
     match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(cli::run(arguments)),

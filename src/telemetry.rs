@@ -6,7 +6,10 @@ mod lines;
 mod otlp;
 mod text;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -48,22 +51,38 @@ pub fn collector_is_named(environment: &dyn Fn(&str) -> Option<OsString>) -> boo
         && !is("OTEL_TRACES_EXPORTER", "none")
 }
 
+/// Whether standard error is the stream of systemd's journal that `JOURNAL_STREAM` names (systemd.exec(5)): as
+/// `device:inode`, since a program may have been given the variable of another one.
+pub fn is_read_by_journal(journal_stream: Option<&OsStr>) -> bool {
+    let Some(named) = journal_stream else {
+        return false;
+    };
+    let own = std::io::stderr().as_fd().try_clone_to_owned();
+    let own = own.and_then(|stream| File::from(stream).metadata());
+    own.is_ok_and(|own| *named == *format!("{}:{}", own.dev(), own.ino()))
+}
+
 /// Starts logging for the whole process. `filter` is what the environment asks for (`info`, `calbridge=debug`); one that
 /// cannot be read is told and replaced by `info`. `exports`: spans go to the collector that the environment names.
-pub fn start(format: LogFormat, filter: Option<&str>, exports: bool) -> Guard {
+/// `for_journal`: lines of text begin with their priority.
+pub fn start(format: LogFormat, filter: Option<&str>, exports: bool, for_journal: bool) -> Guard {
     let wanted = filter
         .filter(|text| !text.trim().is_empty())
         .unwrap_or("info");
     let parsed = EnvFilter::try_new(wanted);
     let is_readable = parsed.is_ok();
     let filter = parsed.unwrap_or_else(|_| EnvFilter::new("info"));
-    let (writer, lines) = match Lines::start(std::io::stderr()) {
+    let with_priority = for_journal && format == LogFormat::Text;
+    let (writer, lines) = match Lines::start(std::io::stderr(), with_priority) {
         Some((lines, guard)) => (BoxMakeWriter::new(lines), guard),
         None => (BoxMakeWriter::new(std::io::stderr), LogGuard::idle()),
     };
     let layer = fmt::layer().with_writer(writer);
     let layer = match format {
-        LogFormat::Text => layer.with_ansi(false).event_format(Text).boxed(),
+        LogFormat::Text => layer
+            .with_ansi(false)
+            .event_format(Text { with_priority })
+            .boxed(),
         LogFormat::Json => layer.json().flatten_event(true).boxed(),
     };
     let guard = with_spans(layer, filter, exports, lines);

@@ -45,13 +45,18 @@ struct State {
 pub(super) struct LogGuard(Option<Lines>);
 
 impl Lines {
-    /// Starts the thread that writes to `out`; where there can be none, `None`.
-    pub(super) fn start(out: impl Write + Send + 'static) -> Option<(Self, LogGuard)> {
+    /// Starts the thread that writes to `out`; where there can be none, `None`. `with_priority`: as the lines that come,
+    /// one of its own begins with its priority.
+    pub(super) fn start(
+        out: impl Write + Send + 'static,
+        with_priority: bool,
+    ) -> Option<(Self, LogGuard)> {
+        let warning = if with_priority { "<4>" } else { "" };
         let lines = Self(Arc::default());
         let shared = Arc::clone(&lines.0);
         std::thread::Builder::new()
             .name("log".to_owned())
-            .spawn(move || shared.write_until_stopped(out))
+            .spawn(move || shared.write_until_stopped(out, warning))
             .ok()?;
         Some((lines.clone(), LogGuard(Some(lines))))
     }
@@ -98,7 +103,7 @@ impl Shared {
         }
     }
 
-    fn write_until_stopped(&self, mut out: impl Write) {
+    fn write_until_stopped(&self, mut out: impl Write, warning: &str) {
         let mut taken = Vec::new();
         loop {
             let state = self.lock();
@@ -115,7 +120,7 @@ impl Shared {
             if lost > 0 {
                 let _ = writeln!(
                     out,
-                    "calbridge: {lost} log lines were lost: they came faster than they were read"
+                    "{warning}calbridge: {lost} log lines were lost: they came faster than they were read"
                 );
             }
             let _ = out.flush();
@@ -192,7 +197,7 @@ mod tests {
     fn all_lines_are_written_in_order_at_the_end() {
         let (out, let_go, seen) = slow();
         drop(let_go);
-        let (lines, guard) = Lines::start(out).unwrap();
+        let (lines, guard) = Lines::start(out, false).unwrap();
         for number in 0..10_000 {
             writeln!(lines.make_writer(), "{number}").unwrap();
         }
@@ -207,7 +212,7 @@ mod tests {
     #[test]
     fn lines_beyond_the_room_are_counted_and_hold_up_nobody() {
         let (out, let_go, seen) = slow();
-        let (lines, guard) = Lines::start(out).unwrap();
+        let (lines, guard) = Lines::start(out, true).unwrap();
         let line = vec![b'x'; ROOM / 4];
         // One is being written, four wait, and for the rest there is no room.
         lines.make_writer().write_all(&line).unwrap();
@@ -223,6 +228,6 @@ mod tests {
         let text: Vec<u8> = seen.try_iter().flatten().collect();
         let told = String::from_utf8(text).unwrap();
         assert_eq!(told.matches('x').count(), 5 * line.len());
-        assert!(told.contains("calbridge: 3 log lines were lost"));
+        assert!(told.contains("<4>calbridge: 3 log lines were lost"));
     }
 }

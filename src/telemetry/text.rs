@@ -13,7 +13,10 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::codec::xml::moment::LocalText;
 
-pub(super) struct Text;
+pub(super) struct Text {
+    /// Each line begins with its priority, as sd-daemon(3) has it.
+    pub(super) with_priority: bool,
+}
 
 impl<S, N> FormatEvent<S, N> for Text
 where
@@ -27,6 +30,9 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
+        if self.with_priority {
+            line.write_str(priority(*metadata.level()))?;
+        }
         write_time(&mut line)?;
         line.write_str(level(*metadata.level()))?;
         let mut spans = false;
@@ -68,6 +74,16 @@ fn write_time(line: &mut Writer<'_>) -> fmt::Result {
     let second = LocalText::default().of(now.as_secs() as i64);
     line.write_str(std::str::from_utf8(&second).unwrap_or_default())?;
     write!(line, ".{:06}Z", now.subsec_micros())
+}
+
+/// The priorities of syslog(3): error, warning, informational, debug.
+fn priority(level: Level) -> &'static str {
+    match level {
+        Level::ERROR => "<3>",
+        Level::WARN => "<4>",
+        Level::INFO => "<6>",
+        Level::DEBUG | Level::TRACE => "<7>",
+    }
 }
 
 /// Five characters and a blank on each side.
@@ -201,6 +217,10 @@ mod tests {
         }
     }
 
+    const BARE: Text = Text {
+        with_priority: false,
+    };
+
     fn talk() {
         tracing::info!(face = "ews", status = 200_u16, id = %"a-b", "Answered a request");
         tracing::warn!(quoted = "a \"b\"\nc", some = ?Some(1), negative = -3, "Two\nlines");
@@ -223,7 +243,7 @@ mod tests {
         };
         with_default(
             builder()
-                .event_format(Text)
+                .event_format(BARE)
                 .with_writer(own.clone())
                 .finish(),
             talk,
@@ -232,11 +252,34 @@ mod tests {
         assert_eq!(own.lines(), its.lines());
         assert_eq!(own.lines().len(), 6, "one line holds a line break");
     }
+
+    #[test]
+    fn a_line_for_the_journal_begins_with_its_priority() {
+        let own = Written::default();
+        let told = tracing_subscriber::fmt()
+            .with_max_level(Level::TRACE)
+            .event_format(Text {
+                with_priority: true,
+            })
+            .with_writer(own.clone())
+            .finish();
+        with_default(told, || {
+            tracing::error!("E");
+            tracing::warn!("W");
+            tracing::info!("I");
+            tracing::debug!("D");
+            tracing::trace!("T");
+        });
+        let lines = own.lines();
+        let begins: Vec<_> = lines.iter().map(|line| &line[..5]).collect();
+        assert_eq!(begins, ["<3>20", "<4>20", "<6>20", "<7>20", "<7>20"]);
+    }
+
     #[test]
     fn no_field_commands_a_terminal() {
         let own = Written::default();
         let told = tracing_subscriber::fmt()
-            .event_format(Text)
+            .event_format(BARE)
             .with_writer(own.clone())
             .finish();
         with_default(told, || {

@@ -1,7 +1,9 @@
 //! `calbridge serve` (and `check` before it) as a process: it serves, it is asked to stop, it says why it cannot start.
 
 use std::net::TcpListener;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use crate::installation::install;
 use crate::program::Program;
@@ -107,6 +109,37 @@ fn serve_listens_although_its_endpoint_does_not_answer_and_stops_on_a_signal() {
     let address = address.split_whitespace().next().unwrap();
     std::net::TcpStream::connect(address).unwrap();
     assert_eq!(program.terminate().code(), Some(0));
+}
+
+/// What the program writes to its standard error, a file that is or is not the journal's stream: a filter that cannot be
+/// read is a warning.
+fn warned(folder: &Path, is_journal: bool) -> String {
+    let path = folder.join("stderr");
+    let stderr = std::fs::File::create(&path).unwrap();
+    let own = stderr.metadata().unwrap();
+    let inode = own.ino() + u64::from(!is_journal);
+    let status = Command::new(env!("CARGO_BIN_EXE_calbridge"))
+        .args(["check", "--config", "nowhere"])
+        .env_clear()
+        .env("CALBRIDGE_LOG", "=[=")
+        .env("JOURNAL_STREAM", format!("{}:{inode}", own.dev()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(stderr)
+        .status();
+    assert!(!status.unwrap().success());
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[test]
+fn the_journal_is_told_the_priority_of_each_line_and_nobody_else_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = warned(folder.path(), true);
+    let line = text.lines().find(|line| line.contains("log filter"));
+    assert!(line.unwrap().starts_with("<4>20"), "{text}");
+    let text = warned(folder.path(), false);
+    let line = text.lines().find(|line| line.contains("log filter"));
+    assert!(line.unwrap().starts_with("20"), "{text}");
 }
 
 #[test]
