@@ -52,15 +52,21 @@ impl Server {
         routes: Routes,
         metrics: Arc<Metrics>,
     ) -> Result<Self, StartError> {
-        let stop = Stop::default();
-        let front = Front::build(&settings, routes, metrics, (stop.clone(), None)).await?;
+        let (stop, denied) = (Stop::default(), Arc::<Denials>::default());
+        let front = Front::build(
+            &settings,
+            routes,
+            metrics,
+            (stop.clone(), Arc::clone(&denied), None),
+        )
+        .await?;
         let (listeners, addresses) = listen(&settings.listen)?;
         Ok(Self {
             listeners,
             addresses,
             shared: Arc::new(Shared {
                 front: Fronts::from_pointee(front),
-                denied: Denials::default(),
+                denied,
                 stop,
             }),
             tasks: TaskTracker::new(),

@@ -50,7 +50,7 @@ pub(super) struct Shared {
     /// What the configuration of the moment gives.
     pub(super) front: Fronts,
     /// Who was not let in.
-    pub(super) denied: Denials,
+    pub(super) denied: Arc<Denials>,
     /// No more requests are wanted.
     pub(super) stop: Stop,
 }

@@ -1,8 +1,10 @@
-//! Counts requests and connections for the metrics: each counts as open until it is dropped. Decides nothing.
+//! Counts requests and connections for the metrics: each counts as open until it is dropped. Decides nothing, and logs only
+//! the requests that nobody else sees the end of.
 
 use std::sync::Arc;
 
 use tokio::time::Instant;
+use uuid::Uuid;
 
 use crate::metrics::labels::NONE;
 use crate::metrics::{InFlight, Metrics};
@@ -12,15 +14,17 @@ pub(super) struct CountedRequest<'a> {
     metrics: &'a Metrics,
     _in_flight: InFlight,
     started: Instant,
+    id: Uuid,
     ended: bool,
 }
 
 impl<'a> CountedRequest<'a> {
-    pub(super) fn begin(metrics: &'a Metrics) -> Self {
+    pub(super) fn begin(metrics: &'a Metrics, id: Uuid) -> Self {
         Self {
             metrics,
             _in_flight: metrics.in_flight(),
             started: Instant::now(),
+            id,
             ended: false,
         }
     }
@@ -47,6 +51,8 @@ impl Drop for CountedRequest<'_> {
         if !self.ended {
             let elapsed = self.started.elapsed();
             self.metrics.request(NONE, NONE, "abandoned", elapsed);
+            let duration_ms = elapsed.as_millis() as u64;
+            tracing::info!(duration_ms, request_id = %self.id, "A request ended without an answer: its caller hung up");
         }
     }
 }

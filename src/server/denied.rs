@@ -1,4 +1,4 @@
-//! The networks whose connections were refused last, for whoever runs the gateway. Bounded; knows no single address.
+//! The networks whose connections and requests were refused last, for whoever runs the gateway. Bounded; knows no single address.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,8 @@ const IPV6_PREFIX: u8 = 48;
 pub struct Denial {
     pub network: IpNet,
     pub last: Timestamp,
-    pub connections: u64,
+    /// Connections, and requests behind a proxy or on a path with a list of its own.
+    pub times: u64,
 }
 
 #[derive(Debug, Default)]
@@ -34,11 +35,11 @@ impl Denials {
             None => Denial {
                 network,
                 last: now,
-                connections: 0,
+                times: 0,
             },
         };
         denial.last = now;
-        denial.connections += 1;
+        denial.times += 1;
         known.insert(0, denial);
         known.truncate(MOST);
     }
@@ -52,7 +53,8 @@ impl Denials {
     }
 }
 
-fn network(peer: IpAddr) -> Option<IpNet> {
+/// What may be told of where somebody is: an IPv4 /24, an IPv6 /48.
+pub(super) fn network(peer: IpAddr) -> Option<IpNet> {
     let peer = peer.to_canonical();
     let prefix = if peer.is_ipv4() {
         IPV4_PREFIX
@@ -80,6 +82,6 @@ mod tests {
         assert_eq!(list[0].network.to_string(), "2001:db8:1::/48");
         let second = &list[1];
         assert_eq!(second.network.to_string(), "198.51.49.0/24");
-        assert_eq!((second.last, second.connections), (at(60), 2));
+        assert_eq!((second.last, second.times), (at(60), 2));
     }
 }

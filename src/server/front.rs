@@ -15,7 +15,7 @@ use tokio_rustls::TlsAcceptor;
 use super::address::Access;
 use super::certificates::CertificateInUse;
 use super::conn::Shared;
-use super::denied::Denial;
+use super::denied::{Denial, Denials};
 use super::gate::Gates;
 use super::login::{Kept, Login};
 use super::pipeline::Pipeline;
@@ -39,18 +39,18 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Loads certificate, key and password hashes. `kept`: what the login goes on with.
+    /// Loads certificate, key and password hashes. `denied`: where refused addresses are noted. `kept`: what the login goes on with.
     pub(super) async fn build(
         settings: &ServerSettings,
         routes: Routes,
         metrics: Arc<Metrics>,
-        (stop, kept): (Stop, Option<Kept>),
+        (stop, denied, kept): (Stop, Arc<Denials>, Option<Kept>),
     ) -> Result<Self, StartError> {
         let (tls, certificates) = load_tls(settings).await?;
         let access = Arc::new(Access::new(&settings.access, &routes));
         let login = Login::new(&settings.access, settings.limits.login_queue, kept)?;
         let routes = token::routes(routes, &login, &metrics);
-        let gates = Gates::new(&routes, Arc::clone(&access), login)?;
+        let gates = Gates::new(&routes, Arc::clone(&access), login, denied)?;
         let pipeline = Pipeline::new(settings, routes, gates, metrics, stop);
         let limits = settings.limits.clone();
         let most = limits.max_connections.min(Semaphore::MAX_PERMITS);
@@ -92,9 +92,10 @@ impl ServerControl {
         routes: Routes,
     ) -> Result<Prepared, StartError> {
         let before = self.0.front.load_full();
-        let (metrics, stop) = (Arc::clone(before.pipeline.metrics()), self.0.stop.clone());
+        let (denied, stop) = (Arc::clone(&self.0.denied), self.0.stop.clone());
+        let metrics = Arc::clone(before.pipeline.metrics());
         let kept = before.pipeline.login().kept();
-        let front = Front::build(settings, routes, metrics, (stop, Some(kept))).await?;
+        let front = Front::build(settings, routes, metrics, (stop, denied, Some(kept))).await?;
         Ok(Prepared(front.succeeding(&before)))
     }
 

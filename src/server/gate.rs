@@ -7,9 +7,11 @@ use http::HeaderMap;
 
 use super::StartError;
 use super::address::{Access, Networks};
+use super::clock::SystemClock;
+use super::denied::Denials;
 use super::login::{Denied, Login, Shown};
 use super::reply::Refusal;
-use crate::domain::Caller;
+use crate::domain::{Caller, Clock};
 use crate::face::{Admission, Route, Routes};
 
 /// The gates of all routes.
@@ -18,6 +20,7 @@ pub(super) struct Gates {
     access: Arc<Access>,
     login: Arc<Login>,
     nobody: Arc<Caller>,
+    denied: Arc<Denials>,
 }
 
 enum Gate {
@@ -36,6 +39,7 @@ impl Gates {
         routes: &Routes,
         access: Arc<Access>,
         login: Arc<Login>,
+        denied: Arc<Denials>,
     ) -> Result<Self, StartError> {
         let gates = routes.iter().map(|route| match &route.admission {
             Admission::Login => Ok(Gate::Login),
@@ -54,6 +58,7 @@ impl Gates {
             access,
             login,
             nobody: Arc::new(Caller::nobody()),
+            denied,
         })
     }
 
@@ -61,7 +66,7 @@ impl Gates {
         &self.login
     }
 
-    /// The caller's address, when it may call this route. `source`: see [`Access::client`].
+    /// The caller's address, when it may call this route; else its network is noted. `source`: see [`Access::client`].
     pub(super) fn admit(
         &self,
         route: &Route,
@@ -80,7 +85,12 @@ impl Gates {
                 Refusal::AddressNotAllowed,
             ),
         };
-        admitted.ok_or(refusal)
+        admitted.ok_or_else(|| {
+            // A proxy that does not say for whom it asks stands for itself.
+            let from = client.unwrap_or(source);
+            self.denied.note(from, SystemClock.now());
+            refusal
+        })
     }
 
     /// As whom a request counts that was admitted to this route.

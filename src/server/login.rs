@@ -23,6 +23,7 @@ use self::basic::Credential;
 use self::passwords::Passwords;
 use self::rate::Rate;
 use super::StartError;
+use super::denied;
 use super::settings::{AccessSettings, ClientAccount, InboundAccount};
 use super::token::bearer::{self, InvalidToken};
 use super::token::entra::Entra;
@@ -47,6 +48,23 @@ pub enum Denied {
     Overloaded,
     /// Too many wrong passwords came before, or too many requests; for how long nobody is listened to.
     Limited(Duration),
+}
+
+impl Denied {
+    /// For whoever looks for the console with an old password: its network, but neither the account nor the address.
+    pub(super) fn tell(self, client: IpAddr) {
+        let why = match self {
+            // Clients ask without one first.
+            Self::Absent => return,
+            Self::Wrong => "the password is wrong",
+            Self::InvalidToken => "the token is not accepted",
+            Self::Overloaded => "too many logins wait to be verified",
+            Self::Limited(_) => "too many wrong passwords, or requests, came before",
+        };
+        if let Some(network) = denied::network(client) {
+            tracing::debug!(%network, why, "Denied a login");
+        }
+    }
 }
 
 /// What a request shows of who makes it.

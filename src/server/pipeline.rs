@@ -110,7 +110,7 @@ struct Outgoing {
     face: &'static str,
     /// For the metrics.
     outcome: &'static str,
-    /// A refusal is logged at a lower level than an answer.
+    /// Most refusals are logged at a lower level than answers.
     refused: bool,
     /// The request's body was not read to its end.
     body_left: bool,
@@ -154,8 +154,8 @@ impl Pipeline {
         origin: Origin,
     ) -> Result<Response<Full<Bytes>>, Infallible> {
         let _in_work = origin.pulse.begin();
-        let counted = CountedRequest::begin(&self.metrics);
         let id = Uuid::new_v4();
+        let counted = CountedRequest::begin(&self.metrics, id);
         let (mut head, body) = request.into_parts();
         let wanted = Wanted::of(&head, id);
         let outgoing =
@@ -251,7 +251,7 @@ impl Pipeline {
             Err(denied) => {
                 // An answer that is held back holds nothing else.
                 drop((permit, bytes, share));
-                return self.deny(route, denied).await;
+                return self.deny(route, denied, passed.client).await;
             }
         };
         let deadline = Instant::now() + self.limits.deadline;
@@ -372,8 +372,11 @@ fn log(method: &Method, outgoing: &Outgoing, took: Duration, (id, trace): (Uuid,
     let duration_ms = took.as_millis() as u64;
     // One that begins here has the request's own id.
     let trace = trace.map(|trace| display(trace.id()));
-    if outgoing.refused {
+    // What an operator wants to see is told as answers are; what anybody on the network can cause, if asked for.
+    if outgoing.refused && !matches!(outgoing.outcome, "busy" | "timeout") {
         tracing::debug!(face, route, %method, status, duration_ms, request_id = %id, trace_id = trace, "Refused a request");
+    } else if outgoing.refused {
+        tracing::info!(face, route, %method, status, duration_ms, request_id = %id, trace_id = trace, "Turned a request away");
     } else {
         tracing::info!(face, route, %method, status, duration_ms, request_id = %id, trace_id = trace, "Answered a request");
     }

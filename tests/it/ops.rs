@@ -15,6 +15,7 @@ use calbridge::server::settings::OpsSettings;
 use calbridge::service::cache::DropScope;
 use jiff::civil::Date;
 use tokio::net::TcpStream;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,10 @@ pub(crate) struct Noted {
     metrics: Mutex<Option<Arc<Metrics>>>,
     /// How often a reload was wished for, and what it is refused for.
     pub(crate) reloads: Mutex<(usize, Vec<String>)>,
+    /// A reload waits for `leave` and says that it has begun.
+    pub(crate) slow: AtomicBool,
+    pub(crate) begun: Notify,
+    pub(crate) leave: Notify,
 }
 
 #[async_trait]
@@ -101,6 +106,10 @@ impl OpsTarget for Noted {
     }
 
     async fn reload(&self) -> Reloaded {
+        if self.slow.load(Ordering::Relaxed) {
+            self.begun.notify_one();
+            self.leave.notified().await;
+        }
         let mut reloads = self.reloads.lock().unwrap();
         reloads.0 += 1;
         match &*reloads.1 {
@@ -148,7 +157,7 @@ impl Ops {
         }
     }
 
-    async fn connect(&self) -> Raw<TcpStream> {
+    pub(crate) async fn connect(&self) -> Raw<TcpStream> {
         Raw::new(TcpStream::connect(self.address).await.unwrap())
     }
 

@@ -1,6 +1,7 @@
 //! What changes the gateway over the ops listener, and who may: reloads, the login, TLS.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use calbridge::face::OwnLogin;
 use calbridge::metrics::Metrics;
@@ -9,9 +10,10 @@ use calbridge::server::ops::OpsServer;
 use calbridge::server::settings::OpsSettings;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use tokio::time::timeout;
 
 use crate::ops::{Noted, Ops};
-use crate::world::{role_account, settings};
+use crate::world::{PATIENCE, role_account, settings};
 
 #[tokio::test]
 async fn a_reload_is_answered_with_what_became_of_it() {
@@ -39,6 +41,32 @@ async fn a_reload_is_answered_with_what_became_of_it() {
     assert!(refused.text().contains(problems), "{}", refused.text());
     let got = ops.get("/reload").await;
     assert_eq!((got.status, got.header("allow")), (405, Some("POST")));
+}
+
+#[tokio::test]
+async fn a_reload_goes_on_when_its_caller_hangs_up() {
+    let ops = Ops::start();
+    ops.target.slow.store(true, Ordering::Relaxed);
+    let head = "POST /reload HTTP/1.1\r\nHost: localhost\r\nX-Calbridge-Ops: 1\r\n";
+    let mut connection = ops.connect().await;
+    connection
+        .send(format!("{head}Content-Length: 0\r\n\r\n"))
+        .await;
+    timeout(PATIENCE, ops.target.begun.notified())
+        .await
+        .unwrap();
+    drop(connection);
+    // By now, the listener has noticed: it has answered somebody else since.
+    for _ in 0..3 {
+        assert_eq!(ops.get("/livez").await.status, 200);
+    }
+    ops.target.leave.notify_one();
+    let ended = async {
+        while ops.target.reloads.lock().unwrap().0 == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, ended).await.unwrap();
 }
 
 /// With a login and TLS; the certificate that it shows.

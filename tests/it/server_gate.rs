@@ -4,11 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use calbridge::face::Routes;
 use calbridge::server::settings::{ClientAddress, ServerSettings};
 use ipnet::IpNet;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
 use crate::server_faces::Echo;
 use crate::world::{PATIENCE, Raw, TestServer, logged_in, metrics, post, request};
@@ -67,7 +69,7 @@ async fn every_ipv4_and_every_ipv6_address_may_share_a_port() {
             format!("0.0.0.0:{port}").parse().unwrap(),
             format!("[::]:{port}").parse().unwrap(),
         ];
-        let routes = calbridge::face::Routes::default();
+        let routes = Routes::default();
         match calbridge::server::Server::bind(settings, routes, metrics()).await {
             Ok(server) => {
                 assert_eq!(server.addresses().len(), 2);
@@ -237,4 +239,42 @@ async fn forwarded_for_names_the_caller() {
         let answer = connection.ask(request("POST", &headers, "<a/>")).await;
         assert_eq!(answer.status, status, "{lines}");
     }
+}
+
+#[tokio::test]
+async fn the_network_behind_a_proxy_is_the_one_that_is_noted() {
+    let routes = Routes::default().with("/ews/exchange.asmx", Arc::new(Echo));
+    let (world, server) = TestServer::bound(routes, |s| {
+        s.access.client_address = ClientAddress::XForwardedFor;
+        s.access.allow = nets(&["192.0.2.0/24"]);
+        s.access.trusted_proxies = nets(&["127.0.0.1/32"]);
+    })
+    .await
+    .unwrap();
+    let (control, stop) = (server.control(), CancellationToken::new());
+    let run = tokio::spawn(server.run(stop.clone()));
+    let mut connection = world.connect().await;
+    for (client, status) in [
+        ("203.0.113.9", 403),
+        ("192.0.2.7", 200),
+        ("203.0.113.10", 403),
+        ("unknown", 403),
+    ] {
+        let headers = format!(
+            "Authorization: {}\r\nX-Forwarded-For: {client}\r\n",
+            logged_in()
+        );
+        let answer = connection.ask(request("POST", &headers, "<a/>")).await;
+        assert_eq!(answer.status, status, "{client}");
+    }
+    let noted = control.denied();
+    let noted: Vec<_> = noted
+        .iter()
+        .map(|denial| (denial.network.to_string(), denial.times))
+        .collect();
+    let expect = [("127.0.0.0/24", 1), ("203.0.113.0/24", 2)];
+    assert_eq!(noted, expect.map(|(network, n)| (network.to_owned(), n)));
+    drop(connection);
+    stop.cancel();
+    timeout(PATIENCE, run).await.unwrap().unwrap();
 }

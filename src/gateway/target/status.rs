@@ -29,7 +29,7 @@ pub(super) fn status(reloader: &Reloader, ready: bool) -> Status {
     let denied = reloader.denied().into_iter().map(|denial| DeniedNetwork {
         network: denial.network.to_string(),
         last: clock(denial.last),
-        count: denial.connections,
+        count: denial.times,
     });
     let (tone, headline, summary) = overall(&endpoints, ready);
     Status {

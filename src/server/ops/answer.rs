@@ -100,7 +100,8 @@ impl Desk {
         if matches!(request.uri().path(), "/livez" | "/readyz") && request.uri().query().is_none() {
             return Ok(());
         }
-        match visit.front.admits(request.headers(), visit.peer).await {
+        let admitted = visit.front.admits(request.headers(), visit.peer).await;
+        match admitted.inspect_err(|denied| denied.tell(visit.peer)) {
             Ok(()) => Ok(()),
             Err(Denied::Overloaded) => Err(say(
                 StatusCode::SERVICE_UNAVAILABLE,
@@ -153,7 +154,12 @@ impl Desk {
         if let Some(refusal) = unwanted(headers) {
             return refusal;
         }
-        match self.target.reload().await {
+        // In a task of its own: who hangs up does not leave a change half made.
+        let target = Arc::clone(&self.target);
+        let Ok(reloaded) = tokio::spawn(async move { target.reload().await }).await else {
+            return fail(StatusCode::INTERNAL_SERVER_ERROR, "a defect of calbridge");
+        };
+        match reloaded {
             Reloaded::Applied(changes) => respond(StatusCode::OK, JSON, format!("{changes}\n")),
             Reloaded::Refused(problems) => {
                 let answer = serde_json::json!({

@@ -1,5 +1,7 @@
 //! What a caller is told who did not log in.
 
+use std::net::IpAddr;
+
 use http::HeaderValue;
 
 use super::refusals::refuse;
@@ -9,7 +11,9 @@ use crate::server::login::{Denied, FAILURE_DELAY};
 use crate::server::reply::{self, Refusal};
 
 impl Pipeline {
-    pub(super) async fn deny(&self, route: &Route, denied: Denied) -> Outgoing {
+    /// `client`: where the request counts as coming from.
+    pub(super) async fn deny(&self, route: &Route, denied: Denied, client: IpAddr) -> Outgoing {
+        denied.tell(client);
         match denied {
             Denied::Absent => {}
             Denied::InvalidToken => self.metrics.login_failed(),

@@ -73,6 +73,7 @@ impl TokenEndpoint {
             }
             Err(denied) => denied,
         };
+        denied.tell(call.client);
         Err(match denied {
             Denied::Limited(left) => Refusal::Limited(left),
             Denied::Overloaded => Refusal::Busy,
