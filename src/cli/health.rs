@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use reqwest::StatusCode;
 
 use super::ops::OpsClient;
 use super::{CommandError, ConfigFile, Exit, output};
@@ -15,18 +16,25 @@ const PATIENCE: Duration = Duration::from_secs(4);
 pub(super) struct Health {
     #[command(flatten)]
     file: ConfigFile,
-    /// Whether it is ready for callers, too: at least one endpoint is asked, and no stop is under way
+    /// Whether it is ready for callers, too: at least one endpoint is asked, and no stop is under way. Tells why not where
+    /// the listener has no login, or its password is in `CALBRIDGE_OPS_PASSWORD`
     #[arg(long)]
     ready: bool,
 }
 
 pub(super) async fn run(health: &Health) -> Result<Exit, CommandError> {
-    let path = if health.ready {
-        "/readyz?verbose"
+    let ops = OpsClient::of(&health.file)?;
+    let (status, text) = if health.ready {
+        match ops.get("/readyz?verbose", PATIENCE).await? {
+            // Only why it is ready or not needs the login, and probes seldom have its password.
+            (StatusCode::UNAUTHORIZED | StatusCode::TOO_MANY_REQUESTS, _) => {
+                ops.get("/readyz", PATIENCE).await?
+            }
+            told => told,
+        }
     } else {
-        "/livez"
+        ops.get("/livez", PATIENCE).await?
     };
-    let (status, text) = OpsClient::of(&health.file)?.get(path, PATIENCE).await?;
     output::say(&text.trim_end())?;
     Ok(if status.is_success() {
         Exit::Success

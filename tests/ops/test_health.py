@@ -1,5 +1,6 @@
 """`calbridge health`, as container health checks run it."""
 
+import os
 import subprocess
 import time
 
@@ -8,9 +9,13 @@ from gateway import BINARY, FILES, PASSWORD, ROOT, Side, write_certificate
 PATIENCE_SECONDS = 60
 
 
-def health(file, *more):
+def health(file, *more, **environment):
     return subprocess.run(
-        [str(BINARY), "health", "--config", str(file), *more], capture_output=True, text=True, timeout=PATIENCE_SECONDS
+        [str(BINARY), "health", "--config", str(file), *more],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+        env=os.environ | environment,
     )
 
 
@@ -30,3 +35,24 @@ def test_the_exit_status_says_whether_the_gateway_lives(tmp_path):
     dead = health(file)
     assert dead.returncode == 1
     assert "nobody listens" in dead.stderr
+
+
+def test_a_probe_needs_no_password_of_the_ops_listener(tmp_path):
+    write_certificate(tmp_path)
+    (tmp_path / "password").write_text(PASSWORD)
+    hashed = subprocess.run(
+        [str(BINARY), "hash-password"], input=PASSWORD + "\n", capture_output=True, text=True, timeout=PATIENCE_SECONDS
+    )
+    assert hashed.returncode == 0, hashed.stderr
+    login = f'[ops.login]\nuser = "operator"\npassword_hash = "{hashed.stdout.strip()}"\n'
+    gateway = Side(tmp_path, "gateway", login + FILES, calendars=ROOT / "config/demo/calendars")
+    file = tmp_path / "gateway.toml"
+    try:
+        gateway.wait_until_ready()
+        ready = health(file, "--ready")
+        assert (ready.returncode, ready.stdout) == (0, "ready\n"), ready
+        for password, told in [(PASSWORD, "endpoint files: usable"), ("another one", "ready")]:
+            ready = health(file, "--ready", CALBRIDGE_OPS_PASSWORD=password)
+            assert ready.returncode == 0 and told in ready.stdout, ready
+    finally:
+        assert gateway.stop() == 0
