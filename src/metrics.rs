@@ -143,9 +143,14 @@ impl Metrics {
         }
     }
 
-    /// A configuration was read, `at` seconds after 1970; `result` is one of [`labels::RELOAD_RESULTS`].
+    /// A configuration was read, `at` seconds after 1970; `result` is `applied` or `refused`.
     pub fn configuration_read(&self, result: &'static str, at: i64) {
         self.reloads.count(result, at);
+    }
+
+    /// Certificates whose files had changed were read without the rest of the configuration.
+    pub fn certificates_read(&self, are_used: bool) {
+        self.reloads.count_certificates(are_used);
     }
 
     /// The configuration that the gateway started with, read `at` seconds after 1970.

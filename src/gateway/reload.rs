@@ -279,7 +279,9 @@ impl Reloader {
         *turn = mark;
         let world = self.world();
         let server = self.server.prepare_tls(&world.server).await;
-        match server.and_then(|server| Ok((server, self.prepare_ops(&world)?))) {
+        let prepared = server.and_then(|server| Ok((server, self.prepare_ops(&world)?)));
+        self.metrics.certificates_read(prepared.is_ok());
+        match prepared {
             Ok(prepared) => {
                 self.put(prepared);
                 tracing::info!(

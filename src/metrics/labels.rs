@@ -118,8 +118,13 @@ pub const UPSTREAM_OUTCOMES: &[&str] = &[
     "breaker_open",
 ];
 
-/// What became of a configuration that was read while the gateway ran.
-pub const RELOAD_RESULTS: &[&str] = &["applied", "refused"];
+/// What became of a configuration that was read while the gateway ran; or of certificates alone, whose files had changed.
+pub const RELOAD_RESULTS: &[&str] = &[
+    "applied",
+    "refused",
+    "certificates_applied",
+    "certificates_refused",
+];
 
 /// Whether a role account can be used.
 pub const ACCOUNT_STATES: &[&str] = &["ready", "resting", "forbidden", "quarantined"];

@@ -1,4 +1,7 @@
-//! Configurations that were read: at the start, and when the gateway was asked to read them again.
+//! Configurations that were read: at the start, and when the gateway was asked to read them again; and certificates that
+//! were looked at alone.
+
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use prometheus::{IntCounter, IntGauge};
 
@@ -9,25 +12,29 @@ pub(super) struct Reloads {
     total: Words<IntCounter>,
     last_successful: IntGauge,
     last_success: IntGauge,
+    is_refused: AtomicBool,
+    has_unused_certificates: AtomicBool,
 }
 
 impl Reloads {
     pub(super) fn new(families: &Families<'_>) -> Self {
         let total = families.counters(
             "config_reloads_total",
-            "Times that the configuration was read again, by whether it is used.",
+            "Times that the configuration, or changed certificates alone, were read again, by whether they are used.",
             &["result"],
         );
         Self {
             total: Words::new(RELOAD_RESULTS, |result| total.with_label_values(&[result])),
             last_successful: families.gauge(
                 "config_last_reload_successful",
-                "1 where the configuration as last read is the one in use, else 0.",
+                "1 where configuration and certificates as last read are those in use, else 0.",
             ),
             last_success: families.gauge(
                 "config_last_reload_success_timestamp_seconds",
                 "When the configuration in use was read, in seconds since 1970.",
             ),
+            is_refused: AtomicBool::new(false),
+            has_unused_certificates: AtomicBool::new(false),
         }
     }
 
@@ -39,9 +46,32 @@ impl Reloads {
     pub(super) fn count(&self, result: &str, at: i64) {
         self.total.get(result).inc();
         if result == "refused" {
-            self.last_successful.set(0);
+            self.is_refused.store(true, Ordering::Relaxed);
+            self.sum_up();
         } else {
+            // With its certificates.
+            self.is_refused.store(false, Ordering::Relaxed);
+            self.has_unused_certificates.store(false, Ordering::Relaxed);
             self.start(at);
         }
+    }
+
+    /// Certificates that were read alone.
+    pub(super) fn count_certificates(&self, are_used: bool) {
+        let result = if are_used {
+            "certificates_applied"
+        } else {
+            "certificates_refused"
+        };
+        self.total.get(result).inc();
+        self.has_unused_certificates
+            .store(!are_used, Ordering::Relaxed);
+        self.sum_up();
+    }
+
+    fn sum_up(&self) {
+        let one = self.is_refused.load(Ordering::Relaxed);
+        let other = self.has_unused_certificates.load(Ordering::Relaxed);
+        self.last_successful.set(i64::from(!one && !other));
     }
 }

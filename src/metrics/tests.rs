@@ -139,6 +139,31 @@ fn who_is_turned_away_is_counted_for_the_face_and_takes_no_time() {
 }
 
 #[test]
+fn certificates_that_are_not_used_show_until_others_are() {
+    let metrics = Metrics::new::<&str>(&[]);
+    let good = "calbridge_config_last_reload_successful";
+    metrics.started_at(1);
+    for (read, expect) in [
+        (None, "1"),
+        (Some(false), "0"),
+        (Some(true), "1"),
+        (Some(false), "0"),
+    ] {
+        if let Some(are_used) = read {
+            metrics.certificates_read(are_used);
+        }
+        check(&metrics, good, expect);
+    }
+    metrics.configuration_read("applied", 2);
+    check(&metrics, good, "1");
+    metrics.configuration_read("refused", 3);
+    metrics.certificates_read(true);
+    check(&metrics, good, "0");
+    let refused = "calbridge_config_reloads_total{result=\"certificates_refused\"}";
+    check(&metrics, refused, "2");
+}
+
+#[test]
 fn requests_in_flight_and_connections_go_up_and_down() {
     let metrics = metrics();
     let (one, two) = (metrics.in_flight(), metrics.in_flight());

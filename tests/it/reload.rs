@@ -339,6 +339,8 @@ async fn new_connections_get_the_renewed_certificate_and_nobody_fails() {
     served.write("server.key", &key.serialize_pem());
     let refused = "The changed certificate is not used";
     served.program.lock().unwrap().lines_until(refused);
+    let good = "calbridge_config_last_reload_successful";
+    assert!(served.metric(good).await < 1.0);
     busy(served.question(&served.caller())).await.unwrap();
 }
 
@@ -380,12 +382,10 @@ async fn a_broken_configuration_is_refused_with_every_reason_and_the_old_one_ser
     busy(served.question(&caller)).await.unwrap();
     // SIGHUP does the same and says so in the log.
     served.write("upstream", "another secret");
-    let hang_up = || {
-        let program = served.program.lock().unwrap();
-        program.hang_up();
-        program.lines_until("Applied the configuration");
-    };
-    hang_up();
+    let program = served.program.lock().unwrap();
+    program.hang_up();
+    program.lines_until("Applied the configuration");
+    drop(program);
     assert_eq!(
         served
             .metric("calbridge_config_last_reload_successful")
