@@ -18,7 +18,7 @@ use crate::backend::examine::{AccountFinding, Seen, details_differ};
 use crate::backend::instance::Instance;
 use crate::backend::reach::{Reached, reach, reach_tokens};
 use crate::backend::settings::{
-    BackendSettings, CalendarFilesSettings, EndpointSettings, EwsSettings,
+    AuthSettings, BackendSettings, CalendarFilesSettings, EndpointSettings, EwsSettings,
 };
 use crate::domain::{Clock, Detail, SmtpAddress};
 use crate::server::clock::SystemClock;
@@ -146,7 +146,7 @@ async fn server(chart: &mut Chart, ews: &EwsSettings) -> bool {
         let renew = "renew it on the server";
         certificate::tell_dates(chart, der, SystemClock.now(), renew);
     }
-    http(chart, &reached);
+    http(chart, &reached, &ews.auth);
     clock(chart, &reached);
     match &reached.retry_after {
         None => chart.ok("throttling", "the server does not ask to slow down"),
@@ -159,18 +159,36 @@ async fn server(chart: &mut Chart, ews: &EwsSettings) -> bool {
     true
 }
 
-fn http(chart: &mut Chart, reached: &Reached) {
+fn http(chart: &mut Chart, reached: &Reached, auth: &AuthSettings) {
     let (status, schemes) = (reached.status, reached.schemes.join(", "));
     let milliseconds = reached.took.as_millis();
+    let (wanted, advice) = match auth {
+        AuthSettings::Basic => (
+            "Basic",
+            "Set-WebServicesVirtualDirectory -BasicAuthentication $true on the Exchange server, where the role accounts \
+             have passwords",
+        ),
+        AuthSettings::OAuth2(_) => (
+            "Bearer",
+            "Set-WebServicesVirtualDirectory -OAuthAuthentication $true on the Exchange server, or leave out \
+             endpoint.auth where the role accounts have passwords",
+        ),
+    };
     match status {
-        401 if reached.schemes.iter().any(|scheme| scheme.eq_ignore_ascii_case("basic")) => {
-            chart.ok("http", format!("answers in {milliseconds} ms and takes {schemes}"));
+        401 if reached
+            .schemes
+            .iter()
+            .any(|scheme| scheme.eq_ignore_ascii_case(wanted)) =>
+        {
+            chart.ok(
+                "http",
+                format!("answers in {milliseconds} ms and takes {schemes}"),
+            );
         }
         401 => chart.warn(
             "http",
-            format!("the server does not offer Basic, only {schemes}"),
-            "Set-WebServicesVirtualDirectory -BasicAuthentication $true on the Exchange server, where the role accounts \
-             have passwords",
+            format!("the server does not offer {wanted}, only {schemes}"),
+            advice,
         ),
         404 => chart.fail(
             "http",
@@ -182,7 +200,10 @@ fn http(chart: &mut Chart, reached: &Reached) {
             format!("HTTP status {status} without a login"),
             "look at the event log of the Exchange server",
         ),
-        _ => chart.ok("http", format!("answers with status {status} in {milliseconds} ms")),
+        _ => chart.ok(
+            "http",
+            format!("answers with status {status} in {milliseconds} ms"),
+        ),
     }
 }
 
