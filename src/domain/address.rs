@@ -54,8 +54,14 @@ impl SmtpAddress {
         if !is_host_name(domain) {
             return Err(AddressError::Domain);
         }
+        let is_lower = !text.bytes().any(|byte| byte.is_ascii_uppercase());
         Ok(Self {
-            text: text.to_ascii_lowercase().into(),
+            // Most are written so, and need no second copy.
+            text: if is_lower {
+                text.into()
+            } else {
+                text.to_ascii_lowercase().into()
+            },
             at: at as u8,
         })
     }

@@ -48,6 +48,11 @@ impl Credential {
 
 /// An address in its one form, so that case does not matter in it; any other name as it is.
 pub(super) fn normalised(user: &str) -> String {
+    // Whatever it is, nothing of it would change.
+    let is_normal = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_' | b'@');
+    if user.bytes().all(is_normal) {
+        return user.to_owned();
+    }
     match SmtpAddress::parse(user) {
         Ok(address) => address.to_string(),
         Err(_) => user.to_owned(),
