@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use jiff::Timestamp;
+use moka::Equivalent;
 
 use super::settings::CacheLifetimes;
 use crate::domain::memory::block;
@@ -39,6 +40,19 @@ pub struct Asking {
 struct Key {
     endpoint: u32,
     mailbox: SmtpAddress,
+}
+
+/// The same for a look-up. Hashed as [`Key`] is.
+#[derive(Hash)]
+struct KeyOf<'a> {
+    endpoint: u32,
+    mailbox: &'a SmtpAddress,
+}
+
+impl Equivalent<Key> for KeyOf<'_> {
+    fn equivalent(&self, key: &Key) -> bool {
+        self.endpoint == key.endpoint && *self.mailbox == key.mailbox
+    }
 }
 
 /// What the cache has for a question.
@@ -130,11 +144,7 @@ impl Cache {
         window: &TimeWindow,
         (lifetimes, now): (&CacheLifetimes, Timestamp),
     ) -> Found {
-        let key = Key {
-            endpoint,
-            mailbox: mailbox.clone(),
-        };
-        match self.entries.get(&key) {
+        match self.entries.get(&KeyOf { endpoint, mailbox }) {
             Some(entry) => entry.find(window, lifetimes, now),
             None => Found::Missing,
         }
@@ -148,12 +158,8 @@ impl Cache {
         window: &TimeWindow,
         lifetimes: &CacheLifetimes,
     ) -> Option<FreeBusy> {
-        let key = Key {
-            endpoint,
-            mailbox: mailbox.clone(),
-        };
         self.entries
-            .get(&key)?
+            .get(&KeyOf { endpoint, mailbox })?
             .rescue(window, lifetimes, self.now())
     }
 
