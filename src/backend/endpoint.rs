@@ -182,8 +182,8 @@ impl Endpoint {
         self.calls.backend.expiries()
     }
 
-    /// Makes one call by each role account that is not quarantined, about `mailbox` or else the account's own; whatever
-    /// the breaker says. Refusals are remembered as those of any call.
+    /// Makes one call by each role account that is not quarantined, about `mailbox` or else the first account's own;
+    /// whatever the breaker says. Refusals are remembered as those of any call.
     pub async fn examine(
         &self,
         mailbox: Option<&SmtpAddress>,

@@ -9,6 +9,8 @@ use crate::domain::{Detail, MailboxError, SmtpAddress};
 #[derive(Debug, Clone)]
 pub struct AccountFinding {
     pub address: SmtpAddress,
+    /// Whose calendar it was to see.
+    pub about: SmtpAddress,
     pub seen: Seen,
 }
 
@@ -25,9 +27,10 @@ pub enum Seen {
 }
 
 /// Whether accounts of one endpoint see the same calendar in different detail: what callers are shown would depend on
-/// chance.
+/// chance. What an account sees of its own calendar says nothing of others.
 pub fn details_differ(findings: &[AccountFinding]) -> bool {
-    let mut details = findings.iter().filter_map(|finding| match finding.seen {
+    let others = findings.iter().filter(|one| one.address != one.about);
+    let mut details = others.filter_map(|finding| match finding.seen {
         Seen::Calendar(detail) => Some(detail),
         Seen::Mailbox(_) | Seen::Failed(_) | Seen::Quarantined { .. } => None,
     });

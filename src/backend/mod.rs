@@ -132,6 +132,8 @@ pub struct Ask {
     pub trace: Option<Trace>,
     /// Role accounts that must not be used: they are busy with the same question.
     pub avoid: Vec<SmtpAddress>,
+    /// One attempt is all: no rest of an account is waited for.
+    pub once: bool,
     /// Where the backend notes what it does.
     pub trail: Trail,
 }
@@ -145,6 +147,7 @@ impl Ask {
             via: Via::default(),
             trace: None,
             avoid: Vec::new(),
+            once: false,
             trail: Trail::default(),
         }
     }

@@ -7,22 +7,33 @@
 
 mod notes;
 mod store;
+mod trials;
 
 use std::mem;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use aws_lc_rs::{hmac, rand};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex as AsyncMutex;
+use tokio::sync::futures::Notified;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use self::notes::Notes;
 pub use self::store::StateError;
 use self::store::Store;
+pub(super) use self::trials::Trial;
+use self::trials::Trials;
 use crate::domain::Clock;
+
+/// How long an answer is held up by a state directory that does not answer.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A login under a keyed hash.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -57,6 +68,11 @@ struct Inner {
     key: hmac::Key,
     known: Mutex<Notes>,
     store: Option<Store>,
+    trials: Arc<Trials>,
+    /// One read at a time, and one write: a directory that does not answer takes no further threads.
+    reading: Arc<AsyncMutex<()>>,
+    writing: Arc<AsyncMutex<()>>,
+    writes: TaskTracker,
 }
 
 impl Quarantine {
@@ -80,6 +96,10 @@ impl Quarantine {
             key: hmac::Key::new(hmac::HMAC_SHA256, key),
             known: Mutex::default(),
             store,
+            trials: Arc::default(),
+            reading: Arc::default(),
+            writing: Arc::default(),
+            writes: TaskTracker::new(),
         }))
     }
 
@@ -100,13 +120,23 @@ impl Quarantine {
     }
 
     /// Learns what other processes have noted, where it is kept on disk: one read for all logins, on a thread for that.
+    /// Where the disk takes longer than a second, the read goes on by itself.
     pub(super) async fn look(&self, clock: &Arc<dyn Clock>) {
-        if self.0.store.is_some() {
-            let (this, clock) = (self.clone(), Arc::clone(clock));
-            let read = spawn_blocking(move || this.read(&*clock));
-            let _ = read.await;
-        } else {
+        if self.0.store.is_none() {
             self.merge(Notes::new(), clock.now());
+            return;
+        }
+        let look = async {
+            let turn = Arc::clone(&self.0.reading).lock_owned().await;
+            let (this, clock) = (self.clone(), Arc::clone(clock));
+            let read = spawn_blocking(move || {
+                this.read(&*clock);
+                drop(turn);
+            });
+            let _ = read.await;
+        };
+        if timeout(PATIENCE, look).await.is_err() {
+            slow("was not read");
         }
     }
 
@@ -116,15 +146,42 @@ impl Quarantine {
     }
 
     /// Notes what has become of a login, unless something newer is known. Returns when it is on disk, where it is kept
-    /// there.
+    /// there, or after a second; then [`Quarantine::written`] tells.
     pub(super) async fn note(&self, mark: Mark, known: Known, clock: &Arc<dyn Clock>) {
         notes::add(&mut self.known(), mark, known, clock.now());
         if self.0.store.is_none() {
             return;
         }
         let (this, clock) = (self.clone(), Arc::clone(clock));
-        let write = spawn_blocking(move || this.write(&*clock));
-        let _ = write.await;
+        let write = self.0.writes.spawn(async move {
+            let _turn = Arc::clone(&this.0.writing).lock_owned().await;
+            let write = spawn_blocking(move || this.write(&*clock));
+            let _ = write.await;
+        });
+        if timeout(PATIENCE, write).await.is_err() {
+            slow("was not written");
+        }
+    }
+
+    /// Waits until all that was noted is on disk, but no longer than `patience`; says whether it is. For whoever is about
+    /// to end the process.
+    pub async fn written(&self, patience: Duration) -> bool {
+        self.0.writes.close();
+        timeout(patience, self.0.writes.wait()).await.is_ok()
+    }
+
+    /// Shows a password to its server for the first time, or again after a refusal; None where that is being done.
+    pub(super) fn begin_trial(&self, mark: &Mark) -> Option<Trial> {
+        self.0.trials.begin(mark)
+    }
+
+    pub(super) fn is_on_trial(&self, mark: &Mark) -> bool {
+        self.0.trials.holds(mark)
+    }
+
+    /// Resolves when a trial ends.
+    pub(super) fn trial_ended(&self) -> Notified<'_> {
+        self.0.trials.ended()
     }
 
     fn read(&self, clock: &dyn Clock) {
@@ -165,6 +222,10 @@ impl Quarantine {
     fn known(&self) -> MutexGuard<'_, Notes> {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn slow(what: &str) {
+    warn!("server.state_directory does not answer: what is known of refused role accounts {what} within a second");
 }
 
 fn told(error: &StateError) {

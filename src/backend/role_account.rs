@@ -5,26 +5,28 @@
 //! through [`Quarantine`](crate::backend::quarantine::Quarantine) with other processes, and with later lives of this one.
 //! Knows no protocol and makes no calls.
 
+mod seat;
 mod state;
 
 use std::fmt::Write as _;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
+pub(super) use self::seat::{Lease, Seat};
 pub(super) use self::state::Stakes;
 use self::state::{State, Why};
 use super::instance::Instance;
-use super::quarantine::Mark;
+use super::quarantine::{Mark, Trial};
 use super::{AccountState, EndpointError};
 use crate::domain::SmtpAddress;
 
 /// How old what is known of other processes' notes may be, when an account is used that is not known to work.
 const RECALL: Duration = Duration::from_secs(1);
+/// How often those who wait for an account look again although nobody woke them: some bounds end with time alone.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// The accounts, each with what a call needs to log in as it.
 pub(super) struct RoleAccounts<L> {
@@ -43,6 +45,13 @@ pub(super) struct Account<L> {
     /// What its refusals are remembered under, and what they may cause.
     pub(super) mark: Mark,
     pub(super) stakes: Stakes,
+}
+
+impl<L> Account<L> {
+    /// Whether a call would show the server a password that it may refuse and count.
+    fn needs_trial(&self, state: &State) -> bool {
+        self.stakes == Stakes::LockOut && !state.accepted
+    }
 }
 
 struct States {
@@ -66,23 +75,27 @@ impl Tried {
     }
 }
 
-/// One call's use of an account. Dropping it gives the account back.
-pub(super) struct Lease<L>(Seat<L>);
-
-/// An account of a pool, to say there what became of a call. Keeps nobody else from using it.
-pub(super) struct Seat<L> {
-    pool: Arc<RoleAccounts<L>>,
-    index: usize,
-    account: Arc<Account<L>>,
-}
-
 enum Pick {
-    Account(usize),
+    Account(usize, Picked),
     /// The only usable accounts are being tried for the first time just now, or make all the calls that they may.
     Wait,
     /// The best one is not known to work, and the notes of other processes are to be looked at before.
     Look,
     None(EndpointError),
+}
+
+/// One call's place at an account.
+struct Picked {
+    number: u64,
+    /// Where the server has not taken the login yet: nobody else of this process tries it meanwhile.
+    trial: Option<Trial>,
+}
+
+/// What one look at all accounts has found.
+enum Best {
+    Known(usize),
+    Unknown,
+    None { wait: bool },
 }
 
 impl<L> RoleAccounts<L> {
@@ -114,15 +127,13 @@ impl<L> RoleAccounts<L> {
         loop {
             // Taken before the look, so that a change between the look and the wait is not missed.
             let changed = self.changed.notified();
+            let tried_elsewhere = self.instance.quarantine.trial_ended();
             match self.pick(tried) {
-                Pick::Account(index) => {
+                Pick::Account(index, picked) => {
                     if let Some(account) = self.accounts.get(index) {
                         tried.0.push(index);
-                        return Ok(Lease(Seat {
-                            pool: Arc::clone(self),
-                            index,
-                            account: Arc::clone(account),
-                        }));
+                        let seat = Seat::new(self, index, account);
+                        return Ok(Lease::new(seat, picked));
                     }
                 }
                 Pick::Look => {
@@ -131,7 +142,11 @@ impl<L> RoleAccounts<L> {
                     tokio::spawn(async move { pool.recall().await });
                     changed.await;
                 }
-                Pick::Wait => changed.await,
+                Pick::Wait => tokio::select! {
+                    () = changed => {}
+                    () = tried_elsewhere => {}
+                    () = sleep(LOOK_AGAIN) => {}
+                },
                 Pick::None(error) => return Err(error),
             }
         }
@@ -169,12 +184,11 @@ impl<L> RoleAccounts<L> {
             clock, quarantine, ..
         } = &self.instance;
         quarantine.look(clock).await;
-        let (now, moment) = (Instant::now(), clock.now());
+        let now = Instant::now();
         let mut states = self.lock();
         for (account, state) in self.accounts.iter().zip(&mut states.each) {
-            let known = quarantine.recall(&account.mark);
-            if let Some(known) = known.filter(|_| !state.accepted) {
-                state.learn(&known, now, moment);
+            if !state.accepted {
+                self.learn(account, state, now);
             }
         }
         states.recalled = Some(now);
@@ -186,41 +200,82 @@ impl<L> RoleAccounts<L> {
     fn pick(&self, tried: &Tried) -> Pick {
         let now = Instant::now();
         let mut states = self.lock();
+        loop {
+            let index = match self.best(&mut states, tried, now) {
+                Best::Known(index) => index,
+                Best::Unknown => {
+                    states.recalling = true;
+                    return Pick::Look;
+                }
+                Best::None { wait: true } => return Pick::Wait,
+                Best::None { wait: false } => return Pick::None(self.out(&states, now)),
+            };
+            let (Some(account), Some(state)) =
+                (self.accounts.get(index), states.each.get_mut(index))
+            else {
+                return Pick::Wait;
+            };
+            let mut trial = None;
+            if account.needs_trial(state) {
+                trial = self.instance.quarantine.begin_trial(&account.mark);
+                if trial.is_none() {
+                    continue;
+                }
+                // What whoever tried it before has noted since the last look.
+                self.learn(account, state, now);
+                if !state.is_open(now) {
+                    continue;
+                }
+            }
+            let number = state.begin();
+            states.next = (index + 1) % states.each.len();
+            return Pick::Account(index, Picked { number, trial });
+        }
+    }
+
+    /// The usable account with the fewest calls in flight.
+    fn best(&self, states: &mut States, tried: &Tried, now: Instant) -> Best {
         let count = states.each.len();
         let is_fresh = states.recalled.is_some_and(|at| now < at + RECALL);
-        let is_recalling = states.recalling;
         let mut best: Option<(usize, usize, bool)> = None;
         let mut wait = false;
         for offset in 0..count {
             let index = (states.next + offset) % count;
-            let Some(state) = states.each.get_mut(index) else {
+            let (Some(account), Some(state)) =
+                (self.accounts.get(index), states.each.get_mut(index))
+            else {
                 continue;
             };
             if tried.0.contains(&index) || !state.is_open(now) {
                 continue;
             }
-            let most = self.accounts.get(index).map_or(1, |a| a.max_concurrency);
             let is_known = state.accepted || is_fresh;
-            if state.in_flight >= state.may(most, now) || (!is_known && is_recalling) {
+            let is_tried_elsewhere = || {
+                account.needs_trial(state) && self.instance.quarantine.is_on_trial(&account.mark)
+            };
+            if state.in_flight >= state.may(account.max_concurrency, now)
+                || (!is_known && states.recalling)
+                || is_tried_elsewhere()
+            {
                 wait = true;
             } else if best.is_none_or(|(_, least, _)| state.in_flight < least) {
                 best = Some((index, state.in_flight, is_known));
             }
         }
         match best {
-            Some((_, _, false)) => {
-                states.recalling = true;
-                Pick::Look
-            }
-            Some((index, _, true)) => {
-                states.next = (index + 1) % count;
-                if let Some(state) = states.each.get_mut(index) {
-                    state.in_flight += 1;
-                }
-                Pick::Account(index)
-            }
-            None if wait => Pick::Wait,
-            None => Pick::None(self.out(&states, now)),
+            Some((index, _, true)) => Best::Known(index),
+            Some((_, _, false)) => Best::Unknown,
+            None => Best::None { wait },
+        }
+    }
+
+    /// Takes over what is known of a login in this process.
+    fn learn(&self, account: &Account<L>, state: &mut State, now: Instant) {
+        let Instance {
+            clock, quarantine, ..
+        } = &self.instance;
+        if let Some(known) = quarantine.recall(&account.mark) {
+            state.learn(&known, now, clock.now());
         }
     }
 
@@ -269,119 +324,6 @@ impl<L> RoleAccounts<L> {
         let changed = self.lock().each.get_mut(index).map(change);
         self.changed.notify_waiters();
         changed
-    }
-}
-
-impl<L> Lease<L> {
-    /// For whoever hears of the call after the account was given back.
-    pub(super) fn seat(&self) -> Seat<L> {
-        let Seat {
-            pool,
-            index,
-            account,
-        } = &self.0;
-        Seat {
-            pool: Arc::clone(pool),
-            index: *index,
-            account: Arc::clone(account),
-        }
-    }
-}
-
-impl<L> Deref for Lease<L> {
-    type Target = Seat<L>;
-
-    fn deref(&self) -> &Seat<L> {
-        &self.0
-    }
-}
-
-impl<L> Seat<L> {
-    pub(super) fn stakes(&self) -> Stakes {
-        self.account.stakes
-    }
-
-    /// Whether the server has not taken the login yet.
-    pub(super) fn is_trial(&self) -> bool {
-        let states = self.pool.lock();
-        !states.each.get(self.index).is_some_and(|s| s.accepted)
-    }
-
-    /// The caller gave up before the server said anything to this call, which goes on. Until the login is taken again, the
-    /// account makes one call at a time. Says whether the call is worth listening to: not where enough others are.
-    pub(super) fn given_up(&self, call: AbortHandle) -> bool {
-        let give_up = |state: &mut State| state.given_up(call);
-        self.pool.change(self.index, give_up).unwrap_or_default()
-    }
-
-    pub(super) fn address(&self) -> &SmtpAddress {
-        &self.account.address
-    }
-
-    pub(super) fn login(&self) -> &L {
-        &self.account.login
-    }
-
-    /// The server took the login and served the call.
-    pub(super) async fn served(&self) {
-        self.took(true).await;
-    }
-
-    /// The server took the login, whatever it then said.
-    pub(super) async fn accepted(&self) {
-        self.took(false).await;
-    }
-
-    async fn took(&self, served: bool) {
-        let now = Instant::now();
-        let is_news = self
-            .pool
-            .change(self.index, |state| state.accepted(served, now));
-        if is_news == Some(true) {
-            self.note().await;
-        }
-    }
-
-    /// The server refused the login; says for how long the account is left alone from now.
-    pub(super) async fn refused(&self, hint: &Arc<str>) -> Duration {
-        let stakes = self.account.stakes;
-        let refuse = |state: &mut State| state.refused(hint, stakes, Instant::now());
-        let pause = self.pool.change(self.index, refuse).unwrap_or_default();
-        self.note().await;
-        pause
-    }
-
-    /// The server forbids the account what it was asked for; says for how long it is left alone from now.
-    pub(super) fn forbidden(&self, hint: &Arc<str>) -> Duration {
-        let forbid = |state: &mut State| state.forbidden(hint, Instant::now());
-        self.pool.change(self.index, forbid).unwrap_or_default()
-    }
-
-    /// The server asked this account to wait, for `back_off` where it said how long; says for how long the account
-    /// rests from now: not at all where it only makes fewer calls at once.
-    pub(super) fn throttled(&self, back_off: Option<Duration>) -> Duration {
-        let throttle = |state: &mut State| state.throttled(back_off, Instant::now());
-        self.pool.change(self.index, throttle).unwrap_or_default()
-    }
-
-    /// Lets other processes know.
-    async fn note(&self) {
-        let instance = &self.pool.instance;
-        let clock = instance.clock.now();
-        let note = |state: &mut State| state.note(Instant::now(), clock);
-        if let Some(known) = self.pool.change(self.index, note) {
-            let mark = self.account.mark.clone();
-            let clock = &instance.clock;
-            instance.quarantine.note(mark, known, clock).await;
-        }
-    }
-}
-
-impl<L> Drop for Lease<L> {
-    fn drop(&mut self) {
-        self.0.pool.change(self.0.index, |state| {
-            state.in_flight = state.in_flight.saturating_sub(1);
-        });
     }
 }
 

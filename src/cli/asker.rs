@@ -4,6 +4,7 @@ use anyhow::Context;
 use tokio::time::Instant;
 
 use super::{CommandError, ConfigFile};
+use crate::backend::quarantine::Quarantine;
 use crate::domain::Caller;
 use crate::gateway;
 use crate::service::Availability;
@@ -13,6 +14,8 @@ pub(super) struct Asker {
     /// Answers are what this account would be given over the network.
     pub(super) caller: Caller,
     pub(super) deadline: Instant,
+    /// To be awaited at the end.
+    pub(super) quarantine: Quarantine,
 }
 
 impl Asker {
@@ -24,12 +27,14 @@ impl Asker {
             .map(|account| account.caller.clone())
             .context("there is no access.role_account to ask as")?;
         let instance = super::instance(&config);
+        let quarantine = instance.quarantine.clone();
         let availability = gateway::availability(config.endpoints, &config.service, &instance)
             .map_err(gateway::BuildError::from)?;
         Ok(Self {
             availability,
             caller,
             deadline,
+            quarantine,
         })
     }
 }

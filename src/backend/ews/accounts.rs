@@ -20,6 +20,8 @@ use crate::domain::SmtpAddress;
 
 /// A rest of all accounts that is waited for here, rather than told to the caller.
 const SHORT_REST: Duration = Duration::from_secs(1);
+/// How many of those one question waits for: a server that asks for a moment each time is not asked for ever.
+const MOST_RESTS: u32 = 3;
 /// How often one call goes by an account that merely makes fewer calls at once from now on.
 const MOST_YIELDS: u32 = 16;
 
@@ -50,6 +52,13 @@ enum Missed {
 struct Way {
     last: Option<EndpointError>,
     yields: u32,
+    rests: u32,
+}
+
+impl Way {
+    fn may_rest(&self, ask: &Ask) -> bool {
+        !ask.once && self.rests < MOST_RESTS
+    }
 }
 
 impl Ews {
@@ -67,7 +76,11 @@ impl Ews {
                 Ok(lease) => lease,
                 Err(EndpointError::Throttled {
                     back_off: Some(rest),
-                }) if rest <= SHORT_REST && Instant::now() + rest * 2 < deadline => {
+                }) if rest <= SHORT_REST
+                    && way.may_rest(ask)
+                    && Instant::now() + rest * 2 < deadline =>
+                {
+                    way.rests += 1;
                     sleep(rest).await;
                     tried = self.accounts.without(&ask.avoid);
                     continue;
@@ -105,13 +118,17 @@ impl Ews {
         }
     }
 
-    /// One call by each account that is not quarantined, about `mailbox` or the account's own.
+    /// One call by each account that is not quarantined, about `mailbox` or else the first account's own: the same for
+    /// all, so that what they see can be compared.
     pub(super) async fn examine_accounts(
         &self,
         mailbox: Option<&SmtpAddress>,
         deadline: Instant,
     ) -> Vec<AccountFinding> {
         self.accounts.recall().await;
+        let Some(about) = mailbox.or(self.accounts.first()) else {
+            return Vec::new();
+        };
         let mut findings = Vec::new();
         for state in self.accounts.states() {
             let seen = match state.condition {
@@ -121,12 +138,13 @@ impl Ews {
                 AccountCondition::Ready
                 | AccountCondition::Resting
                 | AccountCondition::Forbidden => {
-                    let about = mailbox.unwrap_or(&state.address).clone();
-                    self.examine_account(&state.address, about, deadline).await
+                    self.examine_account(&state.address, about.clone(), deadline)
+                        .await
                 }
             };
             findings.push(AccountFinding {
                 address: state.address,
+                about: about.clone(),
                 seen,
             });
         }
@@ -146,6 +164,7 @@ impl Ews {
                 .addresses()
                 .filter(|address| *address != account);
             ask.avoid = others.cloned().collect();
+            ask.once = true;
             let asking = FreeBusyAsking::of(&ask);
             let way = self.ask_by_level(&asking, &ask, deadline);
             timeout_at(deadline, way)
@@ -165,21 +184,19 @@ impl Ews {
 
 impl<A: Asking> Call<A> {
     /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
-    /// comes of it is heard. An account that the server has not taken yet stays lent until then, so that nobody sends the
-    /// same password meanwhile.
+    /// comes of it is heard. The account is lent until then: the call counts among those that it may make at once, and
+    /// where the server has not taken the login yet, nobody sends the same password meanwhile.
     async fn make_to_the_end(self, lease: Lease<Login>) -> Result<A::Answer, Missed> {
-        let (mut lent, mut seat) = (Some(lease), None);
-        let on_trial = lent.take_if(|lease| lease.is_trial());
-        if let Some(lease) = &lent {
-            seat = Some(lease.seat());
-        }
+        let number = lease.number();
+        let seat = (!lease.is_trial()).then(|| lease.seat());
         let call = async move {
             let made = self.make().await;
-            drop(on_trial);
+            drop(lease);
             made
         };
         let mut sent = Sent {
             task: tokio::spawn(timeout(LONGEST_TRIAL, call).in_current_span()),
+            number,
             seat,
         };
         match (&mut sent.task).await {
@@ -210,6 +227,7 @@ impl<A: Asking> Call<A> {
 /// A call that goes on when this is dropped.
 struct Sent<T> {
     task: JoinHandle<T>,
+    number: u64,
     /// Of an account that others may use meanwhile.
     seat: Option<Seat<Login>>,
 }
@@ -220,7 +238,7 @@ impl<T> Drop for Sent<T> {
             return;
         }
         if let Some(seat) = &self.seat
-            && !seat.given_up(self.task.abort_handle())
+            && !seat.given_up(self.number, self.task.abort_handle())
         {
             self.task.abort();
         }

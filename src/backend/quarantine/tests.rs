@@ -1,6 +1,7 @@
 //! What is remembered, by whom, and what becomes of files that cannot be read.
 
 mod put_back;
+mod stalled;
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};

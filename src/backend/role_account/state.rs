@@ -31,6 +31,8 @@ pub(super) const SHUT_OUT: Duration = Duration::from_mins(5);
 const LONGEST_SHUT_OUT: Duration = Duration::from_hours(1);
 /// How often one call more is tried beside those that a server is known to bear.
 const GROWTH: Duration = Duration::from_mins(1);
+/// How long a password that a late call has taken along is not sent a second time before the server has said something.
+pub(super) const HELD: Duration = Duration::from_secs(5);
 /// Calls of one account that are listened to after their callers have given up.
 const MOST_LATE: usize = 8;
 /// How often a success is noted for other processes.
@@ -52,8 +54,13 @@ pub(super) struct State {
     pub(super) closed: Option<Closed>,
     /// A caller has given up on it since the server last took its login: nobody knows whether the password is still right.
     doubted: bool,
-    /// Calls that nobody waits for and that are listened to: a refusal may come of them.
-    late: Vec<AbortHandle>,
+    /// The number of the call that begins next.
+    next_call: u64,
+    /// Calls that nobody waits for and that are listened to, by their numbers: a refusal may come of them. They are in
+    /// flight as any other.
+    late: Vec<(u64, AbortHandle)>,
+    /// Until then no call goes out beside those that are late, as long as the login is doubted.
+    held: Option<Instant>,
     /// Calls at once that the server has shown to bear; None where it has not complained.
     bears: Option<Bears>,
     last_success: Option<Instant>,
@@ -91,7 +98,9 @@ impl State {
             accepted: false,
             closed: None,
             doubted: false,
+            next_call: 0,
             late: Vec::new(),
+            held: None,
             bears: None,
             last_success: None,
             pause: Duration::ZERO,
@@ -109,16 +118,34 @@ impl State {
         self.closed.is_none()
     }
 
-    /// How many calls it may make at once, of the `most` that the configuration allows.
+    /// A call begins; its number.
+    pub(super) fn begin(&mut self) -> u64 {
+        self.in_flight += 1;
+        self.next_call += 1;
+        self.next_call
+    }
+
+    pub(super) fn end(&mut self, number: u64) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.late.retain(|(late, _)| *late != number);
+    }
+
+    /// How many calls it may make at once, of the `most` that the configuration allows, late ones included. Where those
+    /// are as many already, there is room for one more: a server that lets calls hang is still asked.
     pub(super) fn may(&self, most: usize, now: Instant) -> usize {
-        if !self.accepted || self.doubted {
+        if !self.accepted {
             return 1;
+        }
+        let late = self.late.len();
+        if self.doubted {
+            let is_held = late > 0 && self.held.is_some_and(|until| now < until);
+            return if is_held { 0 } else { late + 1 };
         }
         let bears = self.bears.map_or(usize::MAX, |bears| {
             let more = now.saturating_duration_since(bears.since).as_secs() / GROWTH.as_secs();
             bears.calls.saturating_add(more as usize)
         });
-        most.min(bears).max(1)
+        most.min(bears).max(late + 1)
     }
 
     pub(super) fn tell(&self, address: SmtpAddress, now: Instant) -> AccountState {
@@ -160,11 +187,18 @@ impl State {
         is_news
     }
 
-    /// A caller gave up on a call that goes on; says whether it is one of those that are listened to.
-    pub(super) fn given_up(&mut self, call: AbortHandle) -> bool {
+    /// A caller gave up on a call that goes on; says whether it is one of those that are listened to, no more than the
+    /// `most` that the configuration allows.
+    pub(super) fn given_up(
+        &mut self,
+        call: (u64, AbortHandle),
+        most: usize,
+        now: Instant,
+    ) -> bool {
         self.doubted = true;
-        self.late.retain(|late| !late.is_finished());
-        let is_heard = self.late.len() < MOST_LATE;
+        self.held = Some(now + HELD);
+        self.late.retain(|(_, late)| !late.is_finished());
+        let is_heard = self.late.len() < most.clamp(1, MOST_LATE);
         if is_heard {
             self.late.push(call);
         }
@@ -202,6 +236,8 @@ impl State {
         if let Some(closed) = self.closed.as_ref().filter(|_| self.is_refused()) {
             return closed.until.saturating_duration_since(now);
         }
+        // None at all would be an invitation to ask again at once, and again.
+        let back_off = back_off.filter(|asked| !asked.is_zero());
         let others = self.in_flight.saturating_sub(1);
         if others > 0 {
             let calls = self.bears.map_or(others, |bears| bears.calls.min(others));

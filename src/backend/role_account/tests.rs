@@ -1,5 +1,6 @@
 //! The pool of role accounts under a clock that the tests move.
 
+mod late;
 mod learnt;
 
 use secrecy::SecretString;
@@ -286,23 +287,11 @@ async fn without_a_hint_the_rest_doubles_up_to_a_minute() {
         assert!(lease(&pool).await.is_err(), "{seconds}");
         advance(Duration::from_secs(1)).await;
     }
+    let none = Some(Duration::ZERO);
+    let rest = lease(&pool).await.unwrap().throttled(none);
+    assert_eq!(rest.as_secs(), 60, "a rest of nothing is none that was asked for");
+    advance(rest).await;
     lease(&pool).await.unwrap().throttled(Some(Duration::MAX));
     advance(LONGEST_ASKED_REST).await;
-    assert!(lease(&pool).await.is_ok());
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_account_whose_caller_gave_up_makes_one_call_at_a_time_until_it_is_taken_again() {
-    let pool = pool(&["a@x.example"]);
-    accept_all(&pool, 1).await;
-    let mut calls = tokio::task::JoinSet::<()>::new();
-    let (first, second) = (lease(&pool).await.unwrap(), lease(&pool).await.unwrap());
-    let more = (0..12).map(|_| calls.spawn(std::future::pending()));
-    let heard = more.filter(|call| first.given_up(call.clone())).count();
-    assert_eq!(heard, 8, "no more than so many are listened to");
-    drop(first);
-    let waits = timeout(Duration::from_secs(1), lease(&pool)).await;
-    assert!(waits.is_err(), "the password may be wrong by now");
-    second.served().await;
     assert!(lease(&pool).await.is_ok());
 }

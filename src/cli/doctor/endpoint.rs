@@ -45,15 +45,21 @@ pub(super) async fn findings(
             }
         }
         BackendSettings::Ews(ews) => {
-            if path(&mut chart, ews).await && server(&mut chart, ews).await {
-                let found = accounts(&mut chart, settings, sample, instance).await;
-                // Else the calls of the accounts have shown it.
-                if found
-                    .iter()
-                    .all(|one| matches!(one.seen, Seen::Quarantined { .. }))
-                {
-                    token(&mut chart, ews).await;
-                }
+            let endpoint = build::endpoint(settings.clone(), instance);
+            match &endpoint {
+                Ok(endpoint) => expiries(&mut chart, endpoint),
+                Err(error) => chart.fail("account", error.to_string(), "correct the configuration"),
+            }
+            let mut found = Vec::new();
+            if path(&mut chart, ews).await
+                && server(&mut chart, ews).await
+                && let Ok(endpoint) = &endpoint
+            {
+                found = accounts(&mut chart, endpoint, sample).await;
+            }
+            // Whatever is wrong with the server itself, its tokens come from elsewhere.
+            if !found.iter().any(has_shown_token) {
+                token(&mut chart, ews).await;
             }
         }
     }
@@ -227,23 +233,22 @@ fn clock(chart: &mut Chart, reached: &Reached) {
     }
 }
 
+/// A call by this account has shown whether there is a token.
+fn has_shown_token(finding: &AccountFinding) -> bool {
+    match finding.seen {
+        Seen::Calendar(_) | Seen::Mailbox(_) | Seen::Failed(_) => true,
+        Seen::Quarantined { .. } => false,
+    }
+}
+
 async fn accounts(
     chart: &mut Chart,
-    settings: &EndpointSettings,
+    endpoint: &Endpoint,
     sample: Option<&SmtpAddress>,
-    instance: &Instance,
 ) -> Vec<AccountFinding> {
-    let endpoint = match build::endpoint(settings.clone(), instance) {
-        Ok(endpoint) => endpoint,
-        Err(error) => {
-            chart.fail("account", error.to_string(), "correct the configuration");
-            return Vec::new();
-        }
-    };
-    expiries(chart, &endpoint);
     let deadline = Instant::now() + EXAMINATION;
     let found = endpoint.examine(sample, deadline).await;
-    for AccountFinding { address, seen } in &found {
+    for AccountFinding { address, seen, .. } in &found {
         match seen {
             Seen::Calendar(detail) => {
                 chart.ok("account", format!("{address} logs in and is answered"));
@@ -279,7 +284,7 @@ async fn accounts(
         |finding: &AccountFinding| matches!(finding.seen, Seen::Calendar(_) | Seen::Mailbox(_));
     // Without an account that works, the rooms would only repeat what is wrong.
     if found.iter().any(is_answered) {
-        rooms::tell(chart, &endpoint).await;
+        rooms::tell(chart, endpoint).await;
     }
     if details_differ(&found) {
         chart.warn(

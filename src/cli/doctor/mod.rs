@@ -13,7 +13,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use self::report::{Chart, Finding, Verdict};
-use super::{CommandError, Exit, output};
+use super::{CommandError, Exit, output, remembered};
 use crate::backend::instance::Instance;
 use crate::backend::quarantine::Quarantine;
 use crate::backend::settings::BackendSettings;
@@ -51,6 +51,7 @@ pub(super) async fn run(
         let sample = internal.as_ref().filter(|_| place == Some(number));
         findings.extend(endpoint::findings(settings, sample, &instance).await);
     }
+    remembered(&instance.quarantine).await;
     let worst = findings.iter().map(|finding| finding.verdict).max();
     tell(&findings, as_json)?;
     Ok(if worst == Some(Verdict::Fail) {

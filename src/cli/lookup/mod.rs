@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::asker::Asker;
 use super::timeline::{self, Timeline};
-use super::{CommandError, ConfigFile, Exit, output};
+use super::{CommandError, ConfigFile, Exit, output, remembered};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Caller, Clock, Detail, Origin,
     Outcome, SmtpAddress, TimeWindow,
@@ -67,6 +67,7 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
         availability,
         caller,
         deadline,
+        quarantine,
     } = Asker::of(&lookup.file)?;
     let question = Question {
         caller,
@@ -84,6 +85,7 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
     } else {
         (ask(&availability, &question).await, Vec::new())
     };
+    remembered(&quarantine).await;
     if lookup.json {
         let document = json::document(&window, &answers, &explanations);
         output::say(&document.map_err(anyhow::Error::from)?)?;

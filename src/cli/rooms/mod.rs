@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use self::table::Row;
 use super::asker::Asker;
-use super::{CommandError, ConfigFile, Exit, lookup, output};
+use super::{CommandError, ConfigFile, Exit, lookup, output, remembered};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, FreeBusy, Origin, TimeWindow,
 };
@@ -58,7 +58,9 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
         caller: Arc::new(asker.caller),
         deadline: asker.deadline,
     };
-    let all = question.rows(ahead, between).await?;
+    let all = question.rows(ahead, between).await;
+    remembered(&asker.quarantine).await;
+    let all = all?;
     tell(rooms, &all, between.is_some())?;
     if all.is_empty() {
         output::complain(&if asker.availability.offers_rooms() {

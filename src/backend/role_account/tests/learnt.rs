@@ -118,3 +118,39 @@ async fn while_the_notes_are_looked_at_an_account_that_works_is_used() {
         assert!(lease.await.unwrap().is_ok());
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_password_that_is_being_tried_elsewhere_waits_for_what_comes_of_it() {
+    let instance = instance();
+    let names = ["a@x.example"];
+    let (one, two) = (pool_of(&names, &instance), pool_of(&names, &instance));
+    let tried = lease(&one).await.unwrap();
+    let waits = timeout(Duration::from_mins(1), lease(&two)).await;
+    assert!(waits.is_err(), "it is on trial");
+    let (second, ()) = tokio::join!(lease(&two), async {
+        tried.refused(&"no".into()).await;
+        drop(tried);
+    });
+    assert!(matches!(second, Err(EndpointError::NoAccount(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_elsewhere_is_known_at_once() {
+    let instance = instance();
+    let names = ["a@x.example"];
+    let (one, two) = (pool_of(&names, &instance), pool_of(&names, &instance));
+    // What others have noted was looked at this very moment.
+    drop(lease(&two).await.unwrap());
+    lease(&one).await.unwrap().refused(&"no".into()).await;
+    assert!(lease(&two).await.is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_account_works_while_one_is_tried_elsewhere() {
+    let instance = instance();
+    let one = pool_of(&["a@x.example"], &instance);
+    let two = pool_of(&["a@x.example", "b@x.example"], &instance);
+    let _tried = lease(&one).await.unwrap();
+    let other = lease(&two).await.unwrap();
+    assert_eq!(other.address().as_str(), "b@x.example");
+}
