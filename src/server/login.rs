@@ -36,6 +36,10 @@ use crate::face::OwnLogin;
 /// mistyped does not notice.
 pub(super) const FAILURE_DELAY: Duration = Duration::from_millis(300);
 
+/// In the extensions of a face's answer: somebody was wrong, and the answer is to be held back as any other is.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeldBack;
+
 /// Why nobody logged in. Which part of a credential was wrong is not told to anyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {

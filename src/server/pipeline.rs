@@ -271,7 +271,7 @@ impl Pipeline {
             deadline,
         };
         match timeout_at(deadline + overtime, face.answer(call)).await {
-            Ok(response) => answered(face, response),
+            Ok(response) => Self::hold_back(answered(face, response), (permit, share)).await,
             Err(_) => refuse(face.name(), &Refusal::Late(COME_BACK)),
         }
     }

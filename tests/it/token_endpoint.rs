@@ -225,17 +225,59 @@ async fn discovery_leads_to_the_endpoint_and_the_key() {
         let header = jsonwebtoken::decode_header(&token).unwrap();
         assert_eq!(header.kid.as_deref(), keys["keys"][0]["kid"].as_str());
     }
-    let odd = "/%3Cscript%3E/v2.0/.well-known/openid-configuration";
-    assert_eq!(
-        world
-            .client
-            .get(world.at(odd))
-            .send()
-            .await
-            .unwrap()
-            .status(),
-        404
-    );
+}
+
+#[tokio::test]
+async fn discovery_takes_every_tenant_that_the_endpoint_takes() {
+    let world = World::start().await;
+    let long = "t".repeat(100);
+    for (tenant, base) in [
+        ("%3Cscript%3E", "https://localhost/%3Cscript%3E"),
+        ("a%2Fb%22c", "https://localhost/a%2Fb%22c"),
+        (long.as_str(), &format!("https://localhost/{long}")),
+    ] {
+        let at = format!("/{tenant}/v2.0/.well-known/openid-configuration");
+        let found = json(world.client.get(world.at(&at)).send().await.unwrap()).await;
+        let endpoint = found["token_endpoint"].as_str().unwrap();
+        assert_eq!(endpoint, format!("{base}/oauth2/v2.0/token"));
+        let path = endpoint.replace("https://localhost", "");
+        let answer = world.ask(&path, &form("google", SECRET)).send().await;
+        assert_eq!(answer.unwrap().status(), 200, "{tenant}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_secret_that_is_held_back_keeps_nobody_out() {
+    let server = TestServer::with(Arc::new(Echo), |settings| {
+        with_client(settings);
+        settings.limits.max_in_flight = 1;
+    })
+    .await;
+    let client = server.client().build().unwrap();
+    let world = World { server, client };
+    // The connection is there, and the right login is remembered.
+    let call = || {
+        let call = world.client.post(world.server.url());
+        call.basic_auth(ACCOUNT, Some(PASSWORD)).body("<a/>").send()
+    };
+    assert_eq!(call().await.unwrap().status(), 200);
+    let wrong = world.ask("/oauth2/v2.0/token", &form("google", "wrong"));
+    let wrong = tokio::spawn(wrong.send());
+    let compared = "calbridge_login_failures_total 1";
+    while !world.server.metrics.render().contains(compared) {
+        assert!(!wrong.is_finished(), "it is held back");
+        tokio::task::yield_now().await;
+    }
+    // What the first request has taken up is given back within a moment, and long before it is answered.
+    let mut served = call().await.unwrap().status();
+    for _ in 0..3 {
+        if served != 200 {
+            served = call().await.unwrap().status();
+        }
+    }
+    assert_eq!(served, 200);
+    assert!(!wrong.is_finished(), "it is held back");
+    assert_eq!(wrong.await.unwrap().unwrap().status(), 401);
 }
 
 #[tokio::test]
@@ -298,7 +340,7 @@ async fn a_client_without_its_entry_or_its_secret_is_out_at_once() {
     let first = instance(vec![google.clone()]).await;
     let other = instance(vec![google]).await;
     let token = first.token().await;
-    let rotated = instance(vec![client_account("google", "another secret")]).await;
+    let rotated = instance(vec![client_account("google", "Another-secret-b2e0")]).await;
     let gone = instance(vec![client_account("other", SECRET)]).await;
     for (world, status) in [(&first, 200), (&other, 200), (&rotated, 401), (&gone, 401)] {
         let call = world.client.post(world.server.url()).bearer_auth(&token);

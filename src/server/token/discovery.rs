@@ -7,13 +7,18 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Response};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Issuer;
-use crate::face::{Admission, Call, Face, no_such_path};
+use crate::face::{Admission, Call, Face};
 
-/// Characters of a tenant that is repeated in an answer; Azure's are GUIDs or domains.
-const MAX_TENANT: usize = 64;
+/// What stands in a path as it is (RFC 3986 section 2.3).
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// Whichever of the two documents.
 pub(in crate::server) enum Discovery {
@@ -36,10 +41,8 @@ impl Face for Discovery {
     }
 
     async fn answer(&self, call: Call) -> Response<Bytes> {
+        // Any one will do, as at the token endpoint.
         let tenant = call.parameters.get("tenant");
-        if !tenant.is_none_or(is_tenant) {
-            return no_such_path();
-        }
         let document = match self {
             Self::Configuration(issuer) => configuration(&issuer.url, tenant),
             Self::Keys(issuer) => json!({"keys": [issuer.key.public]}),
@@ -59,15 +62,10 @@ impl Face for Discovery {
     }
 }
 
-fn is_tenant(text: &str) -> bool {
-    text.len() <= MAX_TENANT
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_'))
-}
-
 fn configuration(url: &str, tenant: Option<&str>) -> Value {
-    let base = tenant.map_or(url.to_owned(), |tenant| format!("{url}/{tenant}"));
+    let base = tenant.map_or(url.to_owned(), |tenant| {
+        format!("{url}/{}", utf8_percent_encode(tenant, UNRESERVED))
+    });
     json!({
         "issuer": url,
         "token_endpoint": format!("{base}/oauth2/v2.0/token"),

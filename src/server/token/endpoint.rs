@@ -23,7 +23,7 @@ use crate::domain::Clock;
 use crate::face::{Admission, Call, Face};
 use crate::metrics::Metrics;
 use crate::server::clock::SystemClock;
-use crate::server::login::{Denied, FAILURE_DELAY, Login};
+use crate::server::login::{Denied, HeldBack, Login};
 
 /// Bytes of a request. Secrets and scopes are short.
 const MAX_FORM: usize = 16 << 10;
@@ -36,6 +36,12 @@ pub(in crate::server) struct TokenEndpoint {
     pub(in crate::server) issuer: Arc<Issuer>,
     pub(in crate::server) metrics: Arc<Metrics>,
 }
+
+/// A header that holds no secret.
+const UNREADABLE: Refusal = Refusal::Client {
+    in_header: true,
+    held_back: false,
+};
 
 /// A client that wants a token, as it may have meant itself.
 struct Asked {
@@ -52,6 +58,8 @@ enum Refusal {
     Grant,
     Client {
         in_header: bool,
+        /// A secret was compared and was wrong.
+        held_back: bool,
     },
     Limited(Duration),
     Busy,
@@ -79,9 +87,9 @@ impl TokenEndpoint {
             Denied::Overloaded => Refusal::Busy,
             Denied::Wrong | Denied::Absent | Denied::InvalidToken => {
                 self.metrics.login_failed();
-                tokio::time::sleep(FAILURE_DELAY).await;
                 Refusal::Client {
                     in_header: asked.in_header,
+                    held_back: true,
                 }
             }
         })
@@ -180,13 +188,21 @@ impl Refusal {
             }),
         );
         match self {
-            Self::Client { in_header: true } => {
-                let challenge = HeaderValue::from_static("Basic realm=\"token\"");
-                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+            Self::Client {
+                in_header,
+                held_back,
+            } => {
+                if *in_header {
+                    let challenge = HeaderValue::from_static("Basic realm=\"token\"");
+                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+                }
+                if *held_back {
+                    response.extensions_mut().insert(HeldBack);
+                }
             }
             Self::Limited(left) => retry_after(&mut response, *left),
             Self::Busy => retry_after(&mut response, BACK_OFF),
-            Self::Request(_) | Self::Grant | Self::Client { in_header: false } => {}
+            Self::Request(_) | Self::Grant => {}
         }
         response
     }
@@ -221,7 +237,7 @@ fn read(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
             let text = "The client is to be authenticated in one way, not by header and body.";
             return Err(Refusal::Request(text.to_owned()));
         }
-        let credentials = read_header(line).ok_or(Refusal::Client { in_header: true })?;
+        let credentials = read_header(line).ok_or(UNREADABLE)?;
         if id.is_some_and(|id| credentials.iter().all(|(own, _)| own != id)) {
             let text = "The 'client_id' of header and body differ.";
             return Err(Refusal::Request(text.to_owned()));
@@ -362,7 +378,7 @@ mod tests {
             &format!("{grant}&client_id=a"),
             Err(missing("client_secret")),
         );
-        let client = Err(Refusal::Client { in_header: true });
+        let client = Err(UNREADABLE);
         check(Some("Bearer x"), grant, client.clone());
         check(Some("Basic !"), grant, client.clone());
         check(Some(&basic("no colon")), grant, client);

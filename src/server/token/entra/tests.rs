@@ -19,6 +19,8 @@ const AUTHORITY: &str = "https://login.microsoftonline.com";
 struct World {
     entra: Entra,
     signing: EncodingKey,
+    /// The public key, in DER.
+    public: Vec<u8>,
 }
 
 impl World {
@@ -37,23 +39,45 @@ impl World {
         let pkcs8 = STANDARD.encode(pair.as_der().unwrap().as_ref());
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{pkcs8}\n-----END PRIVATE KEY-----\n");
         let signing = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
-        let public = DecodingKey::from_rsa_der(pair.public_key().as_ref());
-        entra.keys.put("k1", public);
-        Self { entra, signing }
+        let public = pair.public_key().as_ref().to_vec();
+        entra.keys.put("k1", DecodingKey::from_rsa_der(&public));
+        Self {
+            entra,
+            signing,
+            public,
+        }
     }
 
     async fn ask(&self, header: &Header, changed: &[(&str, Value)]) -> Result<String, Denied> {
-        let now = SystemClock.now().as_second();
-        let mut claims = json!({
-            "iss": format!("{AUTHORITY}/{TENANT}/v2.0"), "aud": "api://calbridge", "tid": TENANT, "azp": APP,
-            "roles": ["full_access_as_app"], "nbf": now, "iat": now, "exp": now + 3600, "ver": "2.0",
-        });
-        for (name, value) in changed {
-            claims[*name] = value.clone();
-        }
-        let token = jsonwebtoken::encode(header, &claims, &self.signing).unwrap();
+        let token = jsonwebtoken::encode(header, &claims(changed), &self.signing).unwrap();
         self.entra.client_of(&token).await
     }
+}
+
+/// Has a key that is not the issuer's, and all the claims.
+struct Forger<'a> {
+    world: &'a World,
+    signing: EncodingKey,
+}
+
+impl Forger<'_> {
+    async fn ask(&self, header: &Header) -> Result<String, Denied> {
+        let token = jsonwebtoken::encode(header, &claims(&[]), &self.signing).unwrap();
+        self.world.entra.client_of(&token).await
+    }
+}
+
+/// Those of a token that is accepted, but for what is `changed`.
+fn claims(changed: &[(&str, Value)]) -> Value {
+    let now = SystemClock.now().as_second();
+    let mut claims = json!({
+        "iss": format!("{AUTHORITY}/{TENANT}/v2.0"), "aud": "api://calbridge", "tid": TENANT, "azp": APP,
+        "roles": ["full_access_as_app"], "nbf": now, "iat": now, "exp": now + 3600, "ver": "2.0",
+    });
+    for (name, value) in changed {
+        claims[*name] = value.clone();
+    }
+    claims
 }
 
 fn header(kid: &str) -> Header {
@@ -123,18 +147,25 @@ async fn keys_and_algorithms_are_not_chosen_by_the_token() {
     // The public key as the secret of HS256.
     let mut symmetric = header("k1");
     symmetric.alg = Algorithm::HS256;
-    let token = jsonwebtoken::encode(&symmetric, &json!({}), &EncodingKey::from_secret(b"k1"));
-    assert_eq!(
-        world.entra.client_of(&token.unwrap()).await,
-        Err(Denied::InvalidToken)
-    );
+    let base64 = STANDARD.encode(&world.public);
+    let pem = format!("-----BEGIN RSA PUBLIC KEY-----\n{base64}\n-----END RSA PUBLIC KEY-----\n");
+    for secret in [&world.public[..], pem.as_bytes(), pem.trim_end().as_bytes()] {
+        let signing = EncodingKey::from_secret(secret);
+        let forger = Forger {
+            world: &world,
+            signing,
+        };
+        // The same claims that are taken under the right signature.
+        assert_eq!(world.ask(&header("k1"), &[]).await.as_deref(), Ok(APP));
+        assert_eq!(forger.ask(&symmetric).await, Err(Denied::InvalidToken));
+    }
     // Another key under the right name.
     let signing = World::new().signing;
-    let world = World { signing, ..world };
-    assert_eq!(
-        world.ask(&header("k1"), &[]).await,
-        Err(Denied::InvalidToken)
-    );
+    let forger = Forger {
+        world: &world,
+        signing,
+    };
+    assert_eq!(forger.ask(&header("k1")).await, Err(Denied::InvalidToken));
 }
 
 #[test]
