@@ -7,7 +7,7 @@ use super::document::Section;
 use super::networks::networks;
 use super::surroundings::Surroundings;
 use super::values::address;
-use super::{clients, entra, rights, secret};
+use super::{clients, entra, password, rights, secret};
 use crate::domain::{CallerId, SmtpAddress};
 use crate::server::settings::{AccessSettings, CertificateAccount, ClientAddress, InboundAccount};
 
@@ -42,11 +42,26 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> AccessSe
         client_certificate(entry, &settings.role_accounts, &mut fingerprints)
     });
     settings.client_certificates = certificates.into_iter().flatten().collect();
+    warn_of_unequal_costs(section, &settings);
     settings.rate_limit = rate(section, "rate_limit");
     if let Some(failures) = rate(section, "login_failures") {
         settings.login_failures = failures;
     }
     settings
+}
+
+/// An account whose hash is cheaper than the costliest one is answered sooner than one that does not exist.
+fn warn_of_unequal_costs(section: &Section<'_>, settings: &AccessSettings) {
+    let text = "the hashes cost unequal work: how long a wrong one takes tells which exist; make all of them by \
+                `calbridge hash-password`";
+    let accounts = settings.role_accounts.iter();
+    if password::costs_differ(accounts.map(|account| account.password_hash.as_str())) {
+        section.warning("role_account", text);
+    }
+    let clients = settings.clients.iter();
+    if password::costs_differ(clients.map(|client| client.secret_hash.as_str())) {
+        section.warning("client", text);
+    }
 }
 
 fn client_certificate(

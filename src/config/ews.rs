@@ -16,6 +16,35 @@ use crate::domain::SmtpAddress;
 /// Calls in flight at once by one account; Exchange allows 27.
 const MOST_CONCURRENCY: u64 = 1_000;
 
+/// What the accounts of one endpoint must not have in common.
+#[derive(Default)]
+struct Seen {
+    addresses: BTreeSet<SmtpAddress>,
+    /// What they log in as, in lower case: a directory does not tell cases apart.
+    users: BTreeSet<String>,
+}
+
+impl Seen {
+    /// Two entries of one account would show its password twice, and a directory counts both.
+    fn log_in(
+        &mut self,
+        account: &Section<'_>,
+        address: Option<&SmtpAddress>,
+        username: Option<&str>,
+    ) {
+        let user = username.or(address.map(SmtpAddress::as_str));
+        let is_new = user.is_none_or(|user| self.users.insert(user.to_lowercase()));
+        let key = if username.is_some() {
+            "username"
+        } else {
+            "address"
+        };
+        if !is_new && let Some(text) = account.text(key) {
+            text.problem("is what another role account of this endpoint logs in as, too");
+        }
+    }
+}
+
 pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<EwsSettings> {
     section.require("url");
     let url = section.text("url").and_then(|text| https_url(&text));
@@ -29,7 +58,7 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> Option<E
         None => Some(Auth::default()),
     };
     section.require("role_account");
-    let mut seen = BTreeSet::new();
+    let mut seen = Seen::default();
     let accounts = section.each("role_account", |account| {
         role_account(account, around, auth.as_ref(), &mut seen)
     });
@@ -62,10 +91,11 @@ fn role_account(
     account: &Section<'_>,
     around: &Surroundings<'_>,
     auth: Option<&Auth>,
-    seen: &mut BTreeSet<SmtpAddress>,
+    seen: &mut Seen,
 ) -> Option<RoleAccountSettings> {
-    let address = address(account, seen);
+    let address = address(account, &mut seen.addresses);
     let username = username(account);
+    seen.log_in(account, address.as_ref(), username.as_deref());
     let has_password = secret::PASSWORD.any(account);
     let password = match auth {
         Some(Auth {

@@ -66,6 +66,18 @@ pub fn check(text: &str) -> Result<(), HashError> {
     Ok(())
 }
 
+/// Whether checking a password against some of these hashes takes longer than against others. What is no hash is left out.
+pub(super) fn costs_differ<'a>(hashes: impl IntoIterator<Item = &'a str>) -> bool {
+    let cost = |text: &str| {
+        let params = Params::try_from(&PasswordHash::new(text).ok()?).ok()?;
+        Some((params.m_cost(), params.t_cost(), params.p_cost()))
+    };
+    let mut costs = hashes.into_iter().filter_map(cost);
+    costs
+        .next()
+        .is_some_and(|first| costs.any(|other| other != first))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -97,6 +109,17 @@ mod tests {
         let other = hash_repeatably("correct pony").unwrap();
         let salt = |phc: &str| phc.split('$').nth(4).unwrap().to_owned();
         assert_ne!(salt(&other), salt(&once));
+    }
+
+    #[test]
+    fn hashes_of_unequal_cost_are_told_apart() {
+        let with = |costs: &str| {
+            format!("$argon2id$v=19${costs}$c29tZXNhbHRzb21l$cmVzdWx0cmVzdWx0cmVzdWx0cmVzdWx0")
+        };
+        let (usual, small) = (with("m=19456,t=2,p=1"), with("m=19456,t=1,p=1"));
+        assert!(costs_differ([usual.as_str(), &usual, &small]));
+        assert!(!costs_differ([usual.as_str(), "no hash", &usual]));
+        assert!(!costs_differ([]));
     }
 
     #[test]

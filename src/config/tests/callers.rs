@@ -197,3 +197,29 @@ fn what_is_wrong_with_a_certificate() {
         &["7 server.tls.client_ca: the file holds no certificate"],
     );
 }
+
+#[test]
+fn hashes_of_unequal_cost_are_warned_of() {
+    let cheap = HASH.replace("t=2", "t=1");
+    let more = format!(
+        "[[access.role_account]]\naddress = \"other@example.com\"\npassword_hash = \"{cheap}\"\n\
+         [[access.client]]\nclient_id = \"one\"\nclient_secret_hash = \"{HASH}\"\nrole_accounts = []\n\
+         [[access.client]]\nclient_id = \"two\"\nclient_secret_hash = \"{cheap}\"\nrole_accounts = []"
+    );
+    let text = "the hashes cost unequal work: how long a wrong one takes tells which exist; make all of them by \
+                `calbridge hash-password`";
+    check_warnings(
+        &[("password_file = \"secret\"", &with(&more))],
+        &[
+            &format!("9 access.role_account: {text}"),
+            &format!("15 access.client: {text}"),
+        ],
+    );
+    check_warnings(
+        &[(
+            "password_file = \"secret\"",
+            &with(&more.replace("t=1", "t=2")),
+        )],
+        &[],
+    );
+}

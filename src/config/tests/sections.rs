@@ -207,6 +207,42 @@ fn lists_of_accounts_are_not_empty() {
 }
 
 #[test]
+fn accounts_of_an_endpoint_log_in_as_different_users() {
+    let entry = |address: &str, username: &str| {
+        let username = match username {
+            "" => String::new(),
+            name => format!("username = \"{name}\"\n"),
+        };
+        format!(
+            "[[endpoint.role_account]]\naddress = \"{address}\"\n{username}password_env = \"HQ_PASSWORD\"\n"
+        )
+    };
+    let same = "is what another role account of this endpoint logs in as, too";
+    let first = entry("svc@example.com", "");
+    for (two, key) in [
+        (
+            entry("two@example.com", "SVC@example.com"),
+            "22 endpoint[0].role_account[1].username",
+        ),
+        (
+            entry("a@example.com", "corp-svc") + &entry("b@example.com", "Corp-Svc"),
+            "26 endpoint[0].role_account[2].username",
+        ),
+    ] {
+        check(
+            &[(&first, &[first.as_str(), &two].concat())],
+            &[&format!("{key}: {same}")],
+        );
+    }
+    // The name of the first is the address of the second.
+    let named = entry("one@example.com", "svc@example.com") + &first;
+    check(
+        &[(&first, &named)],
+        &[&format!("22 endpoint[0].role_account[1].address: {same}")],
+    );
+}
+
+#[test]
 fn endpoints_are_distinct() {
     check(
         &[
