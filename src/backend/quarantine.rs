@@ -225,7 +225,9 @@ impl Quarantine {
 }
 
 fn slow(what: &str) {
-    warn!("server.state_directory does not answer: what is known of refused role accounts {what} within a second");
+    warn!(
+        "server.state_directory does not answer: what is known of refused role accounts {what} within a second"
+    );
 }
 
 fn told(error: &StateError) {

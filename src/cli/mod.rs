@@ -151,7 +151,9 @@ fn instance(config: &Config) -> Instance {
 /// What the endpoints of a command have learnt of logins is on disk before the command ends.
 async fn remembered(quarantine: &Quarantine) {
     if !quarantine.written(LAST_WRITE).await {
-        output::complain(&"warning: server.state_directory does not answer: which role accounts were refused is not kept");
+        output::complain(
+            &"warning: server.state_directory does not answer: which role accounts were refused is not kept",
+        );
     }
 }
 

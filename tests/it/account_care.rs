@@ -13,7 +13,9 @@ use calbridge::server::SystemClock;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-use crate::upstream::{Reply, Upstream};
+use crate::ews_backend::{busy_for_all, golden};
+use crate::logs;
+use crate::upstream::{Reply, Request, Upstream};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const RECORDS: &str = "state/role-accounts.json";
@@ -87,6 +89,7 @@ async fn command(folder: &Path, arguments: &[&str]) -> (String, Option<i32>) {
         .timeout(Duration::from_mins(1));
     let output = tokio::task::spawn_blocking(move || command.output().unwrap());
     let output = output.await.unwrap();
+    logs::keep_output(&output);
     let text = [output.stdout, output.stderr].concat();
     (String::from_utf8(text).unwrap(), output.status.code())
 }
@@ -218,4 +221,76 @@ client_secret_expires = {expires}"#,
         );
     }
     assert_eq!(attempts(&upstream), 0);
+}
+
+/// A token endpoint that says no, as Azure does, for an application with this role account.
+async fn refused_application() -> (Upstream, String) {
+    let tokens = Upstream::start(|_, _| {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: No.","error_codes":[7000215]}"#;
+        Reply::json(401, body)
+    })
+    .await;
+    let auth = format!(
+        r#"role_account = [{{ address = "svc1@example.com" }}]
+[endpoint.auth]
+kind = "oauth2"
+token_url = "https://127.0.0.1:{}/token"
+token_ca_certificate = "{}"
+client_id = "the-client"
+client_secret_file = "secret"
+client_secret_expires = 2001-01-01"#,
+        tokens.port,
+        tokens.authority.display()
+    );
+    (tokens, auth)
+}
+
+#[tokio::test]
+async fn the_doctor_asks_for_a_token_though_the_server_cannot_be_reached() {
+    let upstream = refusing().await;
+    let (tokens, auth) = refused_application().await;
+    let folder = installation(&upstream, &auth);
+    let file = folder.path().join("calbridge.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    // Nothing listens there.
+    let elsewhere = text.replace(
+        &format!("127.0.0.1:{}/EWS", upstream.port),
+        "127.0.0.1:1/EWS",
+    );
+    std::fs::write(&file, elsewhere).unwrap();
+    let (told, status) = command(folder.path(), &["check", "--online"]).await;
+    assert_eq!(status, Some(1));
+    for expect in [
+        "FAIL  endpoint hq: tcp: ",
+        "FAIL  endpoint hq: secret: The client secret",
+        "FAIL  endpoint hq: token: ",
+        "AADSTS7000215: the client secret is wrong",
+    ] {
+        assert!(told.contains(expect), "{expect}: {told}");
+    }
+    assert_eq!(tokens.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn the_doctor_says_when_role_accounts_see_different_details() {
+    let line = "role accounts of this endpoint see different details";
+    for (two_sees_subjects, expect) in [(true, true), (false, false)] {
+        let answer = move |request: &Request| {
+            if request.header("authorization").is_none() {
+                return Reply::status(401, &[("WWW-Authenticate", "Basic realm=\"x\"")]);
+            }
+            if two_sees_subjects && request.user() == "two@example.com" {
+                Reply::xml(200, golden("e2010-unsorted"))
+            } else {
+                busy_for_all(request)
+            }
+        };
+        let upstream = Upstream::start(move |_, request| answer(request)).await;
+        let accounts = r#"role_account = [{ address = "one@example.com", password_file = "secret" }, { address = "two@example.com", password_file = "secret" }]"#;
+        let folder = installation(&upstream, accounts);
+        let arguments = ["check", "--online", "--mailbox", "anna@example.com"];
+        let (told, _) = command(folder.path(), &arguments).await;
+        assert!(told.contains("two@example.com logs in"), "{told}");
+        assert_eq!(told.contains(line), expect, "{told}");
+    }
 }

@@ -1,6 +1,7 @@
 //! An Exchange server asked over real TLS sockets: what is sent, what is read, and how a question is cut.
 
 mod accounts;
+mod care;
 mod failures;
 mod pool;
 mod reach;
@@ -32,7 +33,7 @@ use crate::upstream::{Reply, Request, Upstream};
 const PASSWORD: &str = "pässword: \"1\"";
 
 /// A golden body of `tests/golden/ews/upstream`.
-fn golden(name: &str) -> String {
+pub(crate) fn golden(name: &str) -> String {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/ews/upstream");
     std::fs::read_to_string(format!("{folder}/{name}.xml")).unwrap()
 }
@@ -122,7 +123,7 @@ async fn answer_to(reply: impl Fn() -> Reply + Send + Sync + 'static) -> Endpoin
 }
 
 /// One busy half hour for each mailbox of the request.
-fn busy_for_all(request: &Request) -> Reply {
+pub(crate) fn busy_for_all(request: &Request) -> Reply {
     let one = golden("e2016-one-event");
     let (start, end) = ("<FreeBusyResponse>", "</FreeBusyResponse>");
     let from = one.find(start).unwrap();

@@ -189,12 +189,7 @@ impl State {
 
     /// A caller gave up on a call that goes on; says whether it is one of those that are listened to, no more than the
     /// `most` that the configuration allows.
-    pub(super) fn given_up(
-        &mut self,
-        call: (u64, AbortHandle),
-        most: usize,
-        now: Instant,
-    ) -> bool {
+    pub(super) fn given_up(&mut self, call: (u64, AbortHandle), most: usize, now: Instant) -> bool {
         self.doubted = true;
         self.held = Some(now + HELD);
         self.late.retain(|(_, late)| !late.is_finished());

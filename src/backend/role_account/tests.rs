@@ -289,7 +289,11 @@ async fn without_a_hint_the_rest_doubles_up_to_a_minute() {
     }
     let none = Some(Duration::ZERO);
     let rest = lease(&pool).await.unwrap().throttled(none);
-    assert_eq!(rest.as_secs(), 60, "a rest of nothing is none that was asked for");
+    assert_eq!(
+        rest.as_secs(),
+        60,
+        "a rest of nothing is none that was asked for"
+    );
     advance(rest).await;
     lease(&pool).await.unwrap().throttled(Some(Duration::MAX));
     advance(LONGEST_ASKED_REST).await;

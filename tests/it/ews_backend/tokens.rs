@@ -35,12 +35,12 @@ fn by_token(upstream: &Upstream, tokens: &Upstream, names: &[&str]) -> EwsSettin
     ews
 }
 
-/// Gives `token-0`, `token-1`, ..., each good for so many seconds.
+/// Gives `Issued-token-51d7-0`, `Issued-token-51d7-1`, ..., each good for so many seconds.
 fn grant(number: usize, seconds: u64) -> Reply {
     Reply::json(
         200,
         format!(
-            r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"token-{number}"}}"#
+            r#"{{"token_type":"Bearer","expires_in":{seconds},"access_token":"Issued-token-51d7-{number}"}}"#
         ),
     )
 }
@@ -92,7 +92,7 @@ async fn calls_carry_the_token_the_anchor_and_the_impersonation() {
     assert!(asked[0].head.starts_with("POST /t/oauth2/v2.0/token "));
     let mut anchors = Vec::new();
     for request in upstream.requests() {
-        assert_eq!(request.token(), "token-0");
+        assert_eq!(request.token(), "Issued-token-51d7-0");
         let anchor = request.header("x-anchormailbox").unwrap().to_owned();
         let named = format!(
             "<t:ExchangeImpersonation><t:ConnectingSID><t:SmtpAddress>{anchor}</t:SmtpAddress></t:ConnectingSID></t:ExchangeImpersonation></soap:Header>"
@@ -109,7 +109,7 @@ async fn calls_carry_the_token_the_anchor_and_the_impersonation() {
 async fn a_token_that_exchange_refuses_is_replaced_once() {
     let tokens = Upstream::start(|number, _| grant(number, 3600)).await;
     let upstream = Upstream::start(|_, request| match request.token() {
-        "token-0" => Reply::status(
+        "Issued-token-51d7-0" => Reply::status(
             401,
             &[("WWW-Authenticate", "Bearer error=\"invalid_token\"")],
         ),
@@ -160,7 +160,7 @@ async fn tokens_of_two_seconds_cost_no_lookup_under_load() {
     let upstream = Upstream::start(move |_, request| {
         let number: usize = request
             .token()
-            .strip_prefix("token-")
+            .strip_prefix("Issued-token-51d7-")
             .unwrap()
             .parse()
             .unwrap();

@@ -51,7 +51,9 @@ async fn an_account_whose_caller_gave_up_makes_one_call_at_a_time_until_it_is_ta
     let mut calls = tokio::task::JoinSet::<()>::new();
     let (first, second) = (lease(&pool).await.unwrap(), lease(&pool).await.unwrap());
     let more = (0..12).map(|_| calls.spawn(std::future::pending()));
-    let heard = more.filter(|call| first.given_up(first.number(), call.clone())).count();
+    let heard = more
+        .filter(|call| first.given_up(first.number(), call.clone()))
+        .count();
     assert_eq!(heard, 8, "no more than so many are listened to");
     drop(first);
     let waits = timeout(Duration::from_secs(1), lease(&pool)).await;

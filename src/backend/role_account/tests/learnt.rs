@@ -19,7 +19,7 @@ async fn a_quarantine_outlives_the_pool_and_ends_with_another_secret() {
     let again = lease(&rebuilt).await.unwrap().refused(&hint).await;
     assert_eq!(again, QUARANTINE * 2, "the second refusal");
     let mut changed = pool_of(&names, &instance);
-    let secret = SecretString::from("another secret");
+    let secret = SecretString::from("Another-secret-b2e0");
     let account = &mut Arc::get_mut(&mut changed).unwrap().accounts[0];
     Arc::get_mut(account).unwrap().mark =
         instance

@@ -9,7 +9,9 @@ use super::*;
 fn answer(lifetime: &str) -> Reply {
     Reply::json(
         200,
-        format!(r#"{{"token_type":"Bearer","expires_in":{lifetime},"access_token":"token-0"}}"#),
+        format!(
+            r#"{{"token_type":"Bearer","expires_in":{lifetime},"access_token":"Issued-token-51d7-0"}}"#
+        ),
     )
 }
 
@@ -90,7 +92,10 @@ async fn a_token_refused_by_mistake_serves_while_there_is_no_new_one() {
     assert_eq!(tokens.requests().len(), 2, "a new one was asked for");
     let sent = upstream.requests();
     assert_eq!(sent.len(), 5);
-    assert!(sent.iter().all(|request| request.token() == "token-0"));
+    assert!(
+        sent.iter()
+            .all(|request| request.token() == "Issued-token-51d7-0")
+    );
 }
 
 #[tokio::test]
