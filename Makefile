@@ -44,7 +44,7 @@ help:
 test:
 	@$(MAKE) --no-print-directory tools
 	rm -rf "$$CALBRIDGE_ANSWERS" "$$CALBRIDGE_LOGS"
-	for step in fmt lint unit bench-build doc deny interop schema metrics secrets ops; do
+	for step in fmt lint unit bench-build doc deny interop schema metrics ops secrets; do
 	    echo "== $$step"
 	    $(MAKE) --no-print-directory $$step
 	done

@@ -4,6 +4,7 @@ use assert_cmd::Command;
 use assert_cmd::assert::Assert;
 
 use crate::installation::{files, install};
+use crate::logs::kept;
 
 fn calbridge(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
@@ -32,7 +33,7 @@ fn wrong_usage_is_status_2() {
         &["hash-password", "secret"],
         &["--log-format", "xml", "hash-password"],
     ] {
-        let assert = calbridge(arguments).assert().code(2);
+        let assert = kept(&mut calbridge(arguments)).code(2);
         assert_eq!(stdout(&assert), "", "{arguments:?}");
         assert_ne!(stderr(&assert), "", "{arguments:?}");
     }
@@ -40,11 +41,11 @@ fn wrong_usage_is_status_2() {
 
 #[test]
 fn help_and_version_are_status_0() {
-    let help = calbridge(&["--help"]).assert().code(0);
+    let help = kept(&mut calbridge(&["--help"])).code(0);
     for command in ["check", "hash-password"] {
         assert!(stdout(&help).contains(command), "{command}");
     }
-    let version = calbridge(&["--version"]).assert().code(0);
+    let version = kept(&mut calbridge(&["--version"])).code(0);
     let version = stdout(&version);
     let expect = format!("calbridge {}", env!("CARGO_PKG_VERSION"));
     // Behind it stands the commit, where it is known.
@@ -53,23 +54,20 @@ fn help_and_version_are_status_0() {
 
 #[test]
 fn the_manual_and_the_completions_have_every_command() {
-    let manual = stdout(&calbridge(&["manual"]).assert().code(0));
-    let bash = stdout(&calbridge(&["completions", "bash"]).assert().code(0));
+    let manual = stdout(&kept(&mut calbridge(&["manual"])).code(0));
+    let bash = stdout(&kept(&mut calbridge(&["completions", "bash"])).code(0));
     for command in ["serve", "check", "lookup", "hash-password", "completions"] {
         let heading = format!(".SH \"CALBRIDGE {}\"", command.to_uppercase());
         assert!(manual.contains(&heading), "{command}");
         assert!(bash.contains(command), "{command}");
     }
-    calbridge(&["completions", "cmd.exe"]).assert().code(2);
+    kept(&mut calbridge(&["completions", "cmd.exe"])).code(2);
 }
 
 #[test]
 fn hash_password_prints_the_hash_and_nothing_else() {
     let hash = |input: &str| {
-        let assert = calbridge(&["hash-password"])
-            .write_stdin(input)
-            .assert()
-            .code(0);
+        let assert = kept(calbridge(&["hash-password"]).write_stdin(input)).code(0);
         assert_eq!(stderr(&assert), "");
         stdout(&assert)
     };
@@ -94,10 +92,7 @@ fn verifies(phc: &str, password: &str) -> bool {
 #[test]
 fn hash_password_refuses_an_empty_line() {
     for input in ["", "\n", "\r\n", "\nsecond line\n"] {
-        let assert = calbridge(&["hash-password"])
-            .write_stdin(input)
-            .assert()
-            .code(2);
+        let assert = kept(calbridge(&["hash-password"]).write_stdin(input)).code(2);
         assert_eq!(stdout(&assert), "", "{input:?}");
         assert!(stderr(&assert).contains("no password"), "{input:?}");
     }
@@ -110,7 +105,7 @@ fn check_lists_every_problem_with_its_line() {
     let text = "[server]\nlisten = []\nlistem = []\n[access]\nallow = [\"nowhere\"]\n";
     std::fs::write(&file, text).unwrap();
     let file = file.to_str().unwrap();
-    let assert = calbridge(&["check", "--config", file]).assert().code(2);
+    let assert = kept(&mut calbridge(&["check", "--config", file])).code(2);
     assert_eq!(stdout(&assert), "");
     let told = stderr(&assert);
     for expect in [
@@ -129,9 +124,7 @@ fn check_lists_every_problem_with_its_line() {
 
 #[test]
 fn a_file_that_is_not_there_is_status_2() {
-    let assert = calbridge(&["check", "--config", "no/such.toml"])
-        .assert()
-        .code(2);
+    let assert = kept(&mut calbridge(&["check", "--config", "no/such.toml"])).code(2);
     assert!(stderr(&assert).starts_with("no/such.toml: cannot be read: "));
 }
 
@@ -146,13 +139,16 @@ fn check_names_calendar_files_that_cannot_be_read() {
     let file = install(
         folder.path(),
         "127.0.0.1:0",
-        "a password",
+        "Program-secret-61d0",
         &files("files.example", "UTC"),
     )
     .file;
-    let assert = calbridge(&["check", "--config", file.to_str().unwrap()])
-        .assert()
-        .success();
+    let assert = kept(&mut calbridge(&[
+        "check",
+        "--config",
+        file.to_str().unwrap(),
+    ]))
+    .success();
     assert!(stdout(&assert).ends_with("configuration is valid\n"));
     assert_eq!(
         stderr(&assert),

@@ -6,6 +6,7 @@ use assert_cmd::Command;
 use tempfile::TempDir;
 
 use crate::installation::install;
+use crate::logs::kept;
 
 fn calendar(hour: &str) -> String {
     format!(
@@ -54,13 +55,13 @@ internal = "example.com"
 
 fn lookup(folder: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
-    let assert = command
+    command
         .args(["lookup", "--from", "2026-09-07", "--config"])
         .arg(folder.join("calbridge.toml"))
         .args(arguments)
         .env_clear()
-        .timeout(std::time::Duration::from_mins(1))
-        .assert();
+        .timeout(std::time::Duration::from_mins(1));
+    let assert = kept(&mut command);
     String::from_utf8(assert.get_output().stdout.clone()).unwrap()
 }
 

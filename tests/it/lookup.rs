@@ -5,6 +5,7 @@ use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
 use crate::installation::{files, install};
+use crate::logs::kept;
 
 const ANNA: &str = "BEGIN:VCALENDAR\r
 VERSION:2.0\r
@@ -41,13 +42,14 @@ fn installation(sharing: &str) -> TempDir {
 }
 
 fn lookup(folder: &TempDir, arguments: &[&str]) -> Assert {
-    Command::new(env!("CARGO_BIN_EXE_calbridge"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
+    command
         .args(["lookup", "--config"])
         .arg(folder.path().join("calbridge.toml"))
         .args(arguments)
         .env_clear()
-        .timeout(std::time::Duration::from_mins(1))
-        .assert()
+        .timeout(std::time::Duration::from_mins(1));
+    kept(&mut command)
 }
 
 fn stdout(assert: &Assert) -> String {

@@ -381,7 +381,7 @@ async fn a_broken_configuration_is_refused_with_every_reason_and_the_old_one_ser
     assert!(problems.contains("password_file"), "{problems}");
     busy(served.question(&caller)).await.unwrap();
     // SIGHUP does the same and says so in the log.
-    served.write("upstream", "another secret");
+    served.write("upstream", "Another-secret-b2e0");
     let program = served.program.lock().unwrap();
     program.hang_up();
     program.lines_until("Applied the configuration");

@@ -5,6 +5,7 @@ use assert_cmd::assert::Assert;
 use tempfile::TempDir;
 
 use crate::installation::{files, install};
+use crate::logs::kept;
 
 /// Busy for a hundred years, so that no clock finds a free hour.
 const ALWAYS: &str = "DTSTART:20000101T000000Z\r\nDTEND:21000101T000000Z\r\n";
@@ -31,7 +32,7 @@ fn installation(lines: &str) -> TempDir {
     );
     let room = "[[endpoint.room]]\naddress = \"a@files.example\"\ncapacity = 8\n";
     let more = [&files("files.example", "UTC"), room, lines].concat();
-    install(folder.path(), "127.0.0.1:0", "a secret", &more);
+    install(folder.path(), "127.0.0.1:0", "Program-secret-61d0", &more);
     folder
 }
 
@@ -39,7 +40,7 @@ fn rooms(folder: &TempDir, arguments: &[&str]) -> Assert {
     let config = folder.path().join("calbridge.toml");
     let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
     let command = command.arg("rooms").arg("--config").arg(config);
-    command.args(arguments).assert()
+    kept(command.args(arguments))
 }
 
 fn stdout(assert: &Assert) -> String {

@@ -40,7 +40,7 @@ pub(in crate::server) struct TokenEndpoint {
 /// A header that holds no secret.
 const UNREADABLE: Refusal = Refusal::Client {
     in_header: true,
-    held_back: false,
+    compared: false,
 };
 
 /// A client that wants a token, as it may have meant itself.
@@ -58,8 +58,7 @@ enum Refusal {
     Grant,
     Client {
         in_header: bool,
-        /// A secret was compared and was wrong.
-        held_back: bool,
+        compared: bool,
     },
     Limited(Duration),
     Busy,
@@ -89,7 +88,7 @@ impl TokenEndpoint {
                 self.metrics.login_failed();
                 Refusal::Client {
                     in_header: asked.in_header,
-                    held_back: true,
+                    compared: true,
                 }
             }
         })
@@ -190,13 +189,13 @@ impl Refusal {
         match self {
             Self::Client {
                 in_header,
-                held_back,
+                compared,
             } => {
                 if *in_header {
                     let challenge = HeaderValue::from_static("Basic realm=\"token\"");
                     response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
                 }
-                if *held_back {
+                if *compared {
                     response.extensions_mut().insert(HeldBack);
                 }
             }
