@@ -27,7 +27,9 @@ use super::settings::CalendarFilesSettings;
 use super::{Ask, Backend, EndpointError, Limits};
 use crate::codec::address_lists::TooManyMembers;
 use crate::codec::ical::Calendar;
-use crate::domain::{Clock, Detail, FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow};
+use crate::domain::{
+    Clock, Detail, FreeBusy, MailboxError, Outcome, Owner, SmtpAddress, TimeWindow,
+};
 
 /// Mailboxes that a list may have, those of lists within it included; as many as Exchange expands.
 const MOST_MEMBERS: usize = 100;
@@ -108,7 +110,17 @@ impl CalendarFiles {
                 Err(MailboxError::GenerationFailed)
             }
             Some(Err(TooManyMembers)) => Err(MailboxError::ListTooLong),
-            Some(Ok(members)) => self.together(now, members, window).await,
+            Some(Ok(members)) => {
+                let lists = now.lists.as_ref().ok();
+                let owner = lists.and_then(|lists| lists.name(mailbox)).map(|name| {
+                    Arc::new(Owner {
+                        display_name: Some(name.into()),
+                        common_name: None,
+                    })
+                });
+                let together = self.together(now, members, window).await;
+                together.map(|known| known.owned_by(owner))
+            }
         }
     }
 

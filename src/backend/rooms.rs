@@ -25,7 +25,8 @@ pub trait RoomSource: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// What else is known of a room, where [`RoomSource::rooms`] does not tell everything.
+    /// What else is known of a room, where [`RoomSource::rooms`] does not tell everything; and what any other mailbox of
+    /// exactly this address is called.
     async fn room(
         &self,
         _room: &SmtpAddress,

@@ -6,7 +6,6 @@ mod as_ical;
 mod blocks;
 mod diagnostics;
 mod lookup;
-mod names;
 mod querier;
 pub mod registry;
 

@@ -9,6 +9,8 @@ pub mod desk;
 pub mod directory;
 pub mod explain;
 mod location;
+pub mod names;
+mod naming;
 pub mod permit;
 mod rounds;
 pub mod route;
@@ -30,7 +32,7 @@ use crate::metrics::{EndpointMetrics, labels};
 use alias::Aliases;
 use cache::{Cache, DropScope};
 use desk::{Desk, Passage};
-use directory::{Directory, DirectoryError, Known};
+use directory::{Directory, Known};
 use explain::{Explanation, Lookup, Policy, Routed};
 use location::Locations;
 use permit::Permit;
@@ -219,51 +221,6 @@ impl Availability {
                 None => self.nowhere.mailbox_lookups(result, alike.len()),
             }
         }
-    }
-
-    /// The display name of a mailbox that an endpoint knows and that `caller` may ask for; None where there is none. Where
-    /// an endpoint could not say, it has logged why: the next is for mailboxes that this one does not have.
-    pub async fn resolve(
-        &self,
-        caller: &Caller,
-        asked: &SmtpAddress,
-        deadline: Instant,
-    ) -> Result<Option<Arc<str>>, DirectoryError> {
-        let (mailbox, known) = (self.aliases.internal(asked), self.directory.known());
-        if self.permit.check(caller, asked, &mailbox).is_err() {
-            return Ok(None);
-        }
-        let route = self.routes.find(&mailbox);
-        let Some(route) = route.filter(|route| !known.is_hidden_list(&mailbox, route)) else {
-            return Ok(None);
-        };
-        let desks = route.places();
-        for (place, desk) in desks.filter_map(|place| Some((place, self.desks.get(place)?))) {
-            // It could be a room list.
-            match known.hidden_list(place) {
-                None => {}
-                Some(error) if error.is_transient() => return Err(DirectoryError::Unavailable),
-                Some(_) => continue,
-            }
-            let found = desk.endpoint().resolve(&mailbox, deadline).await;
-            if let Some(name) = found.map_err(|_| DirectoryError::Unavailable)? {
-                return Ok(Some(self.aliases.external_name(name, asked)));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Whether `caller` may ask for a mailbox, and an endpoint would be asked. Whether the mailbox exists is another question.
-    pub fn serves(&self, caller: &Caller, asked: &SmtpAddress) -> bool {
-        let mailbox = self.aliases.internal(asked);
-        self.permit.check(caller, asked, &mailbox).is_ok() && self.routes.find(&mailbox).is_some()
-    }
-
-    /// Whether an endpoint has the mail domain of this address, or the one that it is an alias of, whoever asks and whoever
-    /// is meant.
-    pub fn serves_domain(&self, address: &SmtpAddress) -> bool {
-        let mailbox = self.aliases.internal(address);
-        self.routes.has_domain(mailbox.domain_str())
     }
 
     /// Where one mailbox is asked for, or why it is not.

@@ -6,5 +6,6 @@ mod as_ical;
 mod bugs;
 mod diagnostics;
 mod errors;
+mod names;
 mod vectors;
 mod world;

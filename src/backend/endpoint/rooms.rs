@@ -1,9 +1,10 @@
 //! Rooms and names of an endpoint, asked for within its bounds. Remembers nothing.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use tokio::time::Instant;
-use tracing::{Instrument, warn};
+use tracing::{Instrument, debug, warn};
 
 use super::Endpoint;
 use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
@@ -103,6 +104,45 @@ impl Endpoint {
             .calls
             .in_background(self.guard.timeout, |by| backend.free_busy(&ask, by));
         asked.instrument(self.span()).await
+    }
+
+    /// Whether [`Endpoint::display_name`] asks a directory.
+    pub fn tells_names(&self) -> bool {
+        self.has_room_details()
+    }
+
+    /// What the source's directory calls the mailbox of exactly this address; None where it knows no name, or does not
+    /// tell any. Asks nothing where there is no directory.
+    pub async fn display_name(
+        &self,
+        mailbox: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<Option<Arc<str>>, EndpointError> {
+        let Some(source) = self.source().filter(|source| source.has_details()) else {
+            return Ok(None);
+        };
+        let deadline = self.deadline(deadline);
+        let work = async |_| source.room(mailbox, deadline).await;
+        let asked = self.calls.guarded(deadline, work);
+        match asked.instrument(self.span()).await {
+            // An address in place of a name says nothing.
+            Ok(found) => Ok(found
+                .map(|found| found.name)
+                .filter(|name| SmtpAddress::parse(name).is_err())),
+            // A server without this operation, or one that keeps its directory to itself.
+            Err(EndpointError::Fault {
+                code,
+                transient: false,
+                ..
+            }) => {
+                debug!(endpoint.name = %self.name(), %code, "The server tells no names");
+                Ok(None)
+            }
+            Err(error) => {
+                self.warn(&error);
+                Err(error)
+            }
+        }
     }
 
     /// The members of any list, one level deep; None where there is no such list.

@@ -8,7 +8,6 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use super::DomainMapping;
-use super::names::Names;
 use crate::domain::freebusy::Owner;
 use crate::domain::{
     Caller, Detail, DomainPattern, MailDomain, MailboxError, Outcome, SmtpAddress, TimeWindow,
@@ -16,6 +15,7 @@ use crate::domain::{
 use crate::face::{Call, question};
 use crate::service::Availability;
 use crate::service::explain::Explanation;
+use crate::service::names::Names;
 
 /// Addresses of one question.
 pub(super) const MOST_ADDRESSES: usize = 100;
@@ -110,8 +110,34 @@ impl Lookup {
         self.availability.now()
     }
 
-    /// What is known of these mailboxes, with at most `detail`.
+    /// What is known of these mailboxes, with at most `detail`, and what they are called.
+    pub(super) async fn find_named<'a>(
+        &self,
+        users: impl ExactSizeIterator<Item = &'a str>,
+        window: TimeWindow,
+        detail: Detail,
+        call: &Call,
+    ) -> Result<Vec<Found>, Refused> {
+        let mut found = self.find_here(users, window, detail, call).await?;
+        self.fill_names(&mut found, &call.caller, call.deadline)
+            .await;
+        Ok(self.outward(found))
+    }
+
+    /// The same without names: none is asked for.
     pub(super) async fn find<'a>(
+        &self,
+        users: impl ExactSizeIterator<Item = &'a str>,
+        window: TimeWindow,
+        detail: Detail,
+        call: &Call,
+    ) -> Result<Vec<Found>, Refused> {
+        let found = self.find_here(users, window, detail, call).await?;
+        Ok(self.outward(found))
+    }
+
+    /// By the addresses that mailboxes have here.
+    async fn find_here<'a>(
         &self,
         users: impl ExactSizeIterator<Item = &'a str>,
         window: TimeWindow,
@@ -133,7 +159,7 @@ impl Lookup {
             detail,
         );
         let answer = self.availability.answer(&query, call.deadline).await;
-        let mut found: Vec<Found> = mailboxes
+        Ok(mailboxes
             .into_iter()
             .zip(answer.per_mailbox)
             .filter(|(_, outcome)| !is_nobody(outcome))
@@ -142,13 +168,17 @@ impl Lookup {
                 address: mailbox,
                 outcome,
             })
-            .collect();
-        self.fill_names(&mut found, &call.caller, call.deadline)
-            .await;
-        for one in &mut found {
-            one.address = map(&self.outward, one.address.clone());
+            .collect())
+    }
+
+    /// By the addresses that callers write.
+    fn outward(&self, mut found: Vec<Found>) -> Vec<Found> {
+        if !self.outward.is_empty() {
+            for one in &mut found {
+                one.address = map(&self.outward, one.address.clone());
+            }
         }
-        Ok(found)
+        found
     }
 
     /// What [`Lookup::find`] makes of one mailbox, and how. One that is not known stays.
@@ -213,19 +243,19 @@ impl Lookup {
 
     /// A calendar says itself whose it is, or the directory behind it does.
     async fn fill_names(&self, found: &mut [Found], caller: &Caller, deadline: Instant) {
-        let wanted = found.iter_mut().filter_map(|one| match &one.outcome {
-            Ok(known) => {
-                let owner = known.owner.as_ref();
-                let named = owner.is_some_and(|owner| owner.display_name.is_some());
-                (!named).then_some(one)
+        if !self.names.are_told() {
+            return;
+        }
+        let mut unknown = Vec::new();
+        for one in found.iter_mut().filter(|one| one.wants_name()) {
+            match self.names.known(&one.address) {
+                Some(name) => one.name = name,
+                None => unknown.push((&one.address, &mut one.name)),
             }
-            // Whoever cannot be asked for events cannot be asked for a name.
-            Err(error) => (!error.is_outage()).then_some(one),
-        });
-        let naming = wanted.map(async |one| {
-            one.name = self.names.find(caller, &one.address, deadline).await;
-        });
-        futures_util::future::join_all(naming).await;
+        }
+        if !unknown.is_empty() {
+            self.names.ask(caller, unknown, deadline).await;
+        }
     }
 }
 
@@ -243,6 +273,17 @@ impl Found {
         self.owner()
             .and_then(|owner| owner.common_name.as_deref())
             .unwrap_or_default()
+    }
+
+    /// Whether its name is to be asked for: whoever cannot be asked for events cannot be asked for a name.
+    fn wants_name(&self) -> bool {
+        match &self.outcome {
+            Ok(known) => known
+                .owner
+                .as_ref()
+                .is_none_or(|owner| owner.display_name.is_none()),
+            Err(error) => !error.is_outage(),
+        }
     }
 
     fn owner(&self) -> Option<&Owner> {

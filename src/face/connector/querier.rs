@@ -99,7 +99,7 @@ impl QuerierFace {
             Detail::BusyOnly
         };
         let users = request.users.iter().copied();
-        let lookup = self.0.lookup.find(users, window, detail, call);
+        let lookup = self.0.lookup.find_named(users, window, detail, call);
         let found = lookup.await.map_err(refused)?;
         let clock = Zone::iana(request.zone.clone()).local_view(&window);
         let telling = Telling {

@@ -144,5 +144,8 @@ async fn lists_have_names() {
         let list = address(&format!("{list}@files.example"));
         let name = setting.files.resolve(&list, soon()).await.unwrap();
         assert_eq!(name.as_deref(), Some(expect));
+        let known = ask(&setting, list.as_str()).await.unwrap();
+        let name = known.owner.and_then(|owner| owner.display_name.clone());
+        assert_eq!(name.as_deref().unwrap_or(list.as_str()), expect);
     }
 }
