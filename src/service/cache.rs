@@ -84,6 +84,13 @@ pub enum DropScope {
 /// holds ready. Measured: the resident memory of caches full of entries of a known size.
 const ENTRY_OVERHEAD: usize = 640;
 
+impl Asking {
+    /// When the endpoint was asked.
+    pub fn at(&self) -> Timestamp {
+        self.at
+    }
+}
+
 impl Cache {
     pub fn new(max_bytes: u64, clock: Arc<dyn Clock>) -> Self {
         let entries = moka::sync::Cache::builder()

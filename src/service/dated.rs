@@ -58,7 +58,7 @@ impl Availability {
     }
 }
 
-/// What was not kept is as old as the question.
+/// What does not say when it was asked is as old as the question.
 fn as_of(verdict: &Verdict, begun: Timestamp, now: Timestamp) -> Timestamp {
     match verdict {
         Verdict::Refused(_) => now,

@@ -155,11 +155,15 @@ impl Flights {
             trace: flight.trace.as_ref(),
         };
         let endpoint = &self.endpoint;
-        let asked = endpoint
+        let mut asked = endpoint
             .ask_via(&mailboxes, flight.window, way, deadline)
             .await;
         for (mailbox, outcome) in &asked.outcomes {
             self.cache.store(&asking, mailbox, &flight.window, outcome);
+        }
+        // Who boards later must not take it for younger than it is.
+        for known in asked.outcomes.values_mut().flatten() {
+            *known = known.clone().asked_at(asking.at());
         }
         // Nobody else sets it.
         let _ = flight.asked.set(asked);
