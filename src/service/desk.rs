@@ -186,11 +186,35 @@ impl Desk {
         told: &mut [Option<Told>],
         (window, passage, deadline): (&TimeWindow, &Passage, Instant),
     ) {
+        let wide = self.widened(window);
+        let over = (window, &wide, passage, deadline);
+        self.ask_over(over, mailboxes, missing, told).await;
+        let is_crowded = |place: &&usize| {
+            let told = told.get(**place).and_then(Option::as_ref);
+            told.is_some_and(|told| told.outcome == Err(MailboxError::TooManyEvents))
+        };
+        let crowded: Vec<_> = missing.iter().filter(is_crowded).copied().collect();
+        if wide != *window && !crowded.is_empty() {
+            // A crowded day that only we asked about must not cost an answer about another one.
+            let over = (window, window, passage, deadline);
+            self.ask_over(over, mailboxes, &crowded, told).await;
+        }
+    }
+
+    /// Fills the places of `missing` with what flights bring that cover `window`; new ones ask for `wide`.
+    async fn ask_over(
+        &self,
+        (window, wide, passage, deadline): (&TimeWindow, &TimeWindow, &Passage, Instant),
+        mailboxes: &[&SmtpAddress],
+        missing: &[usize],
+        told: &mut [Option<Told>],
+    ) {
         let absent = missing
             .iter()
             .filter_map(|place| mailboxes.get(*place))
-            .map(|mailbox| (*mailbox).clone());
-        let tickets = self.board(absent.collect(), window, passage);
+            .map(|mailbox| (*mailbox).clone())
+            .collect();
+        let tickets = self.flights.board(absent, *window, *wide, passage);
         for (place, ticket) in missing.iter().zip(tickets) {
             let from = if ticket.shared {
                 CacheResult::Shared
@@ -199,10 +223,11 @@ impl Desk {
             };
             let (outcome, trip) = ticket.outcome(deadline).await;
             if let (Some(slot), Some(mailbox)) = (told.get_mut(*place), mailboxes.get(*place)) {
+                let before = slot.take().and_then(|told| told.trip);
                 let brought = Told {
                     outcome,
                     from,
-                    trip,
+                    trip: Trip::joined(before, trip),
                 };
                 *slot = Some(self.rescued(mailbox, window, brought));
             }
@@ -235,12 +260,17 @@ impl Desk {
         window: &TimeWindow,
         passage: &Passage,
     ) -> Vec<Ticket> {
-        let wide = widen::widened(
+        let wide = self.widened(window);
+        self.flights.board(mailboxes, *window, wide, passage)
+    }
+
+    /// What is fetched for a question about `window`.
+    fn widened(&self, window: &TimeWindow) -> TimeWindow {
+        widen::widened(
             window,
             self.widen,
             self.endpoint.guard().limits.days_per_call,
-        );
-        self.flights.board(mailboxes, *window, wide, passage)
+        )
     }
 }
 

@@ -1,5 +1,7 @@
 //! A desk before an endpoint whose calls are counted and let go by hand.
 
+mod crowded;
+
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -80,6 +82,14 @@ fn world(max_concurrency: usize, panics: bool) -> World {
         gate: Semaphore::new(0),
         panics,
     });
+    World {
+        desk: desk(backend.clone(), max_concurrency, &clock),
+        backend,
+        clock,
+    }
+}
+
+fn desk(backend: Arc<dyn Backend>, max_concurrency: usize, clock: &Arc<HandClock>) -> Arc<Desk> {
     let guard = Guard {
         timeout: Duration::from_secs(10),
         max_concurrency,
@@ -90,23 +100,18 @@ fn world(max_concurrency: usize, panics: bool) -> World {
         "hq",
         domains,
         guard,
-        backend.clone(),
+        backend,
         &Instance::new(clock.clone()),
     ));
     let cache = Arc::new(Cache::new(1 << 24, clock.clone()));
     let keep = (CacheLifetimes::default(), Widen::Week);
-    let desk = Arc::new(Desk::new(
+    Arc::new(Desk::new(
         0,
         endpoint,
         cache,
         keep,
         EndpointMetrics::untold(),
-    ));
-    World {
-        desk,
-        backend,
-        clock,
-    }
+    ))
 }
 
 impl World {
@@ -241,6 +246,24 @@ async fn a_busy_endpoint_collects_what_comes_meanwhile() {
         [1, 49],
         "the first leaves at once, the others together"
     );
+}
+
+#[tokio::test]
+async fn an_answer_is_as_old_as_the_call_that_brought_it() {
+    let world = world(4, false);
+    let begun = world.clock.now();
+    let later = async {
+        world.until(|world| world.calls() == [1]).await;
+        *world.clock.0.lock().unwrap() += Duration::from_secs(8);
+        let boards = world.ask(&[1], (1, 2));
+        futures_util::future::join(boards, async { world.let_go(1) }).await
+    };
+    let (first, (later, ())) = tokio::join!(world.ask(&[1], (1, 2)), later);
+    for told in [first, later] {
+        let known = told.first().map(|told| told.outcome.clone().unwrap());
+        assert_eq!(known.and_then(|known| known.as_of()), Some(begun));
+    }
+    assert_eq!(world.calls(), [1]);
 }
 
 #[tokio::test]
