@@ -165,7 +165,8 @@ impl Entry {
         }
     }
 
-    /// The newest knowledge wins where windows overlap; older covers keep what lies beside it.
+    /// The newest knowledge wins where windows overlap; older covers keep what lies beside it, but tell no more of it than
+    /// is granted now.
     fn cover(&mut self, new: &Cover) {
         let (newer, older): (Vec<_>, Vec<_>) = std::mem::take(&mut self.covers)
             .into_iter()
@@ -173,8 +174,10 @@ impl Entry {
         self.covers = older
             .into_iter()
             .flat_map(|old| old.beside(&new.window))
+            .map(|old| old.granted_as(new))
             .collect();
-        let mut pieces = vec![new.clone()];
+        let new = newer.iter().fold(new.clone(), Cover::granted_as);
+        let mut pieces = vec![new];
         for cover in &newer {
             pieces = pieces
                 .into_iter()
@@ -302,7 +305,24 @@ impl Cover {
             })
     }
 
+    /// The same as far as the right goes by which a later one was granted. Digits alone say nothing of a right: a server
+    /// gives them of lists, and where it cannot give more.
+    fn granted_as(self, later: &Self) -> Self {
+        match later.known.detail() {
+            Detail::BusyOnly => Self {
+                known: self.known.stripped_to(Detail::BusyOnly),
+                ..self
+            },
+            Detail::DigitsOnly | Detail::Subjects => self,
+        }
+    }
+
     fn held_bytes(&self) -> usize {
+        let owner = self.known.owner.as_ref().map_or(0, |owner| {
+            let names = [&owner.display_name, &owner.common_name].into_iter();
+            let names = names.flatten().map(|name| block(name.len()));
+            block(size_of_val(&**owner) + 2 * size_of::<usize>()) + names.sum::<usize>()
+        });
         let hours = self.known.working_hours.as_ref().map_or(0, |hours| {
             let periods = hours.periods.iter();
             block(size_of_val(&**hours) + 2 * size_of::<usize>())
@@ -311,7 +331,7 @@ impl Cover {
                     .map(|period| block(period.days.len()))
                     .sum::<usize>()
         });
-        self.known.held_bytes() + hours
+        self.known.held_bytes() + hours + owner
     }
 }
 

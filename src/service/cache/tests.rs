@@ -1,6 +1,7 @@
 //! The cache by a clock that is put forward by hand.
 
 mod adjoining;
+mod rights;
 
 use std::sync::Mutex;
 use std::time::Duration;
