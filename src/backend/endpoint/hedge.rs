@@ -13,7 +13,7 @@ use super::calls::Calls;
 use crate::backend::{AccountCondition, Ask, EndpointError};
 use crate::domain::{Outcome, SmtpAddress};
 
-/// At most so many calls in a hundred are made twice.
+/// At most so many calls in a hundred are made twice; the first one may be among the first twenty.
 const PERCENT: u32 = 5;
 const MOST_IN_A_ROW: u32 = 5;
 
@@ -26,7 +26,7 @@ impl Hedge {
     pub(super) fn new(after: Duration) -> Self {
         Self {
             after,
-            budget: Budget::new(PERCENT, 1, MOST_IN_A_ROW),
+            budget: Budget::with_one_in_advance(PERCENT, MOST_IN_A_ROW),
         }
     }
 }
