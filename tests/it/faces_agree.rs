@@ -149,7 +149,7 @@ impl Asker {
         let user = payload[2][3]
             .as_array()
             .unwrap_or_else(|| panic!("{payload}"));
-        assert_ne!(user[2], 0, "the mailbox is known");
+        assert_eq!(user[2], "20", "the mailbox is known");
         let entries = user[3].as_array().unwrap().iter();
         let time = |text: &Value| {
             let at = DateTime::strptime("%Y%m%dT%H%M%S", text.as_str().unwrap()).unwrap();

@@ -75,7 +75,8 @@ async fn every_vector_of_the_wire_passes_or_says_why_not() {
         passed += 1;
     }
     eprintln!("{passed} vectors pass, {apart} differ on purpose");
-    assert!(passed > 50 || passed == 0, "{passed} vectors were tested");
+    let has_corpus = std::env::var_os("CALBRIDGE_CORPUS").is_some();
+    assert!(passed > 50 || !has_corpus, "{passed} vectors were tested");
 }
 
 #[tokio::test]
