@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use super::EndpointError;
-use crate::domain::{Listed, Room, RoomList, SmtpAddress};
+use crate::domain::{Listed, Room, SmtpAddress};
 
 /// A source that knows more of its mailboxes than when they are busy. Like [`super::Backend`]: no retries, no cache.
 #[async_trait]
@@ -13,12 +13,12 @@ pub trait RoomSource: Send + Sync {
     /// The lists of rooms, without the rooms; none where the source has none, or does not know what rooms are.
     async fn room_lists(&self, deadline: Instant) -> Result<Vec<Listed>, EndpointError>;
 
-    /// All rooms of a list; None where there is no such list.
+    /// The rooms of a list; None where there is no such list.
     async fn rooms(
         &self,
         list: &SmtpAddress,
         deadline: Instant,
-    ) -> Result<Option<RoomList>, EndpointError>;
+    ) -> Result<Option<ToldRooms>, EndpointError>;
 
     /// Rooms that stand in no list.
     async fn rooms_alone(&self, _deadline: Instant) -> Result<Vec<Room>, EndpointError> {
@@ -57,6 +57,14 @@ pub trait RoomSource: Send + Sync {
 
     /// Whether a room takes requests from organisers outside its own organisation.
     fn outside_requests(&self, room: &SmtpAddress) -> OutsideRequests;
+}
+
+/// What a source tells of a list of rooms.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ToldRooms {
+    pub rooms: Vec<Room>,
+    /// There are others, or may be, that the source has not told; it has logged why.
+    pub may_have_more: bool,
 }
 
 /// What a search has found.

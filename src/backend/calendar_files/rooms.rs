@@ -11,10 +11,10 @@ use tracing::warn;
 use super::folder::{self, Folder};
 use super::{CalendarFiles, MOST_MEMBERS, by, off_the_runtime};
 use crate::backend::EndpointError;
-use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource, ToldRooms};
 use crate::codec::rooms;
 use crate::domain::room::arranged;
-use crate::domain::{Listed, Room, RoomEntry, RoomList, SmtpAddress};
+use crate::domain::{Listed, Room, RoomEntry, SmtpAddress};
 
 /// The name of the file, in exactly this case.
 pub(super) const FILE: &str = "rooms.toml";
@@ -52,11 +52,14 @@ impl RoomSource for CalendarFiles {
         &self,
         list: &SmtpAddress,
         deadline: Instant,
-    ) -> Result<Option<RoomList>, EndpointError> {
+    ) -> Result<Option<ToldRooms>, EndpointError> {
         let (lists, _) = arranged(&self.entries(deadline).await?);
-        Ok(lists
-            .into_iter()
-            .find(|found| found.listed.address == *list))
+        let mut lists = lists.into_iter();
+        let found = lists.find(|found| found.listed.address == *list);
+        Ok(found.map(|found| ToldRooms {
+            rooms: found.rooms,
+            may_have_more: false,
+        }))
     }
 
     async fn rooms_alone(&self, deadline: Instant) -> Result<Vec<Room>, EndpointError> {

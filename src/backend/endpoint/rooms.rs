@@ -17,7 +17,7 @@ pub struct RoomStock {
     pub lists: Vec<RoomList>,
     /// Rooms that stand in no list.
     pub alone: Vec<Room>,
-    /// Lists of which the source does not tell the rooms.
+    /// Lists of which the source does not tell the rooms, or not all of them.
     pub untold: Vec<SmtpAddress>,
 }
 
@@ -56,10 +56,15 @@ impl Endpoint {
             for listed in self.call(|by| source.room_lists(by)).await? {
                 let asked = self.call(|by| source.rooms(&listed.address, by));
                 match asked.await {
-                    Ok(Some(list)) => stock.lists.push(RoomList {
-                        listed,
-                        rooms: list.rooms,
-                    }),
+                    Ok(Some(told)) => {
+                        if told.may_have_more {
+                            stock.untold.push(listed.address.clone());
+                        }
+                        stock.lists.push(RoomList {
+                            listed,
+                            rooms: told.rooms,
+                        });
+                    }
                     Ok(None) => {
                         warn!(endpoint.name = %self.name(), "A room list is left out: the server names it and does not find it");
                         stock.untold.push(listed.address);

@@ -6,11 +6,11 @@ use tracing::{info, warn};
 
 use super::Ews;
 use super::asking::Asking;
-use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource, ToldRooms};
 use crate::backend::{Ask, EndpointError};
 use crate::codec::ews::upstream::directory::{DirectoryAnswer, DirectoryQuestion};
 use crate::codec::ews::upstream::{ReadError, SchemaLevel};
-use crate::domain::{Listed, Room, RoomList, SmtpAddress};
+use crate::domain::{Listed, Room, SmtpAddress};
 
 /// Where GetRooms ends without saying so.
 const MOST_ROOMS_TOLD: usize = 100;
@@ -36,6 +36,41 @@ impl Ews {
         let nobody = Ask::new(Vec::new(), self.moment()?);
         self.call(&question, &nobody, deadline).await
     }
+
+    /// Adds the members of a list to its `rooms`; whether these are all of them then.
+    async fn complete(
+        &self,
+        rooms: &mut Vec<Room>,
+        list: &SmtpAddress,
+        deadline: Instant,
+    ) -> Result<bool, EndpointError> {
+        let question = DirectoryQuestion::Expand(list.as_str().to_owned());
+        match self.directory(question, deadline).await {
+            Ok(Some(whole)) => {
+                let is_whole = !whole.leaves_out();
+                if !is_whole {
+                    warn!("The members of a list of 100 rooms are told in part: it may have more");
+                }
+                // A list in the list is no room.
+                let is_new = |room: &Room| {
+                    !rooms.iter().any(|known| known.address == room.address)
+                        && !whole.lists.contains(&room.address)
+                };
+                let more: Vec<_> = whole.found.into_iter().filter(is_new).collect();
+                rooms.extend(more);
+                Ok(is_whole)
+            }
+            Ok(None) => {
+                warn!("A list of 100 rooms cannot be expanded: it may have more");
+                Ok(false)
+            }
+            Err(error @ (EndpointError::Fault { .. } | EndpointError::BadAnswer(_))) => {
+                warn!(%error, "A list of 100 rooms cannot be expanded: it may have more");
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
 }
 
 #[async_trait]
@@ -57,35 +92,23 @@ impl RoomSource for Ews {
         &self,
         list: &SmtpAddress,
         deadline: Instant,
-    ) -> Result<Option<RoomList>, EndpointError> {
+    ) -> Result<Option<ToldRooms>, EndpointError> {
         let question = DirectoryQuestion::Rooms(list.as_str().to_owned());
         let Some(answer) = self.directory(question, deadline).await? else {
             return Ok(None);
         };
-        let mut rooms = answer.found;
-        if answer.entries >= MOST_ROOMS_TOLD {
-            let question = DirectoryQuestion::Expand(list.as_str().to_owned());
-            match self.directory(question, deadline).await {
-                Ok(Some(whole)) => {
-                    // A list in the list is no room.
-                    let is_new = |room: &Room| {
-                        !rooms.iter().any(|known| known.address == room.address)
-                            && !whole.lists.contains(&room.address)
-                    };
-                    let more: Vec<_> = whole.found.into_iter().filter(is_new).collect();
-                    rooms.extend(more);
-                }
-                Ok(None) => warn!("A list of 100 rooms cannot be expanded: it may have more"),
-                Err(error @ EndpointError::Fault { .. }) => {
-                    warn!(%error, "A list of 100 rooms cannot be expanded: it may have more");
-                }
-                Err(error) => return Err(error),
-            }
+        let is_full = answer.entries >= MOST_ROOMS_TOLD;
+        let mut told = ToldRooms {
+            may_have_more: answer.leaves_out(),
+            rooms: answer.found,
+        };
+        if told.may_have_more {
+            warn!("A room list has rooms without an SMTP address: they are left out");
         }
-        Ok(Some(RoomList {
-            listed: Listed::unnamed(list.clone()),
-            rooms,
-        }))
+        if is_full {
+            told.may_have_more |= !self.complete(&mut told.rooms, list, deadline).await?;
+        }
+        Ok(Some(told))
     }
 
     async fn room(
@@ -111,7 +134,7 @@ impl RoomSource for Ews {
         let Some(answer) = self.directory(question, deadline).await? else {
             return Ok(None);
         };
-        if answer.more || answer.entries > answer.found.len() {
+        if answer.leaves_out() {
             // Members that cannot be asked for are not left out in silence.
             return Err(EndpointError::BadAnswer(
                 "the list has members without an SMTP address".into(),

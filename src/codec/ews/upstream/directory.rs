@@ -32,6 +32,13 @@ pub struct DirectoryAnswer {
     pub more: bool,
 }
 
+impl DirectoryAnswer {
+    /// Whether something that belongs to it is not in it: the server has more, or entries have no SMTP address.
+    pub fn leaves_out(&self) -> bool {
+        self.more || self.entries > self.found.len()
+    }
+}
+
 impl DirectoryQuestion {
     /// The element that the answer is in.
     fn response(&self) -> &'static str {

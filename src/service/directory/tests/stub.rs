@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::backend::endpoint::{Endpoint, Guard};
 use crate::backend::instance::Instance;
-use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource, ToldRooms};
 use crate::backend::{Ask, Backend, EndpointError, Limits};
 use crate::domain::{
     BusyStatus, CalendarEvent, Caller, Detail, EventDetails, FixedClock, FreeBusy, Listed,
@@ -166,7 +166,7 @@ impl RoomSource for Stub {
         &self,
         list: &SmtpAddress,
         _: Instant,
-    ) -> Result<Option<RoomList>, EndpointError> {
+    ) -> Result<Option<ToldRooms>, EndpointError> {
         if self.refused_list.lock().unwrap().as_ref() == Some(list) {
             return Err(refusal());
         }
@@ -178,10 +178,11 @@ impl RoomSource for Stub {
             Some(_) | None => {}
         }
         let lists = self.lists.lock().unwrap();
-        Ok(lists
-            .iter()
-            .find(|known| known.listed.address == *list)
-            .cloned())
+        let known = lists.iter().find(|known| known.listed.address == *list);
+        Ok(known.map(|known| ToldRooms {
+            rooms: known.rooms.clone(),
+            may_have_more: false,
+        }))
     }
 
     async fn room(&self, room: &SmtpAddress, _: Instant) -> Result<Option<Room>, EndpointError> {
