@@ -51,7 +51,7 @@ def test_a_probe_needs_no_password_of_the_ops_listener(tmp_path):
         gateway.wait_until_ready()
         ready = health(file, "--ready")
         assert (ready.returncode, ready.stdout) == (0, "ready\n"), ready
-        for password, told in [(PASSWORD, "endpoint files: usable"), ("another one", "ready")]:
+        for password, told in [(PASSWORD, "[+] endpoint files"), ("another one", "ready")]:
             ready = health(file, "--ready", CALBRIDGE_OPS_PASSWORD=password)
             assert ready.returncode == 0 and told in ready.stdout, ready
     finally:
