@@ -16,6 +16,7 @@ use crate::gateway_world::{Question, ask};
 use crate::program::Program;
 use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, role_account};
 
+const GOOD: &str = "calbridge_config_last_reload_successful";
 const EVENT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calbridge//tests//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n\
     DTSTAMP:20260101T000000Z\r\nDTSTART:20260901T090000Z\r\nDTEND:20260901T100000Z\r\nSUMMARY:Once\r\n\
     END:VEVENT\r\nEND:VCALENDAR\r\n";
@@ -339,8 +340,7 @@ async fn new_connections_get_the_renewed_certificate_and_nobody_fails() {
     served.write("server.key", &key.serialize_pem());
     let refused = "The changed certificate is not used";
     served.program.lock().unwrap().lines_until(refused);
-    let good = "calbridge_config_last_reload_successful";
-    assert!(served.metric(good).await < 1.0);
+    assert!(served.metric(GOOD).await < 1.0);
     busy(served.question(&served.caller())).await.unwrap();
 }
 
@@ -361,12 +361,7 @@ async fn a_broken_configuration_is_refused_with_every_reason_and_the_old_one_ser
         assert!(problems.contains(named), "{named} is not in {problems}");
     }
     busy(served.question(&caller)).await.unwrap();
-    assert_eq!(
-        served
-            .metric("calbridge_config_last_reload_successful")
-            .await,
-        0.0
-    );
+    assert_eq!(served.metric(GOOD).await, 0.0);
     // Other sockets, a missing secret.
     let elsewhere = configuration("20s").replace("[\"127.0.0.1:0\"]", "[\"127.0.0.2:0\"]");
     served.write("calbridge.toml", &elsewhere);
@@ -382,16 +377,13 @@ async fn a_broken_configuration_is_refused_with_every_reason_and_the_old_one_ser
     busy(served.question(&caller)).await.unwrap();
     // SIGHUP does the same and says so in the log.
     served.write("upstream", "Another-secret-b2e0");
-    let program = served.program.lock().unwrap();
-    program.hang_up();
-    program.lines_until("Applied the configuration");
-    drop(program);
-    assert_eq!(
-        served
-            .metric("calbridge_config_last_reload_successful")
-            .await,
-        1.0
-    );
+    let hang_up = || {
+        let program = served.program.lock().unwrap();
+        program.hang_up();
+        program.lines_until("Applied the configuration");
+    };
+    hang_up();
+    assert_eq!(served.metric(GOOD).await, 1.0);
     // A caller whose account is gone is refused, also on the connection that it has.
     let other = configuration("20s").replace(ACCOUNT, "somebody@example.com");
     served.write("calbridge.toml", &other);
