@@ -112,7 +112,13 @@ impl Face for TokenEndpoint {
     async fn answer(&self, call: Call) -> Response<Bytes> {
         let (outcome, response) = match self.token(&call).await {
             Ok(token) => ("issued", respond(StatusCode::OK, &token)),
-            Err(refusal) => (refusal.outcome(), refusal.response(&call)),
+            Err(refusal) => {
+                let mut response = refusal.response(&call);
+                if let Refusal::Client { compared: true, .. } = refusal {
+                    response.extensions_mut().insert(HeldBack);
+                }
+                (refusal.outcome(), response)
+            }
         };
         self.metrics.own_token_request(outcome);
         response
@@ -188,20 +194,14 @@ impl Refusal {
         );
         match self {
             Self::Client {
-                in_header,
-                compared,
+                in_header: true, ..
             } => {
-                if *in_header {
-                    let challenge = HeaderValue::from_static("Basic realm=\"token\"");
-                    response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
-                }
-                if *compared {
-                    response.extensions_mut().insert(HeldBack);
-                }
+                let challenge = HeaderValue::from_static("Basic realm=\"token\"");
+                response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
             }
             Self::Limited(left) => retry_after(&mut response, *left),
             Self::Busy => retry_after(&mut response, BACK_OFF),
-            Self::Request(_) | Self::Grant => {}
+            Self::Request(_) | Self::Grant | Self::Client { .. } => {}
         }
         response
     }
