@@ -8,9 +8,9 @@ use async_trait::async_trait;
 use super::*;
 use crate::backend::endpoint::{Endpoint, Guard};
 use crate::backend::instance::Instance;
-use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
+use crate::backend::rooms::{Found, OutsideRequests, RoomSource, ToldRooms};
 use crate::backend::{Ask, Backend, EndpointError, Limits};
-use crate::domain::{CallerId, Detail, FixedClock, Listed, MailDomain, Outcome, Room, RoomList};
+use crate::domain::{CallerId, Detail, FixedClock, Listed, MailDomain, Outcome, Room};
 use crate::service::settings::ServiceSettings;
 
 /// Whoever is asked for by name is Anna, from the call on that has this number; before, it hangs.
@@ -52,7 +52,7 @@ impl RoomSource for Directory {
         Ok(Vec::new())
     }
 
-    async fn rooms(&self, _: &SmtpAddress, _: Instant) -> Result<Option<RoomList>, EndpointError> {
+    async fn rooms(&self, _: &SmtpAddress, _: Instant) -> Result<Option<ToldRooms>, EndpointError> {
         Ok(None)
     }
 
