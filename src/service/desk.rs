@@ -18,7 +18,7 @@ use crate::backend::endpoint::Endpoint;
 use crate::domain::via::Via;
 use crate::domain::{FreeBusy, MailboxError, Outcome, SmtpAddress, TimeWindow, Trace};
 use crate::metrics::{CacheResult, EndpointMetrics};
-use flight::{Flights, Ticket};
+use flight::{Flights, Span};
 
 /// What the desk says of one mailbox.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +155,7 @@ impl Desk {
                 alone: None,
                 ..passage.clone()
             };
-            drop(self.board(old, window, &together));
+            self.refresh(old, window, &together);
         }
         if !missing.is_empty() {
             self.ask_missing(mailboxes, &missing, &mut told, (window, passage, deadline))
@@ -186,42 +186,47 @@ impl Desk {
         told: &mut [Option<Told>],
         (window, passage, deadline): (&TimeWindow, &Passage, Instant),
     ) {
-        let wide = self.widened(window);
-        let over = (window, &wide, passage, deadline);
-        self.ask_over(over, mailboxes, missing, told).await;
-        let is_crowded = |place: &&usize| {
-            let told = told.get(**place).and_then(Option::as_ref);
-            told.is_some_and(|told| told.outcome == Err(MailboxError::TooManyEvents))
+        let span = Span {
+            asked: *window,
+            fetched: self.widened(window),
+            exact: false,
         };
-        let crowded: Vec<_> = missing.iter().filter(is_crowded).copied().collect();
-        if wide != *window && !crowded.is_empty() {
-            // A crowded day that only we asked about must not cost an answer about another one.
-            let over = (window, window, passage, deadline);
+        let over = (span, passage, deadline);
+        let crowded = self.ask_over(over, mailboxes, missing, told).await;
+        if !crowded.is_empty() {
+            // A crowded day that others asked about, or nobody, must not cost an answer about another one.
+            let over = (Span::exactly(*window), passage, deadline);
             self.ask_over(over, mailboxes, &crowded, told).await;
         }
     }
 
-    /// Fills the places of `missing` with what flights bring that cover `window`; new ones ask for `wide`.
+    /// Fills the places of `missing` with what flights bring. Those that have too many events in a window other than the
+    /// one asked for are returned.
     async fn ask_over(
         &self,
-        (window, wide, passage, deadline): (&TimeWindow, &TimeWindow, &Passage, Instant),
+        (span, passage, deadline): (Span, &Passage, Instant),
         mailboxes: &[&SmtpAddress],
         missing: &[usize],
         told: &mut [Option<Told>],
-    ) {
+    ) -> Vec<usize> {
         let absent = missing
             .iter()
             .filter_map(|place| mailboxes.get(*place))
             .map(|mailbox| (*mailbox).clone())
             .collect();
-        let tickets = self.flights.board(absent, *window, *wide, passage);
+        let tickets = self.flights.board(absent, span, passage);
+        let mut crowded = Vec::new();
         for (place, ticket) in missing.iter().zip(tickets) {
             let from = if ticket.shared {
                 CacheResult::Shared
             } else {
                 CacheResult::Miss
             };
+            let is_other = ticket.window() != span.asked;
             let (outcome, trip) = ticket.outcome(deadline).await;
+            if is_other && outcome == Err(MailboxError::TooManyEvents) {
+                crowded.push(*place);
+            }
             if let (Some(slot), Some(mailbox)) = (told.get_mut(*place), mailboxes.get(*place)) {
                 let before = slot.take().and_then(|told| told.trip);
                 let brought = Told {
@@ -229,9 +234,10 @@ impl Desk {
                     from,
                     trip: Trip::joined(before, trip),
                 };
-                *slot = Some(self.rescued(mailbox, window, brought));
+                *slot = Some(self.rescued(mailbox, &span.asked, brought));
             }
         }
+        crowded
     }
 
     /// An old answer is better than an outage; but it never stands in for a "no".
@@ -254,14 +260,23 @@ impl Desk {
         }
     }
 
-    fn board(
-        &self,
-        mailboxes: Vec<SmtpAddress>,
-        window: &TimeWindow,
-        passage: &Passage,
-    ) -> Vec<Ticket> {
+    /// Asks again for what is stale. As much as new questions ask for only where that much is known: where it is not, it
+    /// may have been more than the endpoint hands out at once, and would be again.
+    fn refresh(&self, mailboxes: Vec<SmtpAddress>, window: &TimeWindow, passage: &Passage) {
         let wide = self.widened(window);
-        self.flights.board(mailboxes, *window, wide, passage)
+        let keep = (&self.lifetimes, self.cache.now());
+        let (whole, part): (Vec<_>, Vec<_>) = mailboxes.into_iter().partition(|mailbox| {
+            let found = self.cache.find(self.seat, mailbox, &wide, keep);
+            matches!(found, Found::Stale { refresh: true, .. })
+        });
+        for (mailboxes, fetched) in [(whole, wide), (part, *window)] {
+            let span = Span {
+                asked: *window,
+                fetched,
+                exact: false,
+            };
+            drop(self.flights.board(mailboxes, span, passage));
+        }
     }
 
     /// What is fetched for a question about `window`.

@@ -56,6 +56,35 @@ struct Circle {
     drops: u64,
 }
 
+/// What a question asks for, and what is fetched for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Span {
+    pub(super) asked: TimeWindow,
+    /// What a new flight asks for.
+    pub(super) fetched: TimeWindow,
+    /// Whether a flight that asks for more than `asked` will not do: it may fail where `asked` alone would not.
+    pub(super) exact: bool,
+}
+
+impl Span {
+    /// Of a question that gets what it asks for, and nothing beside it.
+    pub(super) fn exactly(asked: TimeWindow) -> Self {
+        Self {
+            asked,
+            fetched: asked,
+            exact: true,
+        }
+    }
+
+    fn suits(&self, flight: &Flight) -> bool {
+        if self.exact {
+            flight.window == self.asked
+        } else {
+            flight.window.contains(&self.asked)
+        }
+    }
+}
+
 /// A place on a flight.
 pub(super) struct Ticket {
     mailbox: SmtpAddress,
@@ -66,6 +95,11 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    /// The window that the flight asks for.
+    pub(super) fn window(&self) -> TimeWindow {
+        self.flight.window
+    }
+
     /// What the flight brought and what it took, or that it is late.
     pub(super) async fn outcome(mut self, deadline: Instant) -> (Outcome, Option<Trip>) {
         match timeout_at(deadline, self.landed.wait_for(|landed| *landed)).await {
@@ -98,12 +132,11 @@ impl Flights {
         }
     }
 
-    /// A ticket for each mailbox, in order. `wide` is what a new flight asks for, `window` what an old one must cover.
+    /// A ticket for each mailbox, in order.
     pub(super) fn board(
         self: &Arc<Self>,
         mailboxes: Vec<SmtpAddress>,
-        window: TimeWindow,
-        wide: TimeWindow,
+        span: Span,
         passage: &Passage,
     ) -> Vec<Ticket> {
         let circle = Circle {
@@ -115,10 +148,10 @@ impl Flights {
         let mut tickets = Vec::with_capacity(mailboxes.len());
         let limit = self.endpoint.guard().limits.mailboxes_per_call;
         for mailbox in mailboxes {
-            let old = board.find(&mailbox, &window, &circle);
+            let old = board.find(&mailbox, &span, &circle);
             let shared = old.is_some();
-            let flight =
-                old.unwrap_or_else(|| board.book(&mailbox, wide, (&circle, &passage.trace), limit));
+            let book = || board.book(&mailbox, span.fetched, (&circle, &passage.trace), limit);
+            let flight = old.unwrap_or_else(book);
             tickets.push(Ticket {
                 landed: flight.landed.subscribe(),
                 flight,
@@ -201,16 +234,11 @@ impl Drop for Landing<'_> {
 }
 
 impl Board {
-    fn find(
-        &self,
-        mailbox: &SmtpAddress,
-        window: &TimeWindow,
-        circle: &Circle,
-    ) -> Option<Arc<Flight>> {
+    fn find(&self, mailbox: &SmtpAddress, span: &Span, circle: &Circle) -> Option<Arc<Flight>> {
         let carrying = self.carrying.get(mailbox)?;
         carrying
             .iter()
-            .find(|flight| flight.circle == *circle && flight.window.contains(window))
+            .find(|flight| flight.circle == *circle && span.suits(flight))
             .cloned()
     }
 

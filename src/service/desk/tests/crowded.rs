@@ -43,6 +43,7 @@ impl Backend for Crowded {
 struct Office {
     desk: Arc<Desk>,
     backend: Arc<Crowded>,
+    clock: Arc<HandClock>,
 }
 
 impl Office {
@@ -50,18 +51,46 @@ impl Office {
         let clock = Arc::new(HandClock(Mutex::new(at(1))));
         let backend = Arc::new(Crowded(Mutex::default()));
         let desk = desk(backend.clone(), 4, &clock);
-        Self { desk, backend }
+        Self {
+            desk,
+            backend,
+            clock,
+        }
     }
 
     /// What is told of some days, and the windows that the endpoint was asked about.
     async fn ask(&self, days: (i8, i8)) -> (Told, Vec<TimeWindow>) {
+        let told = self.told(days).await;
+        (told, self.take_calls())
+    }
+
+    fn take_calls(&self) -> Vec<TimeWindow> {
+        std::mem::take(&mut *self.backend.0.lock().unwrap())
+    }
+
+    async fn told(&self, days: (i8, i8)) -> Told {
         let deadline = Instant::now() + Duration::from_secs(5);
         let (mailbox, passage) = (mailbox(1), Passage::default());
         let (mailboxes, window) = ([&mailbox], window(days));
         let told = self.desk.ask(&mailboxes, &window, &passage, deadline);
-        let told = told.await.remove(0);
-        let calls = std::mem::take(&mut *self.backend.0.lock().unwrap());
-        (told, calls)
+        told.await.remove(0)
+    }
+
+    fn found(&self, window: &TimeWindow) -> Found {
+        let keep = (&CacheLifetimes::default(), self.desk.cache.now());
+        let cache = &self.desk.cache;
+        cache.find(0, &mailbox(1), window, keep)
+    }
+
+    /// Lets flights go on until `done`, in a bounded number of rounds.
+    async fn until(&self, done: impl Fn(&Self) -> bool) {
+        for _ in 0..10_000 {
+            if done(self) {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
+        panic!("it never happened");
     }
 }
 
@@ -86,5 +115,45 @@ async fn a_crowded_day_itself_is_an_error_that_is_remembered() {
         let crowded = Err(MailboxError::TooManyEvents);
         assert_eq!((told.outcome, told.from), (crowded, from));
         assert_eq!(calls.is_empty(), from == CacheResult::Negative);
+    }
+}
+
+#[tokio::test]
+async fn a_crowded_day_that_only_another_asked_about_costs_no_answer() {
+    let office = Office::new();
+    // Whole weeks are not widened: the second boards the flight of the first.
+    let both = futures_util::future::join(office.told((1, 14)), office.told((7, 14)));
+    let (crowded, told) = both.await;
+    assert_eq!(crowded.outcome, Err(MailboxError::TooManyEvents));
+    assert_eq!(told.outcome, Ok(busy()));
+    assert_eq!(office.take_calls().last(), Some(&window((7, 14))));
+}
+
+#[tokio::test]
+async fn the_question_that_is_asked_again_boards_no_wider_flight() {
+    let office = Office::new();
+    let crowded = Found::Failed(MailboxError::TooManyEvents);
+    // Is looked at first: its flight leaves just after the first one of the other question has landed.
+    let other = async {
+        let monday = at(1) - Duration::from_hours(24);
+        let week = TimeWindow::new(monday, at(7)).unwrap();
+        office.until(|office| office.found(&week) == crowded).await;
+        office.told((5, 6)).await
+    };
+    let (other, told) = futures_util::future::join(other, office.told((1, 2))).await;
+    assert_eq!((told.outcome, other.outcome), (Ok(busy()), Ok(busy())));
+}
+
+#[tokio::test]
+async fn what_is_known_of_a_day_beside_a_crowded_one_is_asked_for_again_alone() {
+    let office = Office::new();
+    office.ask((1, 2)).await;
+    for _ in 0..3 {
+        *office.clock.0.lock().unwrap() += Duration::from_secs(70);
+        let told = office.told((1, 2)).await;
+        assert_eq!((told.outcome, told.from), (Ok(busy()), CacheResult::Stale));
+        let is_fresh = |office: &Office| matches!(office.found(&window((1, 2))), Found::Fresh(_));
+        office.until(is_fresh).await;
+        assert_eq!(office.take_calls(), [window((1, 2))]);
     }
 }
