@@ -261,23 +261,26 @@ async fn a_wrong_secret_that_is_held_back_keeps_nobody_out() {
         call.basic_auth(ACCOUNT, Some(PASSWORD)).body("<a/>").send()
     };
     assert_eq!(call().await.unwrap().status(), 200);
-    let wrong = world.ask("/oauth2/v2.0/token", &form("google", "wrong"));
-    let wrong = tokio::spawn(wrong.send());
-    let compared = "calbridge_login_failures_total 1";
-    while !world.server.metrics.render().contains(compared) {
-        assert!(!wrong.is_finished(), "it is held back");
-        tokio::task::yield_now().await;
-    }
-    // What the first request has taken up is given back within a moment, and long before it is answered.
-    let mut served = call().await.unwrap().status();
-    for _ in 0..3 {
-        if served != 200 {
-            served = call().await.unwrap().status();
+    // What is held back for a moment may be over before a busy machine has looked: then it is done again.
+    let mut served_meanwhile = false;
+    for round in 1..=10 {
+        let wrong = world.ask("/oauth2/v2.0/token", &form("google", "wrong"));
+        let wrong = tokio::spawn(wrong.send());
+        let compared = format!("calbridge_login_failures_total {round}\n");
+        while !world.server.metrics.render().contains(&compared) {
+            tokio::task::yield_now().await;
+        }
+        // What the request has taken up is given back within a moment, and long before it is answered.
+        while !served_meanwhile && !wrong.is_finished() {
+            let served = call().await.unwrap().status() == 200;
+            served_meanwhile = served && !wrong.is_finished();
+        }
+        assert_eq!(wrong.await.unwrap().unwrap().status(), 401);
+        if served_meanwhile {
+            return;
         }
     }
-    assert_eq!(served, 200);
-    assert!(!wrong.is_finished(), "it is held back");
-    assert_eq!(wrong.await.unwrap().unwrap().status(), 401);
+    panic!("nobody was served while an answer was held back");
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ const LONGEST_QUARANTINE: Duration = Duration::from_hours(8);
 /// The same where no password is at stake: what was put right in the directory should work soon.
 const LONGEST_WITHOUT_STAKES: Duration = Duration::from_mins(5);
 /// For how long a success speaks for a login.
-const PROVEN_FOR: Duration = Duration::from_hours(1);
+pub(super) const PROVEN_FOR: Duration = Duration::from_hours(1);
 /// How long a throttled account rests when the server does not say; doubled each time.
 pub(super) const REST: Duration = Duration::from_secs(5);
 const LONGEST_REST: Duration = Duration::from_mins(1);
@@ -136,7 +136,9 @@ impl State {
         if !self.accepted {
             return 1;
         }
-        let late = self.late.len();
+        // One that has ended may still be on the list.
+        let late = self.late.iter().filter(|(_, call)| !call.is_finished());
+        let late = late.count();
         if self.doubted {
             let is_held = late > 0 && self.held.is_some_and(|until| now < until);
             return if is_held { 0 } else { late + 1 };
@@ -191,7 +193,11 @@ impl State {
     /// `most` that the configuration allows.
     pub(super) fn given_up(&mut self, call: (u64, AbortHandle), most: usize, now: Instant) -> bool {
         self.doubted = true;
-        self.held = Some(now + HELD);
+        // What was right within the hour is hardly wrong now: who gave up was in a hurry, or made way for another.
+        let was_right = self
+            .last_success
+            .is_some_and(|at| now.saturating_duration_since(at) < PROVEN_FOR);
+        self.held = (!was_right).then(|| now + HELD);
         self.late.retain(|(_, late)| !late.is_finished());
         let is_heard = self.late.len() < most.clamp(1, MOST_LATE);
         if is_heard {

@@ -306,14 +306,15 @@ impl Cover {
     }
 
     /// The same as far as the right goes by which a later one was granted. Digits alone say nothing of a right: a server
-    /// gives them of lists, and where it cannot give more.
+    /// gives them of lists, and where it cannot give more. Nor does a calendar without events, in which there are no
+    /// details to be seen.
     fn granted_as(self, later: &Self) -> Self {
         match later.known.detail() {
-            Detail::BusyOnly => Self {
+            Detail::BusyOnly if !later.known.is_empty() => Self {
                 known: self.known.stripped_to(Detail::BusyOnly),
                 ..self
             },
-            Detail::DigitsOnly | Detail::Subjects => self,
+            Detail::DigitsOnly | Detail::BusyOnly | Detail::Subjects => self,
         }
     }
 

@@ -1,13 +1,14 @@
 //! Calls that go on after their callers have given up: they count as any other, and their password waits for its answer.
 
 use super::*;
-use crate::backend::role_account::state::HELD;
+use crate::backend::role_account::state::{HELD, PROVEN_FOR};
 use tokio::task::JoinSet;
 
 #[tokio::test(start_paused = true)]
 async fn a_late_call_is_in_flight_and_no_other_goes_beside_it_for_some_seconds() {
     let pool = pool(&["a@x.example"]);
     accept_all(&pool, 1).await;
+    tokio::time::advance(PROVEN_FOR).await;
     let mut calls = JoinSet::<()>::new();
     let late = lease(&pool).await.unwrap();
     assert!(late.given_up(late.number(), calls.spawn(std::future::pending())));
@@ -33,6 +34,7 @@ async fn a_late_call_is_in_flight_and_no_other_goes_beside_it_for_some_seconds()
 async fn the_answer_to_a_late_call_lets_others_go() {
     let pool = pool(&["a@x.example"]);
     accept_all(&pool, 1).await;
+    tokio::time::advance(PROVEN_FOR).await;
     let mut calls = JoinSet::<()>::new();
     let late = lease(&pool).await.unwrap();
     assert!(late.given_up(late.number(), calls.spawn(std::future::pending())));
@@ -42,6 +44,19 @@ async fn the_answer_to_a_late_call_lets_others_go() {
     });
     assert!(next.is_ok());
     assert!(begun.elapsed() < HELD);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_makes_way_holds_up_no_other_where_the_login_was_just_taken() {
+    let pool = pool(&["a@x.example"]);
+    accept_all(&pool, 1).await;
+    let mut calls = JoinSet::<()>::new();
+    let late = lease(&pool).await.unwrap();
+    assert!(late.given_up(late.number(), calls.spawn(std::future::pending())));
+    let begun = Instant::now();
+    assert!(lease(&pool).await.is_ok());
+    assert_eq!(begun.elapsed(), Duration::ZERO);
+    drop(late);
 }
 
 #[tokio::test(start_paused = true)]

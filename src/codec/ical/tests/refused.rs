@@ -94,8 +94,10 @@ fn computed() -> Duration {
     static BEGUN: LazyLock<Instant> = LazyLock::new(Instant::now);
     let told = std::fs::read_to_string("/proc/thread-self/schedstat");
     let computed = told.ok().and_then(|told| {
-        let nanoseconds = told.split_whitespace().next()?;
-        nanoseconds.parse().ok().map(Duration::from_nanos)
+        let nanoseconds = told.split_whitespace().next()?.parse().ok();
+        // A kernel that does not count says that there was nothing.
+        let counted = nanoseconds.filter(|nanoseconds| *nanoseconds > 0);
+        counted.map(Duration::from_nanos)
     });
     computed.unwrap_or_else(|| BEGUN.elapsed())
 }
