@@ -141,7 +141,9 @@ impl State {
         let late = late.count();
         if self.doubted {
             let is_held = late > 0 && self.held.is_some_and(|until| now < until);
-            return if is_held { 0 } else { late + 1 };
+            // What was right within the hour is hardly wrong now: who gave up was in a hurry, or made way for another.
+            let room = if self.is_proven(now) { most } else { 0 };
+            return if is_held && late >= room { 0 } else { late + 1 };
         }
         let bears = self.bears.map_or(usize::MAX, |bears| {
             let more = now.saturating_duration_since(bears.since).as_secs() / GROWTH.as_secs();
@@ -193,11 +195,7 @@ impl State {
     /// `most` that the configuration allows.
     pub(super) fn given_up(&mut self, call: (u64, AbortHandle), most: usize, now: Instant) -> bool {
         self.doubted = true;
-        // What was right within the hour is hardly wrong now: who gave up was in a hurry, or made way for another.
-        let was_right = self
-            .last_success
-            .is_some_and(|at| now.saturating_duration_since(at) < PROVEN_FOR);
-        self.held = (!was_right).then(|| now + HELD);
+        self.held = Some(now + HELD);
         self.late.retain(|(_, late)| !late.is_finished());
         let is_heard = self.late.len() < most.clamp(1, MOST_LATE);
         if is_heard {
@@ -308,10 +306,13 @@ impl State {
         }
     }
 
+    fn is_proven(&self, now: Instant) -> bool {
+        self.last_success
+            .is_some_and(|at| now.saturating_duration_since(at) < PROVEN_FOR)
+    }
+
     fn next_pause(&self, stakes: Stakes, now: Instant) -> Duration {
-        let is_proven = self
-            .last_success
-            .is_some_and(|at| now.saturating_duration_since(at) < PROVEN_FOR);
+        let is_proven = self.is_proven(now);
         let (least, longest) = match stakes {
             Stakes::None => (SHORT_QUARANTINE, LONGEST_WITHOUT_STAKES),
             Stakes::LockOut if is_proven => (SHORT_QUARANTINE, LONGEST_QUARANTINE),
