@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use super::breaker::Subject;
 use super::calls::Calls;
 use crate::backend::EndpointError;
 use crate::metrics::BreakerState;
@@ -61,6 +62,7 @@ impl Calls {
     /// pause when all are gone. One at a time. An endpoint that is not well is not asked.
     pub(super) async fn in_background<T, F>(
         &self,
+        subject: Subject,
         timeout: Duration,
         work: impl Fn(Instant) -> F + Sync,
     ) -> Result<T, EndpointError>
@@ -79,7 +81,7 @@ impl Calls {
                 // A caller who has come is seen before a call that has just ended, and before one is begun.
                 biased;
                 () = self.callers.arrived() => None,
-                result = self.once(timeout, &work) => Some(result),
+                result = self.once(subject, timeout, &work) => Some(result),
             };
             if let Some(result) = ended {
                 return result;
@@ -91,6 +93,7 @@ impl Calls {
 
     async fn once<T, F>(
         &self,
+        subject: Subject,
         timeout: Duration,
         work: &(impl Fn(Instant) -> F + Sync),
     ) -> Result<T, EndpointError>
@@ -105,7 +108,7 @@ impl Calls {
         let result = timeout_at(deadline, work(deadline))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(begun.elapsed())));
-        self.conclude(pass, &result, begun.elapsed());
+        self.conclude((pass, subject), &result, begun.elapsed());
         result
     }
 }

@@ -39,6 +39,14 @@ enum Mode {
     HalfOpen,
 }
 
+/// What a call asks about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Subject {
+    Endpoint,
+    /// One room, list or name among many: that it cannot be read says nothing about the others.
+    One,
+}
+
 /// What a call says about the endpoint as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -74,6 +82,22 @@ impl Verdict {
                 | EndpointError::BadAnswer(_)
                 | EndpointError::Source(_),
             ) => Self::Ill,
+        }
+    }
+}
+
+impl Subject {
+    /// What a call about this says of the endpoint as a whole.
+    pub(super) fn verdict<T>(
+        self,
+        result: &Result<T, EndpointError>,
+        elapsed: Duration,
+        timeout: Duration,
+    ) -> Verdict {
+        match (self, result) {
+            // Not well either: a source that is ill may tell nonsense of everything.
+            (Self::One, Err(EndpointError::BadAnswer(_))) => Verdict::Silent,
+            (Self::One | Self::Endpoint, result) => Verdict::of(result, elapsed, timeout),
         }
     }
 }
@@ -312,6 +336,10 @@ mod tests {
         check(E::Forbidden("".into()), Verdict::Well);
         check(E::Throttled { back_off: None }, Verdict::Silent);
         check(E::BreakerOpen("".into()), Verdict::Silent);
+        let odd = Err::<(), _>(E::BadAnswer("".into()));
+        let of = |subject: Subject| subject.verdict(&odd, secs(3), secs(20));
+        assert_eq!(of(Subject::Endpoint), Verdict::Ill);
+        assert_eq!(of(Subject::One), Verdict::Silent);
         let hurried = Err::<(), _>(E::Timeout(secs(0)));
         let tenth = Duration::from_millis(100);
         assert_eq!(Verdict::of(&hurried, tenth, secs(20)), Verdict::Silent);

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::Guard;
 use super::background::Callers;
-use super::breaker::{Breaker, Pass, Verdict};
+use super::breaker::{Breaker, Pass, Subject, Verdict};
 use super::budget::Budget;
 use super::hedge::Hedge;
 use super::retry::{Part, Pauses};
@@ -136,6 +136,16 @@ impl Calls {
         deadline: Instant,
         work: impl AsyncFnOnce(bool) -> Result<T, EndpointError>,
     ) -> Result<T, EndpointError> {
+        self.guarded_about(Subject::Endpoint, deadline, work).await
+    }
+
+    /// The same, where the call may be about one thing among many.
+    pub(super) async fn guarded_about<T>(
+        &self,
+        subject: Subject,
+        deadline: Instant,
+        work: impl AsyncFnOnce(bool) -> Result<T, EndpointError>,
+    ) -> Result<T, EndpointError> {
         let started = Instant::now();
         let _present = self.callers.enter();
         // Before the wait for a permit, so that nobody waits behind calls that hang, and after it.
@@ -153,7 +163,7 @@ impl Calls {
         let result = timeout_at(deadline, work(pass.decides()))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())));
-        self.conclude(pass, &result, begun.elapsed());
+        self.conclude((pass, subject), &result, begun.elapsed());
         result
     }
 
@@ -173,7 +183,7 @@ impl Calls {
     /// What a call that has ended means for the breaker, the record and the metrics.
     pub(super) fn conclude<T>(
         &self,
-        pass: Pass<'_>,
+        (pass, subject): (Pass<'_>, Subject),
         result: &Result<T, EndpointError>,
         elapsed: Duration,
     ) {
@@ -183,7 +193,8 @@ impl Calls {
             self.metrics.throttled();
         }
         let before = self.breaker.state();
-        pass.report(Verdict::of(result, elapsed, self.timeout), &text(result));
+        let verdict = subject.verdict(result, elapsed, self.timeout);
+        pass.report(verdict, &text(result));
         self.learned(before, result);
     }
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, debug, warn};
 
 use super::Endpoint;
+use super::breaker::Subject;
 use crate::backend::rooms::{Found, OutsideRequests, RoomSource};
 use crate::backend::{Ask, EndpointError};
 use crate::domain::{Listed, Outcome, Room, RoomEntry, RoomList, SmtpAddress, TimeWindow};
@@ -53,8 +54,11 @@ impl Endpoint {
         };
         let work = async {
             let mut stock = RoomStock::default();
-            for listed in self.call(|by| source.room_lists(by)).await? {
-                let asked = self.call(|by| source.rooms(&listed.address, by));
+            for listed in self
+                .call(Subject::Endpoint, |by| source.room_lists(by))
+                .await?
+            {
+                let asked = self.call(Subject::One, |by| source.rooms(&listed.address, by));
                 match asked.await {
                     Ok(Some(told)) => {
                         if told.may_have_more {
@@ -76,7 +80,9 @@ impl Endpoint {
                     Err(error) => return Err(error),
                 }
             }
-            stock.alone = self.call(|by| source.rooms_alone(by)).await?;
+            stock.alone = self
+                .call(Subject::Endpoint, |by| source.rooms_alone(by))
+                .await?;
             Ok(stock)
         };
         work.instrument(self.span()).await
@@ -92,7 +98,7 @@ impl Endpoint {
         };
         let asked = self
             .calls
-            .in_background(self.guard.timeout, |by| source.room(room, by));
+            .in_background(Subject::One, self.guard.timeout, |by| source.room(room, by));
         asked.instrument(self.span()).await
     }
 
@@ -107,7 +113,9 @@ impl Endpoint {
         let ask = Ask::new(mailboxes.to_vec(), window);
         let asked = self
             .calls
-            .in_background(self.guard.timeout, |by| backend.free_busy(&ask, by));
+            .in_background(Subject::Endpoint, self.guard.timeout, |by| {
+                backend.free_busy(&ask, by)
+            });
         asked.instrument(self.span()).await
     }
 
@@ -128,7 +136,7 @@ impl Endpoint {
         };
         let deadline = self.deadline(deadline);
         let work = async |_| source.room(mailbox, deadline).await;
-        let asked = self.calls.guarded(deadline, work);
+        let asked = self.calls.guarded_about(Subject::One, deadline, work);
         match asked.instrument(self.span()).await {
             // An address in place of a name says nothing.
             Ok(found) => Ok(found
@@ -198,13 +206,18 @@ impl Endpoint {
     }
 
     /// One call like those of callers, with all the time that the endpoint gives to one.
-    async fn call<T, F>(&self, work: impl FnOnce(Instant) -> F) -> Result<T, EndpointError>
+    async fn call<T, F>(
+        &self,
+        subject: Subject,
+        work: impl FnOnce(Instant) -> F,
+    ) -> Result<T, EndpointError>
     where
         F: Future<Output = Result<T, EndpointError>>,
     {
         let deadline = Instant::now() + self.guard.timeout;
         let work = work(deadline);
-        self.calls.guarded(deadline, async |_| work.await).await
+        let work = async |_| work.await;
+        self.calls.guarded_about(subject, deadline, work).await
     }
 }
 

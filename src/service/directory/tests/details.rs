@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::stub::{Stub, address, caller, endpoint, list, refusal, service, soon};
 use crate::backend::EndpointError;
+use crate::metrics::BreakerState;
 use crate::service::Availability;
 use crate::service::settings::ServiceSettings;
 
@@ -64,10 +65,10 @@ async fn a_list_that_is_not_told_of_holds_up_no_other() {
             let lists = service.room_lists(&caller(), soon()).await.unwrap();
             lists.iter().map(|list| list.name.to_string()).collect()
         };
-        let odd = Some((address("annex@x.example"), error));
+        let odd = [(address("annex@x.example"), error)].into();
         let before = over(&stub);
         assert_eq!(names(&before).await, ["Annex", "HQ"]);
-        *stub.odd_list.lock().unwrap() = odd;
+        *stub.odd_lists.lock().unwrap() = odd;
         assert_eq!(names(&over(&stub)).await, ["HQ"]);
         // What was told before stays, and once.
         assert_eq!(names(&before).await, ["Annex", "HQ"]);
@@ -77,4 +78,50 @@ async fn a_list_that_is_not_told_of_holds_up_no_other() {
         stub.lists.lock().unwrap().remove(0);
         assert_eq!(names(&before).await, ["HQ"]);
     }
+}
+
+/// The state of the breaker of each endpoint.
+fn breaker(service: &Availability) -> Vec<BreakerState> {
+    let endpoints = service.endpoints();
+    endpoints.map(|endpoint| endpoint.state().breaker).collect()
+}
+
+/// As many that the breaker would open if each counted, and a good one behind them.
+fn many(what: &str) -> (Vec<String>, String) {
+    let odd = (0..6).map(|number| format!("{what}{number}@x.example"));
+    (odd.collect(), format!("{what}9@x.example"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn rooms_that_nobody_can_read_do_not_make_an_endpoint_ill() {
+    let (odd, good) = many("room");
+    let rooms: Vec<_> = odd.iter().chain([&good]).map(String::as_str).collect();
+    let mut stub = Arc::into_inner(Stub::with(vec![list("HQ <hq@x.example>", &rooms)])).unwrap();
+    let odd = odd.iter().map(|room| (address(room), odd_answer()));
+    stub.secretive.extend(odd);
+    let service = over(&Arc::new(stub));
+    service.keep_rooms();
+    let until = Instant::now() + Duration::from_secs(30);
+    while buildings(&service).await.last() != Some(&Some("Annex".to_owned())) {
+        assert!(Instant::now() < until, "the good room is never asked for");
+        // The pause between two looks at the condition.
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!(breaker(&service), [BreakerState::Closed]);
+}
+
+#[tokio::test]
+async fn lists_that_nobody_can_read_do_not_make_an_endpoint_ill() {
+    let (odd, good) = many("list");
+    let named = odd.iter().chain([&good]);
+    let lists = named.map(|address| list(&format!("HQ <{address}>"), &["a@x.example"]));
+    let stub = Stub::with(lists.collect());
+    let odd = odd.iter().map(|list| (address(list), odd_answer()));
+    *stub.odd_lists.lock().unwrap() = odd.collect();
+    let service = over(&stub);
+    assert!(service.refresh_rooms().await);
+    let told = service.room_lists(&caller(), soon()).await.unwrap();
+    let told: Vec<_> = told.iter().map(|list| list.address.clone()).collect();
+    assert_eq!(told, [address(&good)]);
+    assert_eq!(breaker(&service), [BreakerState::Closed]);
 }

@@ -48,8 +48,8 @@ pub(super) struct Stub {
     pub(super) refused_list: Mutex<Option<SmtpAddress>>,
     /// This list is named, and not found when its rooms are asked for.
     pub(super) lost_list: Mutex<Option<SmtpAddress>>,
-    /// Why the rooms of a list are not told.
-    pub(super) odd_list: Mutex<Option<(SmtpAddress, EndpointError)>>,
+    /// Why the rooms of some lists are not told.
+    pub(super) odd_lists: Mutex<BTreeMap<SmtpAddress, EndpointError>>,
     /// Why nothing else is told of some rooms; where it is empty, of none.
     pub(super) secretive: BTreeMap<SmtpAddress, EndpointError>,
     /// What was asked for its details.
@@ -173,9 +173,8 @@ impl RoomSource for Stub {
         if self.lost_list.lock().unwrap().as_ref() == Some(list) {
             return Ok(None);
         }
-        match &*self.odd_list.lock().unwrap() {
-            Some((odd, error)) if odd == list => return Err(error.clone()),
-            Some(_) | None => {}
+        if let Some(error) = self.odd_lists.lock().unwrap().get(list) {
+            return Err(error.clone());
         }
         let lists = self.lists.lock().unwrap();
         let known = lists.iter().find(|known| known.listed.address == *list);
