@@ -2,6 +2,7 @@
 //! a name changes less often than a calendar, and no answer waits for one for long. Where no endpoint has a directory,
 //! nothing is asked at all.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ const KEPT: Duration = Duration::from_mins(10);
 const MOST_KEPT: u64 = 100_000;
 /// How long an answer waits for names.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long nothing is asked after a directory failed: an answer without names is as good.
+/// How long nothing is asked after a directory failed and told no name at all: an answer without names is as good.
 const REST: Duration = Duration::from_secs(30);
 /// Names asked for side by side: events are more urgent.
 const AT_ONCE: usize = 2;
@@ -32,6 +33,14 @@ pub struct Names {
     known: Cache<SmtpAddress, Arc<OnceCell<Name>>>,
     places: Semaphore,
     rests_until: Mutex<Option<Instant>>,
+}
+
+/// What came of one question for names.
+#[derive(Default)]
+struct Course {
+    /// Calls that failed, or have not ended.
+    unanswered: AtomicUsize,
+    has_names: AtomicBool,
 }
 
 /// A mailbox, and where its name is to be written.
@@ -67,24 +76,36 @@ impl Names {
             return;
         }
         let deadline = deadline.min(Instant::now() + PATIENCE);
+        let course = Course::default();
         let asked = wanted.into_iter().map(async |(mailbox, name)| {
-            *name = self.find(caller, mailbox, deadline).await;
+            *name = self.find(caller, mailbox, (deadline, &course)).await;
+            course.has_names.fetch_or(name.is_some(), Ordering::Relaxed);
         });
-        if timeout_at(deadline, join_all(asked)).await.is_err() {
+        // What has come in time has been written where it belongs.
+        let _ = timeout_at(deadline, join_all(asked)).await;
+        if course.is_in_vain() {
             self.rest();
         }
     }
 
     /// One call does for all who want the same name.
-    async fn find(&self, caller: &Caller, mailbox: &SmtpAddress, deadline: Instant) -> Name {
+    async fn find(
+        &self,
+        caller: &Caller,
+        mailbox: &SmtpAddress,
+        (deadline, course): (Instant, &Course),
+    ) -> Name {
         let cell = self.known.get_with_by_ref(mailbox, Arc::default);
         let ask = async || {
             let _place = self.places.acquire().await;
             if self.rests() {
                 return Err(());
             }
+            course.unanswered.fetch_add(1, Ordering::Relaxed);
             let name = self.availability.display_name(caller, mailbox, deadline);
-            name.await.map_err(|_| self.rest())
+            let name = name.await.map_err(drop)?;
+            course.unanswered.fetch_sub(1, Ordering::Relaxed);
+            Ok(name)
         };
         cell.get_or_try_init(ask).await.ok().cloned().flatten()
     }
@@ -103,6 +124,14 @@ impl Names {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
+    }
+}
+
+impl Course {
+    /// A directory that told one name is slow at worst, or at odds with some mailboxes.
+    fn is_in_vain(&self) -> bool {
+        let is_unanswered = self.unanswered.load(Ordering::Relaxed) > 0;
+        is_unanswered && !self.has_names.load(Ordering::Relaxed)
     }
 }
 

@@ -151,6 +151,11 @@ impl Endpoint {
                 debug!(endpoint.name = %self.name(), %code, "The server tells no names");
                 Ok(None)
             }
+            // Of this mailbox; other names may well be read.
+            Err(error @ EndpointError::BadAnswer(_)) => {
+                debug!(endpoint.name = %self.name(), %error, "The name of a mailbox cannot be read");
+                Ok(None)
+            }
             Err(error) => {
                 self.warn(&error);
                 Err(error)

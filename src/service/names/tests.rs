@@ -16,6 +16,10 @@ use crate::service::settings::ServiceSettings;
 /// Whoever is asked for by name is Anna, from the call on that has this number; before, it hangs.
 struct Directory {
     well_from: usize,
+    /// What is said instead of the first mailbox.
+    odd: Option<EndpointError>,
+    /// How long each call takes.
+    takes: Duration,
     calls: AtomicUsize,
 }
 
@@ -60,6 +64,11 @@ impl RoomSource for Directory {
         if self.calls.fetch_add(1, Ordering::SeqCst) < self.well_from {
             std::future::pending::<()>().await;
         }
+        tokio::time::sleep(self.takes).await;
+        match &self.odd {
+            Some(error) if *room == mailbox(0) => return Err(error.clone()),
+            Some(_) | None => {}
+        }
         let listed = Listed::parse(&format!("Anna Ahrens <{room}>"));
         Ok(listed.ok().map(Room::new))
     }
@@ -94,10 +103,17 @@ struct World {
 
 impl World {
     async fn new(well_from: usize) -> Self {
-        let directory = Arc::new(Directory {
+        Self::over(Directory {
             well_from,
+            odd: None,
+            takes: Duration::ZERO,
             calls: AtomicUsize::new(0),
-        });
+        })
+        .await
+    }
+
+    async fn over(directory: Directory) -> Self {
+        let directory = Arc::new(directory);
         let instance = Instance::new(Arc::new(FixedClock(jiff::Timestamp::UNIX_EPOCH)));
         let domain = MailDomain::parse("x.example").unwrap();
         let endpoint = Endpoint::new(
@@ -154,4 +170,43 @@ async fn whoever_asks_for_the_same_name_waits_for_the_same_call() {
     let (one, other) = tokio::join!(world.ask(1), world.ask(1));
     assert_eq!(one.0, other.0);
     assert_eq!(world.directory.calls.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_mailbox_whose_name_is_not_told_costs_no_other_name() {
+    let fault = EndpointError::Fault {
+        code: "ErrorInternalServerTransientError".into(),
+        text: String::new().into(),
+        transient: true,
+    };
+    for (odd, again) in [(EndpointError::BadAnswer("".into()), 0), (fault, 1)] {
+        let world = World::over(Directory {
+            well_from: 0,
+            odd: Some(odd),
+            takes: Duration::ZERO,
+            calls: AtomicUsize::new(0),
+        })
+        .await;
+        let mut expect: Vec<Name> = vec![Some("Anna Ahrens".into()); 20];
+        expect[0] = None;
+        assert_eq!(world.ask(20).await, (expect.clone(), 20));
+        // What failed is asked for again, since the directory is not left alone.
+        assert_eq!(world.ask(20).await, (expect, again));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_directory_is_not_left_alone() {
+    let world = World::over(Directory {
+        well_from: 0,
+        odd: None,
+        takes: PATIENCE * 3 / 4,
+        calls: AtomicUsize::new(0),
+    })
+    .await;
+    for told in [AT_ONCE, 2 * AT_ONCE] {
+        let (names, calls) = world.ask(20).await;
+        assert!(calls > 0);
+        assert_eq!(names.iter().flatten().count(), told);
+    }
 }
