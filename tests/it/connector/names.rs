@@ -99,5 +99,6 @@ async fn a_directory_that_fails_costs_no_answer_and_is_left_alone() {
     let (names, counts) = named(|_| Reply::status(500, &[]), 5).await;
     assert_eq!(names[0], "anna@example.com");
     assert_eq!(counts[0], 1);
-    assert!(counts[1] <= 2, "{counts:?}");
+    // For each of the three once, by the first question alone.
+    assert!(counts[1] <= 3, "{counts:?}");
 }
