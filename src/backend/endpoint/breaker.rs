@@ -95,8 +95,11 @@ impl Subject {
         timeout: Duration,
     ) -> Verdict {
         match (self, result) {
-            // Not well either: a source that is ill may tell nonsense of everything.
-            (Self::One, Err(EndpointError::BadAnswer(_))) => Verdict::Silent,
+            // Not well either: a source that is ill may tell nonsense of everything. And a directory may be slow where
+            // calendars are not.
+            (Self::One, Err(EndpointError::BadAnswer(_) | EndpointError::Timeout(_))) => {
+                Verdict::Silent
+            }
             (Self::One | Self::Endpoint, result) => Verdict::of(result, elapsed, timeout),
         }
     }
@@ -336,10 +339,12 @@ mod tests {
         check(E::Forbidden("".into()), Verdict::Well);
         check(E::Throttled { back_off: None }, Verdict::Silent);
         check(E::BreakerOpen("".into()), Verdict::Silent);
-        let odd = Err::<(), _>(E::BadAnswer("".into()));
-        let of = |subject: Subject| subject.verdict(&odd, secs(3), secs(20));
-        assert_eq!(of(Subject::Endpoint), Verdict::Ill);
-        assert_eq!(of(Subject::One), Verdict::Silent);
+        for error in [E::BadAnswer("".into()), E::Timeout(secs(3))] {
+            let odd = Err::<(), _>(error);
+            let of = |subject: Subject| subject.verdict(&odd, secs(3), secs(20));
+            assert_eq!(of(Subject::Endpoint), Verdict::Ill);
+            assert_eq!(of(Subject::One), Verdict::Silent);
+        }
         let hurried = Err::<(), _>(E::Timeout(secs(0)));
         let tenth = Duration::from_millis(100);
         assert_eq!(Verdict::of(&hurried, tenth, secs(20)), Verdict::Silent);
