@@ -33,6 +33,8 @@ const LONGEST_SHUT_OUT: Duration = Duration::from_hours(1);
 const GROWTH: Duration = Duration::from_mins(1);
 /// How long a password that a late call has taken along is not sent a second time before the server has said something.
 pub(super) const HELD: Duration = Duration::from_secs(5);
+/// The same of a login that was taken within the hour: a server that hangs must be asked again as soon as it may be well.
+const SHORTLY_HELD: Duration = Duration::from_secs(1);
 /// Calls of one account that are listened to after their callers have given up.
 const MOST_LATE: usize = 8;
 /// How often a success is noted for other processes.
@@ -195,7 +197,12 @@ impl State {
     /// `most` that the configuration allows.
     pub(super) fn given_up(&mut self, call: (u64, AbortHandle), most: usize, now: Instant) -> bool {
         self.doubted = true;
-        self.held = Some(now + HELD);
+        let hold = if self.is_proven(now) {
+            SHORTLY_HELD
+        } else {
+            HELD
+        };
+        self.held = Some(now + hold);
         self.late.retain(|(_, late)| !late.is_finished());
         let is_heard = self.late.len() < most.clamp(1, MOST_LATE);
         if is_heard {
