@@ -32,9 +32,13 @@ use super::token::{Holder, Issuer, secret_mark};
 use crate::domain::{Caller, CallerId};
 use crate::face::OwnLogin;
 
-/// How long an answer to a wrong password is held back: guessing over one connection stays slow, and a person who
-/// mistyped does not notice.
-pub(super) const FAILURE_DELAY: Duration = Duration::from_millis(300);
+const FAILURE_DELAY: Duration = Duration::from_millis(300);
+
+/// How an answer to a wrong password is held back: guessing over one connection stays slow, and a person who mistyped
+/// does not notice.
+pub(super) async fn hold_back() {
+    tokio::time::sleep(FAILURE_DELAY).await;
+}
 
 /// In the extensions of a face's answer: somebody was wrong, and the answer is to be held back as any other is.
 #[derive(Debug, Clone, Copy)]

@@ -19,7 +19,7 @@ use super::process::Process;
 use super::scope::{self, ScopeError};
 use super::{OpsTarget, Readiness, Reloaded, page};
 use crate::metrics::{Metrics, TEXT_FORMAT};
-use crate::server::login::{Denied, FAILURE_DELAY};
+use crate::server::login::{self, Denied};
 
 const TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -114,7 +114,7 @@ impl Desk {
             Err(Denied::Absent | Denied::InvalidToken) => Err(challenge()),
             Err(Denied::Wrong) => {
                 tracing::warn!("A login at the ops listener was refused");
-                tokio::time::sleep(FAILURE_DELAY).await;
+                login::hold_back().await;
                 Err(challenge())
             }
         }

@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::refusals::refuse;
 use super::{COME_BACK, Outgoing, Pipeline};
 use crate::face::Route;
-use crate::server::login::{Denied, FAILURE_DELAY, HeldBack};
+use crate::server::login::{self, Denied, HeldBack};
 use crate::server::reply::{self, Refusal};
 
 impl Pipeline {
@@ -19,7 +19,7 @@ impl Pipeline {
             Denied::InvalidToken => self.metrics.login_failed(),
             Denied::Wrong => {
                 self.metrics.login_failed();
-                tokio::time::sleep(FAILURE_DELAY).await;
+                login::hold_back().await;
             }
             Denied::Overloaded => {
                 return refuse(route.face.name(), &Refusal::ComeBack(COME_BACK));
@@ -36,7 +36,7 @@ impl Pipeline {
     pub(super) async fn hold_back(outgoing: Outgoing, held: impl Sized) -> Outgoing {
         if outgoing.response.extensions().get::<HeldBack>().is_some() {
             drop(held);
-            tokio::time::sleep(FAILURE_DELAY).await;
+            login::hold_back().await;
         }
         outgoing
     }
