@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use futures_util::future::{join, join4};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::build;
@@ -133,12 +134,14 @@ impl Gateway {
         self.ops.as_ref().map(OpsServer::address)
     }
 
-    /// Serves until `stop` is cancelled, then lets the requests in flight finish. The ops listener goes last, so that
-    /// the end can be watched.
+    /// Serves until `stop` is cancelled, then lets the requests in flight finish and what was learnt of role accounts
+    /// reach the disk, both within `limits.drain`. The ops listener goes last, so that the end can be watched.
     pub async fn run(self, stop: CancellationToken) {
         let drained = CancellationToken::new();
         let serve = async {
-            self.server.run(stop.clone()).await;
+            let drain_ends = self.reloader.drain_ends(stop.clone());
+            let ((), ends) = join(self.server.run(stop.clone()), drain_ends).await;
+            self.reloader.remembered(ends).await;
             drained.cancel();
         };
         let certificate = self.reloader.watch_certificate(stop.clone());
@@ -148,7 +151,7 @@ impl Gateway {
                 ops.run(stop.clone(), drained.clone()).await;
             }
         };
-        futures_util::future::join4(serve, watch, certificate, expiry).await;
+        join4(serve, watch, certificate, expiry).await;
     }
 
     /// Serves until SIGTERM or SIGINT; see [`run_until_signal`].

@@ -10,6 +10,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::world::{Changes, World};
@@ -128,6 +129,23 @@ impl Reloader {
     /// The world of the moment.
     pub(super) fn world(&self) -> Arc<World> {
         self.world.load_full()
+    }
+
+    /// Waits for `stop`; then says when all that a stop waits for must have ended.
+    pub(super) async fn drain_ends(&self, stop: CancellationToken) -> Instant {
+        stop.cancelled().await;
+        Instant::now() + self.world().server.limits.drain
+    }
+
+    /// What was learnt of role accounts is on disk before the process ends, where that does not take longer than until
+    /// `ends`.
+    pub(super) async fn remembered(&self, ends: Instant) {
+        let left = ends.saturating_duration_since(Instant::now());
+        if !self.instance.quarantine.written(left).await {
+            tracing::warn!(
+                "server.state_directory does not answer: what was last learnt of role accounts is not kept"
+            );
+        }
     }
 
     /// Reads the configuration file and everything that it refers to, and puts it in the place of what serves now.

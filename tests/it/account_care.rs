@@ -1,6 +1,7 @@
 //! Role accounts are tried no more often than they must be, whoever starts the service or types a command, and however
 //! often: a directory counts all attempts together.
 
+use std::fs::File;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Arc;
@@ -124,6 +125,51 @@ async fn a_start_that_fails_tries_no_account() {
     assert_eq!(attempts(&upstream), 1);
     stop.cancel();
     run.await.unwrap();
+}
+
+/// Three accounts: the last is tried only when what became of the first two is noted.
+const THREE: &str = r#"role_account = [{ address = "a@example.com", password_file = "secret" }, { address = "b@example.com", password_file = "secret" }, { address = "c@example.com", password_file = "secret" }]"#;
+
+/// A gateway that has been refused at least twice while somebody else holds the lock of the state directory, so that one
+/// note is being written and the others wait behind it.
+async fn with_notes_waiting(folder: &TempDir, upstream: &Upstream, text: &str) -> (Gateway, File) {
+    let gateway = built(folder, text).await.unwrap();
+    let lock = File::open(folder.path().join("state/role-accounts.lock")).unwrap();
+    lock.lock().unwrap();
+    until(|| attempts(upstream) == 3).await;
+    (gateway, lock)
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_all_notes_of_refused_accounts() {
+    let upstream = refusing().await;
+    let folder = installation(&upstream, THREE);
+    let text = configuration(&upstream, 0, THREE);
+    let (gateway, lock) = with_notes_waiting(&folder, &upstream, &text).await;
+    let stop = CancellationToken::new();
+    let mut run = tokio::spawn(gateway.run(stop.clone()));
+    stop.cancel();
+    let waits = tokio::time::timeout(Duration::from_millis(200), &mut run).await;
+    assert!(waits.is_err(), "notes are not on disk yet");
+    lock.unlock().unwrap();
+    run.await.unwrap();
+    let records = std::fs::read_to_string(folder.path().join(RECORDS)).unwrap();
+    assert!(records.matches("refused_until").count() >= 2, "{records}");
+}
+
+#[tokio::test]
+async fn a_stop_waits_no_longer_than_the_drain_for_a_directory_that_is_stuck() {
+    let upstream = refusing().await;
+    let folder = installation(&upstream, THREE);
+    let text = configuration(&upstream, 0, THREE);
+    let text = text.replacen("[access]", "drain = \"1s\"\n[access]", 1);
+    let (gateway, lock) = with_notes_waiting(&folder, &upstream, &text).await;
+    let stop = CancellationToken::new();
+    stop.cancel();
+    let run = tokio::time::timeout(Duration::from_secs(20), gateway.run(stop));
+    run.await.expect("a stop that is bounded");
+    assert!(!folder.path().join(RECORDS).exists());
+    lock.unlock().unwrap();
 }
 
 #[tokio::test]
