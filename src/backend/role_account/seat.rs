@@ -86,8 +86,8 @@ impl<L> Seat<L> {
     }
 
     /// The caller of the call of this number gave up before the server said anything to it. It goes on, and counts as in
-    /// flight until its lease ends. Until the login is taken again, the account makes one call at a time, and for some
-    /// seconds none beside this one. Says whether the call is worth listening to: not where enough others are.
+    /// flight until its lease ends; where the login has not worked within the hour, no other goes out meanwhile. Says
+    /// whether the call is worth listening to: not where enough others are.
     pub(in crate::backend) fn given_up(&self, number: u64, call: AbortHandle) -> bool {
         let most = self.account.max_concurrency;
         let give_up = |state: &mut State| state.given_up((number, call), most, Instant::now());

@@ -31,10 +31,8 @@ pub(super) const SHUT_OUT: Duration = Duration::from_mins(5);
 const LONGEST_SHUT_OUT: Duration = Duration::from_hours(1);
 /// How often one call more is tried beside those that a server is known to bear.
 const GROWTH: Duration = Duration::from_mins(1);
-/// How long a password that a late call has taken along is not sent a second time before the server has said something.
-pub(super) const HELD: Duration = Duration::from_secs(5);
-/// The same of a login that was taken within the hour: a server that hangs must be asked again as soon as it may be well.
-const SHORTLY_HELD: Duration = Duration::from_secs(1);
+/// How often a server that lets as many calls hang as it may have is asked whether it is well again.
+pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Calls of one account that are listened to after their callers have given up.
 const MOST_LATE: usize = 8;
 /// How often a success is noted for other processes.
@@ -51,18 +49,16 @@ pub(in crate::backend) enum Stakes {
 
 pub(super) struct State {
     pub(super) in_flight: usize,
-    /// The server has accepted its login since the last refusal.
+    /// The server has accepted its login since the last refusal, and no caller has given up an hour or more after that.
     pub(super) accepted: bool,
     pub(super) closed: Option<Closed>,
-    /// A caller has given up on it since the server last took its login: nobody knows whether the password is still right.
-    doubted: bool,
     /// The number of the call that begins next.
     next_call: u64,
     /// Calls that nobody waits for and that are listened to, by their numbers: a refusal may come of them. They are in
     /// flight as any other.
     late: Vec<(u64, AbortHandle)>,
-    /// Until then no call goes out beside those that are late, as long as the login is doubted.
-    held: Option<Instant>,
+    /// When a caller last gave up.
+    given_up: Option<Instant>,
     /// Calls at once that the server has shown to bear; None where it has not complained.
     bears: Option<Bears>,
     last_success: Option<Instant>,
@@ -99,10 +95,9 @@ impl State {
             in_flight: 0,
             accepted: false,
             closed: None,
-            doubted: false,
             next_call: 0,
             late: Vec::new(),
-            held: None,
+            given_up: None,
             bears: None,
             last_success: None,
             pause: Duration::ZERO,
@@ -132,26 +127,26 @@ impl State {
         self.late.retain(|(late, _)| *late != number);
     }
 
-    /// How many calls it may make at once, of the `most` that the configuration allows, late ones included. Where those
-    /// are as many already, there is room for one more: a server that lets calls hang is still asked.
+    /// How many calls it may have in flight, of the `most` that the configuration allows, late ones included: one where the
+    /// login is not known to work. Where all of them are late, one more now and then: a server that let calls hang may
+    /// be well again long before the last of them ends.
     pub(super) fn may(&self, most: usize, now: Instant) -> usize {
         if !self.accepted {
             return 1;
-        }
-        // One that has ended may still be on the list.
-        let late = self.late.iter().filter(|(_, call)| !call.is_finished());
-        let late = late.count();
-        if self.doubted {
-            let is_held = late > 0 && self.held.is_some_and(|until| now < until);
-            // What was right within the hour is hardly wrong now: who gave up was in a hurry, or made way for another.
-            let room = if self.is_proven(now) { most } else { 0 };
-            return if is_held && late >= room { 0 } else { late + 1 };
         }
         let bears = self.bears.map_or(usize::MAX, |bears| {
             let more = now.saturating_duration_since(bears.since).as_secs() / GROWTH.as_secs();
             bears.calls.saturating_add(more as usize)
         });
-        most.min(bears).max(late + 1)
+        let calls = most.min(bears);
+        let asks_again = self.given_up.is_none_or(|at| at + ASK_AGAIN <= now);
+        calls.max(self.late_calls() + usize::from(asks_again))
+    }
+
+    /// Those that have not ended. One that has may still be on the list.
+    fn late_calls(&self) -> usize {
+        let going_on = |(_, call): &&(u64, AbortHandle)| !call.is_finished();
+        self.late.iter().filter(going_on).count()
     }
 
     pub(super) fn tell(&self, address: SmtpAddress, now: Instant) -> AccountState {
@@ -176,7 +171,6 @@ impl State {
             return false;
         }
         self.accepted = true;
-        self.doubted = false;
         self.last_success = Some(now);
         self.pause = Duration::ZERO;
         self.told = None;
@@ -194,15 +188,11 @@ impl State {
     }
 
     /// A caller gave up on a call that goes on; says whether it is one of those that are listened to, no more than the
-    /// `most` that the configuration allows.
+    /// `most` that the configuration allows. A login that has not worked within the hour is on trial again: its password is
+    /// not sent a second time before the server has said something to the first.
     pub(super) fn given_up(&mut self, call: (u64, AbortHandle), most: usize, now: Instant) -> bool {
-        self.doubted = true;
-        let hold = if self.is_proven(now) {
-            SHORTLY_HELD
-        } else {
-            HELD
-        };
-        self.held = Some(now + hold);
+        self.accepted &= self.is_proven(now);
+        self.given_up = Some(now);
         self.late.retain(|(_, late)| !late.is_finished());
         let is_heard = self.late.len() < most.clamp(1, MOST_LATE);
         if is_heard {
