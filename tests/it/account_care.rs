@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::ews_backend::{busy_for_all, golden};
+use crate::installation::certify;
 use crate::logs;
 use crate::upstream::{Reply, Request, Upstream};
 
@@ -24,12 +25,9 @@ const RECORDS: &str = "state/role-accounts.json";
 /// A configuration whose only endpoint is this server. `more` follows the endpoint's own keys.
 fn installation(upstream: &Upstream, more: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    write("server.pem", &pair.cert.pem());
-    write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", "Program-secret-61d0");
-    write("calbridge.toml", &configuration(upstream, 0, more));
+    certify(folder.path(), "Program-secret-61d0");
+    let text = configuration(upstream, 0, more);
+    std::fs::write(folder.path().join("calbridge.toml"), text).unwrap();
     folder
 }
 
@@ -222,25 +220,7 @@ async fn a_command_that_cannot_know_who_was_refused_says_so() {
 #[tokio::test]
 async fn the_doctor_tells_why_there_is_no_token_and_when_the_secret_ends() {
     let upstream = refusing().await;
-    let tokens = Upstream::start(|_, _| {
-        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: No.","error_codes":[7000215]}"#;
-        Reply::json(401, body)
-    })
-    .await;
-    let auth = |expires: &str| {
-        format!(
-            r#"role_account = [{{ address = "svc1@example.com" }}, {{ address = "svc2@example.com" }}]
-[endpoint.auth]
-kind = "oauth2"
-token_url = "https://127.0.0.1:{}/token"
-token_ca_certificate = "{}"
-client_id = "the-client"
-client_secret_file = "secret"
-client_secret_expires = {expires}"#,
-            tokens.port,
-            tokens.authority.display()
-        )
-    };
+    let tokens = refusing_tokens().await;
     for (expires, expect) in [
         ("2001-01-01", "FAIL  endpoint hq: secret: The client secret"),
         (
@@ -249,7 +229,7 @@ client_secret_expires = {expires}"#,
         ),
     ] {
         let before = tokens.requests().len();
-        let folder = installation(&upstream, &auth(expires));
+        let folder = installation(&upstream, &application(&tokens, 2, expires));
         let (text, status) = command(folder.path(), &["check", "--online"]).await;
         assert_eq!(status, Some(1));
         for told in [
@@ -269,33 +249,39 @@ client_secret_expires = {expires}"#,
     assert_eq!(attempts(&upstream), 0);
 }
 
-/// A token endpoint that says no, as Azure does, for an application with this role account.
-async fn refused_application() -> (Upstream, String) {
-    let tokens = Upstream::start(|_, _| {
+/// A token endpoint that says no, as Azure does.
+async fn refusing_tokens() -> Upstream {
+    Upstream::start(|_, _| {
         let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: No.","error_codes":[7000215]}"#;
         Reply::json(401, body)
     })
-    .await;
-    let auth = format!(
-        r#"role_account = [{{ address = "svc1@example.com" }}]
+    .await
+}
+
+/// What an endpoint has of an application with so many role accounts.
+fn application(tokens: &Upstream, accounts: usize, expires: &str) -> String {
+    let accounts =
+        (1..=accounts).map(|number| format!("{{ address = \"svc{number}@example.com\" }}"));
+    let accounts = accounts.collect::<Vec<_>>().join(", ");
+    format!(
+        r#"role_account = [{accounts}]
 [endpoint.auth]
 kind = "oauth2"
 token_url = "https://127.0.0.1:{}/token"
 token_ca_certificate = "{}"
 client_id = "the-client"
 client_secret_file = "secret"
-client_secret_expires = 2001-01-01"#,
+client_secret_expires = {expires}"#,
         tokens.port,
         tokens.authority.display()
-    );
-    (tokens, auth)
+    )
 }
 
 #[tokio::test]
 async fn the_doctor_asks_for_a_token_though_the_server_cannot_be_reached() {
     let upstream = refusing().await;
-    let (tokens, auth) = refused_application().await;
-    let folder = installation(&upstream, &auth);
+    let tokens = refusing_tokens().await;
+    let folder = installation(&upstream, &application(&tokens, 1, "2001-01-01"));
     let file = folder.path().join("calbridge.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     // Nothing listens there.

@@ -20,8 +20,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway_world::{Question, ask, texts};
+use crate::installation::certify;
 use crate::upstream::{Reply, Upstream};
-use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE};
+use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, trusting};
 
 const KEY: &str = "Audit-key-4b1f-of-the-tests";
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
@@ -44,13 +45,8 @@ impl Running {
     }
 
     async fn start_in(folder: TempDir, audit: &str, change: impl FnOnce(&mut Config)) -> Self {
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let write =
-            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        write("server.pem", &pair.cert.pem());
-        write("server.key", &pair.signing_key.serialize_pem());
-        write("secret", PASSWORD);
-        write("key", &format!("{KEY}\n"));
+        let certificate = certify(folder.path(), PASSWORD);
+        std::fs::write(folder.path().join("key"), format!("{KEY}\n")).unwrap();
         let upstream = Upstream::start(|_, _| Reply::status(404, &[])).await;
         let text = configuration(audit, &upstream);
         let file = folder.path().join("calbridge.toml");
@@ -61,15 +57,13 @@ impl Running {
         let gateway = gateway.unwrap();
         let public = gateway.addresses()[0];
         let stop = CancellationToken::new();
-        let root = reqwest::Certificate::from_der(pair.cert.der()).unwrap();
-        let client = reqwest::Client::builder().tls_certs_only([root]).no_proxy();
         Self {
             folder,
             upstream,
             ops: gateway.ops_address().unwrap(),
             reloader: gateway.reloader(),
             url: format!("https://localhost:{}{PATH}", public.port()),
-            caller: client.resolve("localhost", public).build().unwrap(),
+            caller: trusting(&certificate, public).build().unwrap(),
             run: tokio::spawn(gateway.run(stop.clone())),
             stop,
         }

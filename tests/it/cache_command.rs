@@ -134,21 +134,15 @@ async fn another_server_is_not_taken_for_the_gateway() {
 /// A started gateway with its ops listener, and the addresses of both.
 struct Served {
     program: Program,
-    public: String,
-    ops: String,
+    public: SocketAddr,
+    ops: SocketAddr,
 }
 
 impl Served {
     fn start(folder: &Path) -> Self {
         let file = with(folder, "[ops]\nlisten = \"127.0.0.1:0\"\n");
-        let arguments = ["serve", "--config", file.to_str().unwrap()];
-        let program = Program::start(&arguments, Program::stderr);
-        let lines = program.lines_until("ops.listen");
-        let mut addresses = lines.iter().filter_map(|line| {
-            let address = line.split("address=").nth(1)?;
-            address.split_whitespace().next().map(str::to_owned)
-        });
-        let (public, ops) = (addresses.next().unwrap(), addresses.next().unwrap());
+        let program = Program::serve(&file);
+        let (public, ops) = (program.address(), program.address());
         Self {
             program,
             public,
@@ -157,7 +151,7 @@ impl Served {
     }
 
     fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(&self.ops).unwrap();
+        let mut stream = TcpStream::connect(self.ops).unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.ops);
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
@@ -186,7 +180,7 @@ fn the_end_can_be_watched() {
     let folder = tempfile::tempdir().unwrap();
     let mut served = Served::start(folder.path());
     // A caller who has not yet said a word is still given the time of a handshake.
-    let holding = TcpStream::connect(&served.public).unwrap();
+    let holding = TcpStream::connect(served.public).unwrap();
     served.program.trigger().pull();
     let mut answer = served.get("/readyz?verbose");
     while answer.starts_with("HTTP/1.1 200") {
@@ -197,7 +191,7 @@ fn the_end_can_be_watched() {
     assert!(served.get("/livez").starts_with("HTTP/1.1 200"));
     drop(holding);
     assert_eq!(served.program.stopped().code(), Some(0));
-    assert!(TcpStream::connect(&served.ops).is_err());
+    assert!(TcpStream::connect(served.ops).is_err());
 }
 
 #[test]
@@ -206,8 +200,7 @@ fn an_ops_address_in_use_is_a_failure_and_named() {
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = with(folder.path(), &ops_at(address));
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let (status, lines) = Program::start(&arguments, Program::stderr).wait();
+    let (status, lines) = Program::serve(&file).wait();
     let text = lines.join("\n");
     assert_eq!(status.code(), Some(1), "{text}");
     assert!(

@@ -57,14 +57,9 @@ fn serve() -> Served {
     write("calendars/anna@example.com.ics", ANNA);
     let files = files("example.com", "UTC");
     let installed = install(folder.path(), "127.0.0.1:0", PASSWORD, &files);
-    let file = &installed.file;
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let program = Program::start(&arguments, Program::stderr);
-    let lines = program.lines_until("address=");
-    let address = lines.last().unwrap().split("address=").nth(1).unwrap();
-    let address = address.split_whitespace().next().unwrap().parse().unwrap();
+    let program = Program::serve(&installed.file);
     let door = Door {
-        address,
+        address: program.address(),
         certificate: installed.certificate,
         signalled: Arc::default(),
     };

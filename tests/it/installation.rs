@@ -14,11 +14,7 @@ pub(crate) struct Installation {
 
 /// `password` is that of the only role account, and stands in the file `secret`. `more` is what follows `[access]`.
 pub(crate) fn install(folder: &Path, listen: &str, password: &str, more: &str) -> Installation {
-    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
-    write("server.pem", &pair.cert.pem());
-    write("server.key", &pair.signing_key.serialize_pem());
-    write("secret", password);
+    let certificate = certify(folder, password);
     let head = format!(
         r#"[server]
 listen = ["{listen}"]
@@ -29,11 +25,19 @@ allow = ["127.0.0.1"]
 role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
 "#
     );
-    write("calbridge.toml", &(head + more));
-    Installation {
-        file: folder.join("calbridge.toml"),
-        certificate: pair.cert.der().clone(),
-    }
+    let file = folder.join("calbridge.toml");
+    std::fs::write(&file, head + more).unwrap();
+    Installation { file, certificate }
+}
+
+/// A certificate of localhost with its key, and a password in the file `secret`: all but the configuration.
+pub(crate) fn certify(folder: &Path, password: &str) -> CertificateDer<'static> {
+    let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.join(name), text).unwrap();
+    write("server.pem", &pair.cert.pem());
+    write("server.key", &pair.signing_key.serialize_pem());
+    write("secret", password);
+    pair.cert.der().clone()
 }
 
 /// An endpoint over the folder `calendars`, whose times are in this zone.

@@ -4,10 +4,13 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+
 use crate::gateway_world::ask;
-use crate::process::{self, configuration};
+use crate::process::configuration;
 use crate::program::Program;
-use crate::world::{PATH, PATIENCE};
+use crate::world::{PATH, PATIENCE, trusting};
 
 fn serve(folder: &Path, listen: &str) -> (Program, SocketAddr) {
     let file = configuration(folder, listen);
@@ -17,22 +20,16 @@ fn serve(folder: &Path, listen: &str) -> (Program, SocketAddr) {
         text.replace("public_url", "state_directory = \"state\"\npublic_url"),
     )
     .unwrap();
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let program = Program::start(&arguments, Program::stderr);
-    let address = process::address(&program.lines_until("address="));
+    let program = Program::serve(&file);
+    let address = program.address();
     (program, address)
 }
 
 /// The endpoint is a server that nobody runs: the answer says so for the mailbox, and is an answer.
 async fn asks(folder: &Path, address: SocketAddr, keep: &mut Vec<reqwest::Client>) {
-    let pem = std::fs::read(folder.join("server.pem")).unwrap();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&pem).unwrap()])
-        .no_proxy()
-        .timeout(PATIENCE)
-        .resolve("localhost", address)
-        .build()
-        .unwrap();
+    let certificate = CertificateDer::from_pem_file(folder.join("server.pem")).unwrap();
+    let client = trusting(&certificate, address).timeout(PATIENCE);
+    let client = client.build().unwrap();
     let answer = client
         .post(format!("https://localhost:{}{PATH}", address.port()))
         .basic_auth("interop@example.com", Some("Program-secret-61d0"))

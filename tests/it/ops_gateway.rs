@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway_world::{Question, ask, texts};
+use crate::installation::{certify, files};
 use crate::metrics_text;
-use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE};
+use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, trusting};
 
 const EVENT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calbridge//tests//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n\
     DTSTAMP:20260101T000000Z\r\nDTSTART:20260901T090000Z\r\nDTEND:20260901T100000Z\r\nSUMMARY:Once\r\n\
@@ -35,30 +36,19 @@ struct Running {
 impl Running {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let write =
-            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        write("server.pem", &pair.cert.pem());
-        write("server.key", &pair.signing_key.serialize_pem());
-        write("secret", PASSWORD);
+        let certificate = certify(folder.path(), PASSWORD);
         std::fs::create_dir(folder.path().join("calendars")).unwrap();
         let file = folder.path().join("calbridge.toml");
         let config = config::load_text(&configuration(), &file, &|_| None).unwrap();
         let gateway = Gateway::build(config, Arc::new(SystemClock)).await.unwrap();
         let (public, ops) = (gateway.addresses()[0], gateway.ops_address().unwrap());
         let stop = CancellationToken::new();
-        let root = reqwest::Certificate::from_der(pair.cert.der()).unwrap();
-        let client = || {
-            reqwest::Client::builder()
-                .tls_certs_only([root.clone()])
-                .no_proxy()
-        };
         Self {
             folder,
             public,
             ops,
-            caller: client().resolve("localhost", public).build().unwrap(),
-            operator: client().build().unwrap(),
+            caller: trusting(&certificate, public).build().unwrap(),
+            operator: trusting(&certificate, ops).build().unwrap(),
             run: tokio::spawn(gateway.run(stop.clone())),
             stop,
         }
@@ -121,13 +111,8 @@ unknown_for = "1h"
 [access]
 allow = ["127.0.0.1"]
 role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
-[[endpoint]]
-name = "files"
-kind = "calendar-files"
-domains = ["files.example"]
-directory = "calendars"
-time_zone = "UTC"
-"#
+{}"#,
+        files("files.example", "UTC")
     )
 }
 

@@ -20,12 +20,6 @@ role_account = [{ address = "svc@example.com", password_file = "secret" }]
     install(folder, listen, "Program-secret-61d0", more).file
 }
 
-/// The address that the last of these lines of the log tells.
-pub(crate) fn address(lines: &[String]) -> std::net::SocketAddr {
-    let address = lines.last().unwrap().split("address=").nth(1).unwrap();
-    address.split_whitespace().next().unwrap().parse().unwrap()
-}
-
 #[test]
 fn check_sums_up_a_valid_configuration_and_listens_nowhere() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -101,13 +95,8 @@ configuration is valid"
 fn serve_listens_although_its_endpoint_does_not_answer_and_stops_on_a_signal() {
     let folder = tempfile::tempdir().unwrap();
     let file = configuration(folder.path(), "127.0.0.1:0");
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let mut program = Program::start(&arguments, Program::stderr);
-    let lines = program.lines_until("address=");
-    let line = lines.last().unwrap();
-    let address = line.split("address=").nth(1).unwrap();
-    let address = address.split_whitespace().next().unwrap();
-    std::net::TcpStream::connect(address).unwrap();
+    let mut program = Program::serve(&file);
+    std::net::TcpStream::connect(program.address()).unwrap();
     assert_eq!(program.terminate().code(), Some(0));
 }
 
@@ -166,8 +155,7 @@ fn an_address_in_use_is_a_failure_and_named() {
     let address = taken.local_addr().unwrap().to_string();
     let folder = tempfile::tempdir().unwrap();
     let file = configuration(folder.path(), &address);
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let (status, lines) = Program::start(&arguments, Program::stderr).wait();
+    let (status, lines) = Program::serve(&file).wait();
     assert_eq!(status.code(), Some(1), "{lines:#?}");
     assert!(
         lines.iter().any(|line| line.contains(&address)),

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
@@ -28,7 +30,13 @@ impl Program {
         Self::start_with(arguments, &[], from)
     }
 
-    /// The same with variables in its environment, which is empty otherwise.
+    /// `calbridge serve` with this configuration; its log is read.
+    pub(crate) fn serve(file: &Path) -> Self {
+        let arguments = ["serve", "--config", file.to_str().unwrap()];
+        Self::start(&arguments, Self::stderr)
+    }
+
+    /// The same as [`Self::start`] with variables in its environment, which is empty otherwise.
     pub(crate) fn start_with(
         arguments: &[&str],
         environment: &[(&str, &str)],
@@ -94,6 +102,13 @@ impl Program {
                 return seen;
             }
         }
+    }
+
+    /// The next address that its log tells: first those for callers, then that of the ops listener.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let lines = self.lines_until("address=");
+        let address = lines.last().unwrap().split("address=").nth(1).unwrap();
+        address.split_whitespace().next().unwrap().parse().unwrap()
     }
 
     pub(crate) fn id(&self) -> u32 {

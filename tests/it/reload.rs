@@ -14,8 +14,9 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::gateway_world::{Question, ask};
+use crate::installation::files;
 use crate::program::Program;
-use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, role_account};
+use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, role_account, trusting};
 
 const GOOD: &str = "calbridge_config_last_reload_successful";
 const EVENT: &str = "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nPRODID:-//calbridge//tests//EN\r\nBEGIN:VEVENT\r\nUID:1\r\n\
@@ -49,15 +50,9 @@ impl Served {
         write(folder.path(), "calendars/anna@files.example.ics", EVENT);
         write(folder.path(), "calbridge.toml", &configuration("20s"));
         let file = folder.path().join("calbridge.toml");
-        let program = tokio::task::spawn_blocking(move || {
-            Program::start(
-                &["serve", "--config", file.to_str().unwrap()],
-                Program::stderr,
-            )
-        });
+        let program = tokio::task::spawn_blocking(move || Program::serve(&file));
         let program = program.await.unwrap();
-        let public = address(&program.lines_until("address="));
-        let ops = address(&program.lines_until("address="));
+        let (public, ops) = (program.address(), program.address());
         Self {
             folder,
             program: Mutex::new(program),
@@ -97,12 +92,7 @@ impl Served {
     }
 
     fn caller_builder(&self) -> reqwest::ClientBuilder {
-        let root = reqwest::Certificate::from_der(self.authority.der()).unwrap();
-        reqwest::Client::builder()
-            .tls_certs_only([root])
-            .no_proxy()
-            .timeout(PATIENCE)
-            .resolve("localhost", self.public)
+        trusting(self.authority.der(), self.public).timeout(PATIENCE)
     }
 
     fn question(&self, client: &reqwest::Client) -> reqwest::RequestBuilder {
@@ -200,6 +190,7 @@ async fn busy(request: reqwest::RequestBuilder) -> Result<(), String> {
 
 fn configuration(timeout: &str) -> String {
     let hash = role_account(ACCOUNT, PASSWORD).password_hash;
+    let files = files("files.example", "UTC");
     format!(
         r#"[server]
 listen = ["127.0.0.1:0"]
@@ -210,13 +201,7 @@ listen = "127.0.0.1:0"
 [access]
 allow = ["127.0.0.1"]
 role_account = [{{ address = "{ACCOUNT}", password_hash = "{hash}" }}]
-[[endpoint]]
-name = "files"
-kind = "calendar-files"
-domains = ["files.example"]
-directory = "calendars"
-time_zone = "UTC"
-cache = {{ fresh_for = "1h" }}
+{files}cache = {{ fresh_for = "1h" }}
 [[endpoint]]
 name = "hq"
 kind = "ews"
@@ -249,12 +234,6 @@ fn renew(folder: &Path, authority: &CertifiedIssuer<'static, KeyPair>) -> Vec<u8
     write(folder, "server.pem", &certificate.pem());
     write(folder, "server.key", &key.serialize_pem());
     certificate.der().to_vec()
-}
-
-fn address(lines: &[String]) -> SocketAddr {
-    let line = lines.last().unwrap();
-    let address = line.split("address=").nth(1).unwrap();
-    address.split_whitespace().next().unwrap().parse().unwrap()
 }
 
 #[expect(clippy::float_cmp, reason = "small whole numbers")]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::process::{self, configuration};
+use crate::process::configuration;
 use crate::program::Program;
 
 const CLIENT: &str = "[[access.client]]\nclient_id = \"google\"\nclient_secret_hash = \"HASH\"\n\
@@ -42,10 +42,8 @@ impl Served {
         std::fs::create_dir(folder.path().join("calendars")).unwrap();
         configuration(folder.path(), "127.0.0.1:0");
         let file = write(folder.path(), "https://localhost");
-        let arguments = ["serve", "--config", file.to_str().unwrap()];
-        let program = Program::start(&arguments, Program::stderr);
-        let public = process::address(&program.lines_until("address="));
-        let ops = process::address(&program.lines_until("address="));
+        let program = Program::serve(&file);
+        let (public, ops) = (program.address(), program.address());
         let asked = folder.path().join("asked.toml");
         std::fs::write(&asked, format!("[ops]\nlisten = \"{ops}\"\n")).unwrap();
         Self {

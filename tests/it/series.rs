@@ -2,13 +2,15 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
 
 use crate::gateway_world::{Question, ask, envelope};
+use crate::installation::certify;
 use crate::metrics_text::{self, parse};
-use crate::process;
 use crate::program::Program;
-use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, role_account};
+use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, role_account, trusting};
 
 const ENDPOINTS: usize = 20;
 const MAILBOXES: usize = 10_000;
@@ -37,7 +39,7 @@ url = "https://127.0.0.1:1/EWS/Exchange.asmx"
 kind = "oauth2"
 token_url = "https://127.0.0.1:1/token"
 client_id = "11111111-2222-3333-4444-555555555555"
-client_secret_file = "client-secret"
+client_secret_file = "secret"
 client_secret_expires = 2099-01-01
 [[endpoint.role_account]]
 address = "interop@site-{number}.example"
@@ -45,7 +47,7 @@ address = "interop@site-{number}.example"
     )
 }
 
-fn configuration(folder: &Path, endpoint: impl Fn(usize) -> String) {
+fn configuration(folder: &Path, endpoint: impl Fn(usize) -> String) -> PathBuf {
     let hash = role_account(ACCOUNT, PASSWORD).password_hash;
     let mut text = format!(
         r#"[server]
@@ -62,7 +64,48 @@ role_account = [{{ address = "{ACCOUNT}", password_hash = "{hash}" }}]
     for number in 0..ENDPOINTS {
         text += &endpoint(number);
     }
-    std::fs::write(folder.join("calbridge.toml"), text).unwrap();
+    let file = folder.join("calbridge.toml");
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+/// A gateway that runs, its caller and whoever reads its metrics.
+struct Served {
+    public: SocketAddr,
+    ops: SocketAddr,
+    client: reqwest::Client,
+    _program: Program,
+    _folder: TempDir,
+}
+
+impl Served {
+    fn start(endpoint: impl Fn(usize) -> String) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let certificate = certify(folder.path(), "Series-secret-2b7e");
+        std::fs::create_dir(folder.path().join("calendars")).unwrap();
+        let program = Program::serve(&configuration(folder.path(), endpoint));
+        let (public, ops) = (program.address(), program.address());
+        let client = trusting(&certificate, public).timeout(PATIENCE);
+        Self {
+            public,
+            ops,
+            client: client.build().unwrap(),
+            _program: program,
+            _folder: folder,
+        }
+    }
+
+    async fn post(&self, path: &str, user: &str, body: String) -> reqwest::Response {
+        let url = format!("https://localhost:{}{path}", self.public.port());
+        let request = self.client.post(url).basic_auth(user, Some(PASSWORD));
+        let request = request.header("content-type", "text/xml").body(body);
+        request.send().await.unwrap()
+    }
+
+    async fn metrics(&self) -> String {
+        let answer = self.client.get(format!("http://{}/metrics", self.ops));
+        answer.send().await.unwrap().text().await.unwrap()
+    }
 }
 
 /// Each mailbox of the world once, a hundred in a question, five at each endpoint.
@@ -94,11 +137,6 @@ async fn knock(from: IpAddr, at: SocketAddr) {
     }
 }
 
-async fn metrics(client: &reqwest::Client, ops: SocketAddr) -> String {
-    let answer = client.get(format!("http://{ops}/metrics")).send().await;
-    answer.unwrap().text().await.unwrap()
-}
-
 /// All series of ours, each once.
 fn series(text: &str) -> BTreeSet<metrics_text::Series> {
     let ours: String = text
@@ -112,48 +150,24 @@ fn series(text: &str) -> BTreeSet<metrics_text::Series> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_mailboxes_and_fifty_denied_networks_add_no_series() {
-    let folder = tempfile::tempdir().unwrap();
-    process::configuration(folder.path(), "127.0.0.1:0");
-    std::fs::create_dir(folder.path().join("calendars")).unwrap();
-    configuration(folder.path(), with_folder);
-    let file = folder.path().join("calbridge.toml");
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let program = Program::start(&arguments, Program::stderr);
-    let public = process::address(&program.lines_until("address="));
-    let ops = process::address(&program.lines_until("address="));
-    let certificate = std::fs::read(folder.path().join("server.pem")).unwrap();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&certificate).unwrap()])
-        .no_proxy()
-        .timeout(PATIENCE)
-        .resolve("localhost", public)
-        .build()
-        .unwrap();
-    let post = |path: &str, user: &str, body: String| {
-        client
-            .post(format!("https://localhost:{}{path}", public.port()))
-            .basic_auth(user, Some(PASSWORD))
-            .header("content-type", "text/xml")
-            .body(body)
-            .send()
-    };
-    let before = series(&metrics(&client, ops).await);
+    let served = Served::start(with_folder);
+    let before = series(&served.metrics().await);
     for body in questions() {
-        assert_eq!(post(PATH, ACCOUNT, body).await.unwrap().status(), 200);
+        assert_eq!(served.post(PATH, ACCOUNT, body).await.status(), 200);
     }
     for number in 0..10 {
         let operation = envelope("", &format!("<m:Operation{number}/>"));
-        assert_eq!(post(PATH, ACCOUNT, operation).await.unwrap().status(), 500);
+        assert_eq!(served.post(PATH, ACCOUNT, operation).await.status(), 500);
         let path = format!("/path-{number}");
-        let answer = post(&path, ACCOUNT, String::new()).await.unwrap();
+        let answer = served.post(&path, ACCOUNT, String::new()).await;
         assert_eq!(answer.status(), 404);
     }
-    let stranger = post(PATH, "stranger@example.com", ask().xml()).await;
-    assert_eq!(stranger.unwrap().status(), 401);
+    let stranger = served.post(PATH, "stranger@example.com", ask().xml());
+    assert_eq!(stranger.await.status(), 401);
     for network in 1..=NETWORKS {
-        knock(Ipv4Addr::new(127, 0, network, 1).into(), public).await;
+        knock(Ipv4Addr::new(127, 0, network, 1).into(), served.public).await;
     }
-    let text = metrics(&client, ops).await;
+    let text = served.metrics().await;
     let after = series(&text);
     assert_eq!(after, before);
     assert!((1_000..BOUND).contains(&after.len()), "{}", after.len());
@@ -171,33 +185,12 @@ async fn ten_thousand_mailboxes_and_fifty_denied_networks_add_no_series() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn endpoints_that_want_tokens_have_more_series_and_get_none_by_failing() {
-    let folder = tempfile::tempdir().unwrap();
-    process::configuration(folder.path(), "127.0.0.1:0");
-    std::fs::write(folder.path().join("client-secret"), "Series-secret-2b7e").unwrap();
-    configuration(folder.path(), with_tokens);
-    let file = folder.path().join("calbridge.toml");
-    let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let program = Program::start(&arguments, Program::stderr);
-    let public = process::address(&program.lines_until("address="));
-    let ops = process::address(&program.lines_until("address="));
-    let certificate = std::fs::read(folder.path().join("server.pem")).unwrap();
-    let client = reqwest::Client::builder()
-        .tls_certs_only([reqwest::Certificate::from_pem(&certificate).unwrap()])
-        .no_proxy()
-        .timeout(PATIENCE)
-        .resolve("localhost", public)
-        .build()
-        .unwrap();
-    let before = series(&metrics(&client, ops).await);
-    let answer = client
-        .post(format!("https://localhost:{}{PATH}", public.port()))
-        .basic_auth(ACCOUNT, Some(PASSWORD))
-        .header("content-type", "text/xml")
-        .body(questions().next().unwrap())
-        .send()
-        .await;
-    assert_eq!(answer.unwrap().status(), 200);
-    let text = metrics(&client, ops).await;
+    let served = Served::start(with_tokens);
+    let before = series(&served.metrics().await);
+    let question = questions().next().unwrap();
+    let answer = served.post(PATH, ACCOUNT, question).await;
+    assert_eq!(answer.status(), 200);
+    let text = served.metrics().await;
     let after = series(&text);
     assert_eq!(after, before);
     // The token that is got at last adds when it expires, one series for each endpoint.

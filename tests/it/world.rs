@@ -88,6 +88,15 @@ pub(crate) fn settings(folder: &Path) -> ServerSettings {
     }
 }
 
+/// A caller's client that trusts this certificate alone, in DER, and finds `localhost` at this address.
+pub(crate) fn trusting(certificate: &[u8], address: SocketAddr) -> reqwest::ClientBuilder {
+    let root = reqwest::Certificate::from_der(certificate).unwrap();
+    reqwest::Client::builder()
+        .tls_certs_only([root])
+        .no_proxy()
+        .resolve("localhost", address)
+}
+
 /// Counters of a gateway without endpoints.
 pub(crate) fn metrics() -> Arc<Metrics> {
     Arc::new(Metrics::new::<&str>(&[]))
@@ -166,11 +175,7 @@ impl TestServer {
 
     /// A reqwest client builder that trusts the server's certificate and finds it.
     pub(crate) fn client(&self) -> reqwest::ClientBuilder {
-        let root = reqwest::Certificate::from_der(&self.certificate).unwrap();
-        reqwest::Client::builder()
-            .tls_certs_only([root])
-            .no_proxy()
-            .resolve("localhost", self.address)
+        trusting(&self.certificate, self.address)
     }
 
     /// A raw HTTP/1.1 connection over TLS.

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::installation::certify;
+use crate::world::{PASSWORD, trusting};
+
 /// Runs until it is dropped.
 pub(super) struct World {
     pub(super) folder: TempDir,
@@ -42,12 +45,7 @@ impl World {
     /// `more`: what stands after the endpoint of example.org, example.com and ex.acme.com.
     pub(super) async fn start(more: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let pair = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let write =
-            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        write("server.pem", &pair.cert.pem());
-        write("server.key", &pair.signing_key.serialize_pem());
-        write("secret", "correct horse");
+        let certificate = certify(folder.path(), PASSWORD);
         std::fs::create_dir(folder.path().join("calendars")).unwrap();
         let text = format!("{HEAD}{more}");
         let file = folder.path().join("calbridge.toml");
@@ -55,14 +53,9 @@ impl World {
         let gateway = Gateway::build(config, Arc::new(SystemClock)).await.unwrap();
         let public = gateway.addresses()[0];
         let stop = CancellationToken::new();
-        let root = reqwest::Certificate::from_der(pair.cert.der()).unwrap();
-        let client = reqwest::Client::builder()
-            .tls_certs_only([root])
-            .no_proxy()
-            .resolve("localhost", public);
         Self {
             folder,
-            client: client.build().unwrap(),
+            client: trusting(&certificate, public).build().unwrap(),
             url: format!("https://localhost:{}", public.port()),
             _run: tokio::spawn(gateway.run(stop.clone())),
             stop,

@@ -49,11 +49,11 @@ async fn many_first_calls_at_once_try_a_wrong_password_once() {
     assert_eq!(upstream.requests().len(), 1);
 }
 
-#[tokio::test]
-async fn a_second_account_takes_over_from_a_refused_one() {
-    let upstream = Upstream::start(|_, request| {
+/// The first account of two is told no once; the second answers that question and all that follow.
+async fn check_second_takes_over(no: impl Fn() -> Reply + Send + Sync + 'static) {
+    let upstream = Upstream::start(move |_, request| {
         if request.user() == "first@example.com" {
-            Reply::status(401, &[("WWW-Authenticate", "Basic")])
+            no()
         } else {
             busy_for_all(request)
         }
@@ -64,8 +64,13 @@ async fn a_second_account_takes_over_from_a_refused_one() {
         ask_anna(&backend).await.unwrap();
     }
     let users = users(&upstream);
-    let refused = users.iter().filter(|u| *u == "first@example.com").count();
-    assert_eq!((users.len(), refused), (4, 1));
+    let first = users.iter().filter(|u| *u == "first@example.com").count();
+    assert_eq!((users.len(), first), (4, 1));
+}
+
+#[tokio::test]
+async fn a_second_account_takes_over_from_a_refused_one() {
+    check_second_takes_over(|| Reply::status(401, &[("WWW-Authenticate", "Basic")])).await;
 }
 
 #[tokio::test]
@@ -88,21 +93,7 @@ async fn a_server_without_basic_is_named_with_the_cure() {
 
 #[tokio::test]
 async fn a_throttled_account_rests_and_the_other_works() {
-    let upstream = Upstream::start(|_, request| {
-        if request.user() == "first@example.com" {
-            Reply::xml(500, golden("fault-server-busy"))
-        } else {
-            busy_for_all(request)
-        }
-    })
-    .await;
-    let backend = two_accounts(&upstream);
-    for _ in 0..3 {
-        ask_anna(&backend).await.unwrap();
-    }
-    let users = users(&upstream);
-    let throttled = users.iter().filter(|u| *u == "first@example.com").count();
-    assert_eq!((users.len(), throttled), (4, 1));
+    check_second_takes_over(|| Reply::xml(500, golden("fault-server-busy"))).await;
 }
 
 /// The back-off of the first answer, and that the server is left alone after it.
