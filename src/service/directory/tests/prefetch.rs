@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::stub::{Stub, address, caller, endpoint, list, service, soon};
@@ -25,6 +26,20 @@ fn prefetching(stub: &Arc<Stub>) -> Arc<Availability> {
     let mut settings = ServiceSettings::default();
     settings.rooms.prefetch_days = 3;
     service(vec![endpoint("one", "x.example", stub, 1)], &settings)
+}
+
+/// The prefetch of so many rooms has begun, and its first call does not end: the endpoint makes one call at a time.
+async fn begun(rooms: usize) -> (Arc<Stub>, Arc<Availability>, JoinHandle<()>) {
+    let stub = source(rooms);
+    let service = prefetching(&stub);
+    service.refresh_rooms().await;
+    stub.holds.store(true, Ordering::SeqCst);
+    let background = tokio::spawn({
+        let service = Arc::clone(&service);
+        async move { service.prefetch_rooms().await }
+    });
+    assert_eq!(calls(&stub, 1).await[0].len(), 100);
+    (stub, service, background)
 }
 
 fn question(mailbox: &str) -> AvailabilityQuery {
@@ -71,16 +86,7 @@ async fn all_rooms_are_fetched_by_full_calls_and_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_caller_is_never_behind_the_prefetch() {
-    let stub = source(250);
-    let service = prefetching(&stub);
-    service.refresh_rooms().await;
-    stub.holds.store(true, Ordering::SeqCst);
-    let background = tokio::spawn({
-        let service = Arc::clone(&service);
-        async move { service.prefetch_rooms().await }
-    });
-    // The endpoint makes one call at a time, and that one does not end.
-    assert_eq!(calls(&stub, 1).await[0].len(), 100);
+    let (stub, service, background) = begun(250).await;
     for mailbox in ["anna@x.example", "room003@x.example", "room249@x.example"] {
         let before = stub.asked.lock().unwrap().len();
         let answer = service.answer(&question(mailbox), soon()).await;
@@ -103,15 +109,8 @@ async fn a_caller_is_never_behind_the_prefetch() {
 
 #[tokio::test(start_paused = true)]
 async fn after_each_interruption_the_prefetch_pauses_longer() {
-    let stub = source(100);
-    let service = prefetching(&stub);
-    service.refresh_rooms().await;
-    stub.holds.store(true, Ordering::SeqCst);
-    let background = tokio::spawn({
-        let service = Arc::clone(&service);
-        async move { service.prefetch_rooms().await }
-    });
-    let mut begun = calls(&stub, 1).await.len();
+    let (stub, service, background) = begun(100).await;
+    let mut begun = stub.asked.lock().unwrap().len();
     for (number, seconds) in [1, 2, 4, 8, 16, 30, 30].into_iter().enumerate() {
         let person = format!("p{number}@x.example");
         let answer = service.answer(&question(&person), soon()).await;
