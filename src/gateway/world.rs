@@ -1,6 +1,7 @@
 //! What one configuration makes of the gateway, and how the next one is put in its place: a whole that is swapped at once.
 
 use std::collections::BTreeSet;
+use std::mem;
 use std::sync::Arc;
 
 use super::discovery::Discovery;
@@ -36,39 +37,46 @@ pub(super) type Changes = Vec<(Arc<str>, Change)>;
 
 impl World {
     /// The first one.
-    pub(super) fn new(config: Config, instance: &Instance) -> Result<Self, build::BuildError> {
-        let discovery = Discovery::new(&config.public_url, instance);
-        let built = config.endpoints.into_iter();
+    pub(super) fn new(mut config: Config, instance: &Instance) -> Result<Self, build::BuildError> {
+        let built = mem::take(&mut config.endpoints).into_iter();
         let endpoints: Vec<_> = built
             .map(|settings| Built::new(settings, instance))
             .collect::<Result<_, _>>()?;
         let shared = endpoints.iter().map(|built| Arc::clone(&built.endpoint));
         let availability = Availability::new(shared.collect(), &config.service, instance);
-        let availability = Arc::new(availability);
-        Ok(Self {
+        Ok(Self::of(config, endpoints, availability, instance))
+    }
+
+    /// What is built of the configuration's endpoints stands beside it.
+    fn of(
+        config: Config,
+        endpoints: Vec<Built>,
+        availability: Availability,
+        instance: &Instance,
+    ) -> Self {
+        Self {
+            discovery: Discovery::new(&config.public_url, instance),
             server: config.server,
             ops: config.ops,
             audit: config.audit,
             public_url: config.public_url,
             links: config.links,
-            availability,
+            availability: Arc::new(availability),
             endpoints,
             connectors: config.connectors,
-            discovery,
-        })
+        }
     }
 
     /// The one after `self`: endpoints whose settings did not change are the same ones. Every endpoint that cannot be
     /// built is told.
     pub(super) fn next(
         &self,
-        config: Config,
+        mut config: Config,
         instance: &Instance,
     ) -> Result<(Self, Changes), Vec<build::BuildError>> {
-        let discovery = Discovery::new(&config.public_url, instance);
         let (mut endpoints, mut changes, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         let mut successors = Vec::new();
-        for settings in config.endpoints {
+        for settings in mem::take(&mut config.endpoints) {
             match Built::again(settings, &self.endpoints, instance) {
                 Ok((built, change)) => {
                     changes.push((Arc::clone(built.endpoint.name()), change));
@@ -86,19 +94,7 @@ impl World {
         }
         let availability = &self.availability;
         let availability = availability.succeeded_by(&successors, &config.service, instance);
-        let availability = Arc::new(availability);
-        let next = Self {
-            server: config.server,
-            ops: config.ops,
-            audit: config.audit,
-            public_url: config.public_url,
-            links: config.links,
-            availability,
-            endpoints,
-            connectors: config.connectors,
-            discovery,
-        };
-        Ok((next, changes))
+        Ok((Self::of(config, endpoints, availability, instance), changes))
     }
 
     /// Begins what goes on in the background. Only once nothing can fail any more: whoever is started over and over must
