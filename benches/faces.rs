@@ -3,28 +3,19 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends there")]
 
-use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+mod face_call;
+mod memory;
 
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use calbridge::backend::endpoint::{Endpoint, Guard};
-use calbridge::backend::instance::Instance;
-use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::{
-    BusyStatus, CalendarEvent, Caller, CallerId, Detail, DomainPattern, FixedClock, FreeBusy,
-    MailDomain, Outcome, SmtpAddress,
+    BusyStatus, CalendarEvent, Caller, CallerId, Detail, DomainPattern, FreeBusy, MailDomain,
 };
 use calbridge::face::connector::{self, ConnectorSettings, Form};
-use calbridge::face::{Call, Face, Parameters, Routes};
-use calbridge::service::Availability;
-use calbridge::service::settings::ServiceSettings;
+use calbridge::face::{Face, Routes};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use http::{HeaderMap, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 /// That of the program.
 #[global_allocator]
@@ -41,71 +32,23 @@ const ZONES: [&str; 4] = [
 const BODIES: usize = 512;
 
 /// Forty events in eighteen days, from a week before on.
-struct Memory;
-
-#[async_trait]
-impl Backend for Memory {
-    fn limits(&self) -> Limits {
-        Limits {
-            mailboxes_per_call: 1000,
-            days_per_call: 42,
+fn calendar() -> FreeBusy {
+    let monday: Timestamp = MONDAY.parse().unwrap();
+    let events = (-16..100).map(|n| {
+        let start = monday + SignedDuration::from_mins(n * 18 * 24 * 60 / 40);
+        CalendarEvent {
+            start,
+            end: start + SignedDuration::from_mins(30),
+            status: BusyStatus::Busy,
+            details: None,
         }
-    }
-
-    async fn free_busy(
-        &self,
-        ask: &Ask,
-        _: Instant,
-    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
-        let monday: Timestamp = MONDAY.parse().unwrap();
-        let events = (-16..100).map(|n| {
-            let start = monday + SignedDuration::from_mins(n * 18 * 24 * 60 / 40);
-            CalendarEvent {
-                start,
-                end: start + SignedDuration::from_mins(30),
-                status: BusyStatus::Busy,
-                details: None,
-            }
-        });
-        let calendar = FreeBusy::new(events.collect(), Detail::Subjects, None);
-        let mailboxes = ask.mailboxes.iter();
-        Ok(mailboxes
-            .map(|mailbox| (mailbox.clone(), Ok(calendar.clone())))
-            .collect())
-    }
-
-    async fn resolve(
-        &self,
-        _: &SmtpAddress,
-        _: Instant,
-    ) -> Result<Option<Arc<str>>, EndpointError> {
-        Ok(None)
-    }
-
-    async fn probe(&self, _: Instant) -> Result<(), EndpointError> {
-        Ok(())
-    }
+    });
+    FreeBusy::new(events.collect(), Detail::Subjects, None)
 }
 
 fn routes() -> Routes {
-    let monday: Timestamp = MONDAY.parse().unwrap();
-    let instance = Instance::new(Arc::new(FixedClock(monday)));
-    let guard = Guard {
-        timeout: Duration::from_secs(5),
-        max_concurrency: 4,
-        limits: Memory.limits(),
-        ..Guard::default()
-    };
+    let service = memory::service(MONDAY.parse().unwrap(), |_, _| calendar());
     let domain = MailDomain::parse("example.com").unwrap();
-    let endpoint = Endpoint::new(
-        "memory",
-        vec![domain.clone()],
-        guard,
-        Arc::new(Memory),
-        &instance,
-    );
-    let settings = ServiceSettings::default();
-    let service = Availability::new(vec![Arc::new(endpoint)], &settings, &instance);
     let directory = ConnectorSettings {
         name: "freebusy_url[0]".into(),
         directory: "GCalExchangeLookup".into(),
@@ -135,40 +78,17 @@ fn body(place: usize) -> Bytes {
     .into()
 }
 
-fn call(body: &Bytes, caller: &Arc<Caller>) -> Call {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-www-form-urlencoded"),
-    );
-    Call {
-        method: Method::POST,
-        path: PATH.into(),
-        template: PATH.into(),
-        parameters: Parameters::default(),
-        query: None,
-        client: IpAddr::from([127, 0, 0, 1]),
-        headers,
-        body: body.clone(),
-        caller: Arc::clone(caller),
-        request_id: uuid::Uuid::nil(),
-        trace: None,
-        deadline: Instant::now() + Duration::from_secs(5),
-    }
-}
-
 fn hits(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
+    let runtime = memory::runtime();
     let id = CallerId::Face("freebusy_url[0]".into());
     let caller = Arc::new(Caller::new(id, Detail::BusyOnly));
     let routes = routes();
     let (route, _) = routes.find(PATH).unwrap();
     let face: &dyn Face = route.face.as_ref();
     let bodies: Vec<_> = (0..BODIES).map(body).collect();
-    let ask = |body| runtime.block_on(face.answer(call(body, &caller)));
+    let form = "application/x-www-form-urlencoded";
+    let call = |body: &Bytes| face_call::post(PATH, form, body, &caller);
+    let ask = |body| runtime.block_on(face.answer(call(body)));
     for _ in 0..2 {
         for (place, body) in bodies.iter().enumerate() {
             let page = String::from_utf8(ask(body).into_body().into()).unwrap();

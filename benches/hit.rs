@@ -3,29 +3,20 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends there")]
 
-use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::net::IpAddr;
-use std::sync::Arc;
-use std::time::Duration;
+mod face_call;
+mod memory;
 
-use async_trait::async_trait;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
 use bytes::Bytes;
-use calbridge::backend::endpoint::{Endpoint, Guard};
-use calbridge::backend::instance::Instance;
-use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::{
-    BusyStatus, CalendarEvent, Caller, Detail, EventDetails, EventFlags, FixedClock, FreeBusy,
-    MailDomain, Outcome, SmtpAddress,
+    BusyStatus, CalendarEvent, Caller, Detail, EventDetails, EventFlags, FreeBusy, SmtpAddress,
 };
+use calbridge::face::Face;
 use calbridge::face::ews::EwsFace;
-use calbridge::face::{Call, Face, Parameters};
-use calbridge::service::Availability;
-use calbridge::service::settings::ServiceSettings;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use http::{HeaderMap, HeaderValue, Method};
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 
 /// That of the program.
 #[global_allocator]
@@ -146,100 +137,25 @@ impl Workload {
     }
 }
 
-/// Answers from a workload's calendars.
-struct Memory(&'static Workload);
-
-#[async_trait]
-impl Backend for Memory {
-    fn limits(&self) -> Limits {
-        Limits {
-            mailboxes_per_call: 1000,
-            days_per_call: 42,
-        }
-    }
-
-    async fn free_busy(
-        &self,
-        ask: &Ask,
-        _: Instant,
-    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
-        let answer = |mailbox: &SmtpAddress| {
-            let calendar = self.0.calendar(mailbox);
-            let touching = calendar.events_in(&ask.window);
-            (
-                mailbox.clone(),
-                Ok(FreeBusy::union(touching, calendar.detail(), None)),
-            )
-        };
-        Ok(ask.mailboxes.iter().map(answer).collect())
-    }
-
-    async fn resolve(
-        &self,
-        _: &SmtpAddress,
-        _: Instant,
-    ) -> Result<Option<Arc<str>>, EndpointError> {
-        Ok(None)
-    }
-
-    async fn probe(&self, _: Instant) -> Result<(), EndpointError> {
-        Ok(())
-    }
-}
-
 fn face(workload: &'static Workload) -> EwsFace {
-    let monday: Timestamp = MONDAY.parse().unwrap();
-    let instance = Instance::new(Arc::new(FixedClock(monday)));
-    let guard = Guard {
-        timeout: Duration::from_secs(5),
-        max_concurrency: 4,
-        limits: Memory(workload).limits(),
-        ..Guard::default()
-    };
-    let domains = vec![MailDomain::parse("example.com").unwrap()];
-    let backend = Arc::new(Memory(workload));
-    let endpoint = Endpoint::new("memory", domains, guard, backend, &instance);
-    let settings = ServiceSettings::default();
-    let service = Availability::new(vec![Arc::new(endpoint)], &settings, &instance);
+    let service = memory::service(MONDAY.parse().unwrap(), move |mailbox, window| {
+        let calendar = workload.calendar(mailbox);
+        FreeBusy::union(calendar.events_in(window), calendar.detail(), None)
+    });
     EwsFace::new(Arc::new(service), [])
 }
 
-fn call(body: &Bytes, caller: &Arc<Caller>) -> Call {
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static("text/xml; charset=utf-8"),
-    );
-    Call {
-        method: Method::POST,
-        path: EwsFace::PATH.into(),
-        template: EwsFace::PATH.into(),
-        parameters: Parameters::default(),
-        query: None,
-        client: IpAddr::from([127, 0, 0, 1]),
-        headers,
-        body: body.clone(),
-        caller: Arc::clone(caller),
-        request_id: uuid::Uuid::nil(),
-        trace: None,
-        deadline: Instant::now() + Duration::from_secs(5),
-    }
-}
-
 fn hits(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let caller = Arc::new(Caller::of_account(
-        SmtpAddress::parse("role@example.com").unwrap(),
-        Detail::Subjects,
-    ));
+    let runtime = memory::runtime();
+    let address = SmtpAddress::parse("role@example.com").unwrap();
+    let caller = Arc::new(Caller::of_account(address, Detail::Subjects));
+    let call =
+        |body: &Bytes| face_call::post(EwsFace::PATH, "text/xml; charset=utf-8", body, &caller);
     let mut group = c.benchmark_group("hit");
     for workload in &WORKLOADS {
         let face = face(workload);
         let bodies: Vec<_> = (0..BODIES).map(|number| workload.body(number)).collect();
-        let ask = |body| runtime.block_on(face.answer(call(body, &caller)));
+        let ask = |body| runtime.block_on(face.answer(call(body)));
         let bytes: usize = bodies.iter().map(|body| ask(body).body().len()).sum();
         group.throughput(Throughput::Bytes((bytes / BODIES) as u64));
         let mut turn = bodies.iter().cycle();

@@ -3,22 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a bench that cannot go on ends there")]
 
-use std::collections::BTreeMap;
+mod memory;
+
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
-use calbridge::backend::endpoint::{Endpoint, Guard};
-use calbridge::backend::instance::Instance;
-use calbridge::backend::{Ask, Backend, EndpointError, Limits};
 use calbridge::domain::busy::slots;
 use calbridge::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail,
-    FixedClock, FreeBusy, MailDomain, Origin, Outcome, SmtpAddress, TimeWindow,
+    Attendee, AttendeeRole, AvailabilityQuery, BusyStatus, CalendarEvent, Caller, Detail, FreeBusy,
+    Origin, SmtpAddress, TimeWindow,
 };
-use calbridge::service::Availability;
-use calbridge::service::settings::ServiceSettings;
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -41,43 +36,6 @@ fn calendar(shift: i64) -> FreeBusy {
     FreeBusy::new(events.collect(), Detail::BusyOnly, None)
 }
 
-/// Answers at once.
-struct Memory(FreeBusy);
-
-#[async_trait]
-impl Backend for Memory {
-    fn limits(&self) -> Limits {
-        Limits {
-            mailboxes_per_call: 1000,
-            days_per_call: 1000,
-        }
-    }
-
-    async fn free_busy(
-        &self,
-        ask: &Ask,
-        _: Instant,
-    ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
-        Ok(ask
-            .mailboxes
-            .iter()
-            .map(|mailbox| (mailbox.clone(), Ok(self.0.clone())))
-            .collect())
-    }
-
-    async fn resolve(
-        &self,
-        _: &SmtpAddress,
-        _: Instant,
-    ) -> Result<Option<Arc<str>>, EndpointError> {
-        Ok(None)
-    }
-
-    async fn probe(&self, _: Instant) -> Result<(), EndpointError> {
-        Ok(())
-    }
-}
-
 fn merging(c: &mut Criterion) {
     let (left, right) = (calendar(0), calendar(20));
     c.bench_function("merge two calendars of 40 events", |b| {
@@ -95,35 +53,11 @@ fn merging(c: &mut Criterion) {
 }
 
 fn questions(c: &mut Criterion) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .unwrap();
-    let guard = Guard {
-        timeout: Duration::from_secs(5),
-        max_concurrency: 4,
-        limits: Memory(calendar(0)).limits(),
-        ..Guard::default()
-    };
-    let instance = Instance::new(Arc::new(FixedClock(window().start())));
-    let domains = vec![MailDomain::parse("example.com").unwrap()];
-    let endpoint = Endpoint::new(
-        "memory",
-        domains,
-        guard,
-        Arc::new(Memory(calendar(0))),
-        &instance,
-    );
-    let instance = Instance::new(Arc::new(FixedClock(window().start())));
-    let service = Availability::new(
-        vec![Arc::new(endpoint)],
-        &ServiceSettings::default(),
-        &instance,
-    );
-    let caller = Arc::new(Caller::of_account(
-        SmtpAddress::parse("role@example.com").unwrap(),
-        Detail::Subjects,
-    ));
+    let runtime = memory::runtime();
+    let known = calendar(0);
+    let service = memory::service(window().start(), move |_, _| known.clone());
+    let address = SmtpAddress::parse("role@example.com").unwrap();
+    let caller = Arc::new(Caller::of_account(address, Detail::Subjects));
     let mut group = c.benchmark_group("question");
     for mailboxes in [1, 10, 100] {
         let attendees = (0..mailboxes).map(|n| Attendee {
