@@ -9,7 +9,8 @@ import urllib.parse
 import urllib.request
 
 from chromium import PATIENCE, urlopen, wait
-from conftest import BINARY, keep_log
+from conftest import BINARY, free_port
+from served import SECRET, SERVER, Served, can_connect, furnish, write_calendar
 
 OPERATOR, PASSWORD = "operator", "a password of the status page"
 CLIENT = "44444444-5555-6666-7777-888888888888"
@@ -25,15 +26,6 @@ ENTRIES = [
     ("1400", "1730", "OOF"),
 ]
 
-SERVER = """
-[server]
-listen = ["127.0.0.1:{port}"]
-public_url = "https://127.0.0.1:{port}"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "interop@example.com", password_file = "secret" }}]
-"""
 SIDE = """
 [[access.client]]
 client_id = "{client}"
@@ -85,21 +77,12 @@ time_zone = "UTC"
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def write_calendar(path):
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//calbridge//tests//EN"]
-    for number, (begin, end, status) in enumerate(ENTRIES):
-        lines += [
-            "BEGIN:VEVENT", f"UID:{number}", "DTSTAMP:20260101T000000Z",
+def events():
+    for begin, end, status in ENTRIES:
+        yield [
             f"DTSTART:{DAY:%Y%m%d}T{begin}00Z", f"DTEND:{DAY:%Y%m%d}T{end}00Z",
-            "SUMMARY:Never on the page", f"X-MICROSOFT-CDO-BUSYSTATUS:{status}", "END:VEVENT",
+            "SUMMARY:Never on the page", f"X-MICROSOFT-CDO-BUSYSTATUS:{status}",
         ]  # fmt: skip
-    path.write_text("\r\n".join([*lines, "END:VCALENDAR", ""]), newline="")
 
 
 class StatusWorld:
@@ -107,7 +90,7 @@ class StatusWorld:
 
     def __init__(self, folder):
         self.folder = folder
-        self.children = {}
+        self.served = {}
 
     def __enter__(self):
         self._write_files()
@@ -117,8 +100,8 @@ class StatusWorld:
         words = {"client": CLIENT, "hash": self._hash(), "operator": OPERATOR, "expires": expires, **ports}
         try:
             for name in ("headquarters", "cloud"):
-                self._start(name, ports[name], (SERVER + SIDE).format(port=ports[name], **words))
-            self._start("front", ports["front"], (SERVER + FRONT).format(port=ports["front"], **words))
+                self._start(name, ports[name], SIDE, words)
+            self._start("front", ports["front"], FRONT, words)
             wait(lambda: can_connect(self.ops), "the ops listener does not listen")
         except BaseException:
             self.__exit__()
@@ -126,15 +109,12 @@ class StatusWorld:
         return self
 
     def __exit__(self, *_):
-        for name in list(self.children):
+        for name in list(self.served):
             self.end(name)
 
     def end(self, name):
         """One of the servers, or the gateway."""
-        child = self.children.pop(name)
-        child.terminate()
-        child.wait(PATIENCE)
-        keep_log("status", (self.folder / f"{name}.log").read_text().splitlines())
+        self.served.pop(name).end()
 
     def address(self, path="/", login=True):
         credential = f"{OPERATOR}:{urllib.parse.quote(PASSWORD)}@" if login else ""
@@ -163,38 +143,18 @@ class StatusWorld:
             assert stranger.recv(1) == b""
 
     def _write_files(self):
-        subprocess.run(
-            ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "83",
-             "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-addext", "basicConstraints=CA:FALSE",
-             "-keyout", "server.key", "-out", "server.pem"],
-            cwd=self.folder, check=True, capture_output=True,
-        )  # fmt: skip
-        (self.folder / "secret").write_text("a password of the servers")
+        furnish(self.folder)
         (self.folder / "ops-secret").write_text(PASSWORD)
         mailboxes = self.folder / "mailboxes"
         mailboxes.mkdir()
         for address in ("anna@example.com", "bernd@example.com", "carla@example.org", "aurora@rooms.example.com"):
-            write_calendar(mailboxes / f"{address}.ics")
+            write_calendar(mailboxes / f"{address}.ics", events())
+
+    def _start(self, name, port, sections, words):
+        text = (SERVER + sections).format(port=port, **words)
+        self.served[name] = Served(self.folder, name, port, text)
 
     def _hash(self):
         command = [str(BINARY), "hash-password"]
-        said = subprocess.run(command, input="a password of the servers\n", capture_output=True, text=True, check=True)
+        said = subprocess.run(command, input=f"{SECRET}\n", capture_output=True, text=True, check=True)
         return said.stdout.strip()
-
-    def _start(self, name, port, text):
-        file = self.folder / f"{name}.toml"
-        file.write_text(text)
-        with (self.folder / f"{name}.log").open("wb") as log:
-            command = [str(BINARY), "serve", "--config", str(file)]
-            child = subprocess.Popen(command, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.children[name] = child
-        wait(lambda: child.poll() is not None or can_connect(port), f"{name} does not listen")
-        assert child.poll() is None, (self.folder / f"{name}.log").read_text()
-
-
-def can_connect(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True

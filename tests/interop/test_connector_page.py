@@ -3,9 +3,7 @@ nothing else on the page runs, whatever the titles of events are."""
 
 import http.server
 import json
-import socket
 import ssl
-import subprocess
 import threading
 import urllib.parse
 import urllib.request
@@ -13,7 +11,8 @@ from contextlib import contextmanager
 
 import pytest
 from chromium import PATIENCE, Chromium, wait
-from conftest import BINARY
+from conftest import free_port
+from served import SERVER, Served, furnish, write_calendar
 
 TITLES = [
     "</script><script>fetch('/ran?by=script')</script>",
@@ -71,48 +70,17 @@ def escaped(text):
     return text.replace("\\", "\\\\").replace(";", "\\;").replace(",", "\\,")
 
 
-def write_calendar(path):
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//calbridge//tests//EN", f"X-WR-CALNAME:{escaped(NAME)}"]
+def events():
     for number, title in enumerate(TITLES):
-        lines += [
-            "BEGIN:VEVENT",
-            f"UID:{number}",
-            "DTSTAMP:20260101T000000Z",
+        yield [
             f"DTSTART:20260901T{number + 8:02}0000Z",
             f"DTEND:20260901T{number + 8:02}3000Z",
             f"SUMMARY:{escaped(title)}",
             f"LOCATION:{escaped(title)}",
-            "END:VEVENT",
         ]
-    path.write_text("\r\n".join([*lines, "END:VCALENDAR", ""]), encoding="utf-8", newline="")
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@contextmanager
-def gateway(folder, post_url, answer):
-    port = free_port()
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-         "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "server.key",
-         "-out", "server.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    (folder / "secret").write_text("unused")
-    (folder / "calendars").mkdir()
-    write_calendar(folder / "calendars/o'neil@example.org.ics")
-    (folder / "calbridge.toml").write_text(f"""
-[server]
-listen = ["127.0.0.1:{port}"]
-public_url = "https://127.0.0.1:{port}"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "interop@example.org", password_file = "secret" }}]
+SECTIONS = """
 [[endpoint]]
 name = "files"
 kind = "calendar-files"
@@ -126,29 +94,18 @@ domains = ["example.org"]
 event_details = true
 post_url = "{post_url}"
 answer = "{answer}"
-""")
-    command = [str(BINARY), "serve", "--config", "calbridge.toml"]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    try:
-        wait_for(port, process, folder / "log")
+"""
+
+
+@contextmanager
+def gateway(folder, post_url, answer):
+    port = free_port()
+    furnish(folder)
+    (folder / "calendars").mkdir()
+    write_calendar(folder / "calendars/o'neil@example.org.ics", events(), f"X-WR-CALNAME:{escaped(NAME)}")
+    text = (SERVER + SECTIONS).format(port=port, post_url=post_url, answer=answer)
+    with Served(folder, "connector", port, text):
         yield f"https://127.0.0.1:{port}/GCalExchangeLookup/ExchangeQuerier.aspx"
-    finally:
-        process.terminate()
-        process.wait(60)
-
-
-def wait_for(port, process, log):
-    wait(lambda: process.poll() is not None or can_connect(port), "the gateway does not listen")
-    assert process.poll() is None, log.read_text()
-
-
-def can_connect(port):
-    try:
-        socket.create_connection(("127.0.0.1", port), 1).close()
-    except OSError:
-        return False
-    return True
 
 
 @pytest.fixture

@@ -1,43 +1,27 @@
 """ews-javascript-api, the JavaScript port of the EWS Managed API, against the demo gateway."""
 
 import json
-import os
-import pathlib
-import subprocess
 
 import pytest
 
 import calendars
+import node
 from calendars import AUTUMN_BERLIN, SPRING_BERLIN, address
-
-HERE = pathlib.Path(__file__).resolve().parent
 
 
 def ask(demo, names, zone, start, end, record):
-    environment = os.environ | {
-        "NODE_EXTRA_CA_CERTS": demo.ca,
-        "EWS_URL": demo.url,
-        "EWS_USER": demo.user,
-        "EWS_PASSWORD": demo.password,
-        "EWS_MAILBOXES": " ".join(map(address, names)),
-        "EWS_FROM": start,
-        "EWS_TO": end,
-        "EWS_ANSWER": str(record or ""),
-        "TZ": zone,
-    }
-    run = subprocess.run(
-        ["node", "availability.cjs"],
-        cwd=HERE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
+    told = node.run(
+        "availability.cjs",
+        demo,
+        EWS_URL=demo.url,
+        EWS_MAILBOXES=" ".join(map(address, names)),
+        EWS_FROM=start,
+        EWS_TO=end,
+        EWS_ANSWER=str(record or ""),
+        TZ=zone,
     )
-    assert run.returncode == 0, run.stdout + run.stderr
     # The client prints notes of its own about suggestions first.
-    return json.loads(run.stdout.splitlines()[-1])
+    return json.loads(told.splitlines()[-1])
 
 
 @pytest.mark.parametrize("season, window", [("autumn", AUTUMN_BERLIN), ("spring", SPRING_BERLIN)])
@@ -83,25 +67,9 @@ SUGGESTED = {
 
 
 def test_room_lists_and_their_rooms(demo):
-    environment = os.environ | {
-        "NODE_EXTRA_CA_CERTS": demo.ca,
-        "EWS_URL": demo.url,
-        "EWS_USER": demo.user,
-        "EWS_PASSWORD": demo.password,
-    }
-    run = subprocess.run(
-        ["node", "rooms.cjs"],
-        cwd=HERE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr
+    told = node.run("rooms.cjs", demo, EWS_URL=demo.url)
     # From config/demo/calendars/rooms.toml.
-    assert json.loads(run.stdout) == [
+    assert json.loads(told) == [
         {
             "list": ["Berlin rooms", address("rooms-berlin")],
             "rooms": [["Room Aurora", address("room-aurora")], ["Room Borealis", address("room-borealis")]],

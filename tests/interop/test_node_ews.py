@@ -1,39 +1,23 @@
 """node-ews, unpatched: it cannot start without the WSDL and its schemas, which it loads from the gateway."""
 
 import json
-import os
-import pathlib
-import subprocess
 from urllib.parse import urlsplit
 
+import node
 from calendars import address
-
-HERE = pathlib.Path(__file__).parent
 
 
 def test_it_loads_our_wsdl_and_asks(demo):
     parts = urlsplit(demo.url)
-    environment = os.environ | {
-        "EWS_HOST": f"{parts.scheme}://{parts.netloc}",
-        "EWS_USER": demo.user,
-        "EWS_PASSWORD": demo.password,
-        "EWS_MAILBOXES": f"{address('greta')} {address('nobody')}",
-        "EWS_FROM": "2026-10-27T00:00:00",
-        "EWS_TO": "2026-10-28T00:00:00",
-        "NODE_EXTRA_CA_CERTS": demo.ca,
-    }
-    run = subprocess.run(
-        ["node", "availability.node-ews.cjs"],
-        cwd=HERE,
-        env=environment,
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=60,
-        check=False,
+    told = node.run(
+        "availability.node-ews.cjs",
+        demo,
+        EWS_HOST=f"{parts.scheme}://{parts.netloc}",
+        EWS_MAILBOXES=f"{address('greta')} {address('nobody')}",
+        EWS_FROM="2026-10-27T00:00:00",
+        EWS_TO="2026-10-28T00:00:00",
     )
-    assert run.returncode == 0, run.stdout + run.stderr
-    answer = json.loads(run.stdout)
+    answer = json.loads(told)
     greta, nobody = answer["availability"]["FreeBusyResponseArray"]["FreeBusyResponse"]
     assert greta["ResponseMessage"]["ResponseCode"] == "NoError"
     view = greta["FreeBusyView"]
