@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use crate::ews_backend::{busy_for_all, golden};
-use crate::installation::certify;
+use crate::installation::{certify, head};
 use crate::logs;
 use crate::upstream::{Reply, Request, Upstream};
 
@@ -32,16 +32,10 @@ fn installation(upstream: &Upstream, more: &str) -> TempDir {
 }
 
 fn configuration(upstream: &Upstream, port: u16, more: &str) -> String {
+    let head = head(&format!("127.0.0.1:{port}"));
+    let head = head.replacen("[access]", "state_directory = \"state\"\n[access]", 1);
     format!(
-        r#"[server]
-listen = ["127.0.0.1:{port}"]
-public_url = "https://localhost"
-state_directory = "state"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "interop@example.com", password_file = "secret" }}]
-[[endpoint]]
+        r#"{head}[[endpoint]]
 name = "hq"
 kind = "ews"
 domains = ["example.com"]

@@ -20,7 +20,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway_world::{Question, ask, texts};
-use crate::installation::certify;
+use crate::installation::{certify, head};
 use crate::upstream::{Reply, Upstream};
 use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, trusting};
 
@@ -115,15 +115,8 @@ impl Running {
 }
 
 fn configuration(audit: &str, upstream: &Upstream) -> String {
-    format!(
-        r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
-[ops]
+    let more = format!(
+        r#"[ops]
 listen = "127.0.0.1:0"
 [audit]
 {audit}
@@ -137,7 +130,8 @@ role_account = [{{ address = "svc@example.com", password_file = "secret" }}]
 "#,
         upstream.url(),
         upstream.authority.display()
-    )
+    );
+    head("127.0.0.1:0") + &more
 }
 
 /// All lines, when there are so many.

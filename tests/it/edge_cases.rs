@@ -63,6 +63,13 @@ impl Edge {
         Self::with(SharingSettings::default(), |_| {}).await
     }
 
+    /// Since the last look, no mailbox was asked for together with another.
+    #[track_caller]
+    pub(super) fn asked_one_by_one(&self) {
+        let asked = self.backend.take_asked();
+        assert!(asked.iter().all(|call| call.len() == 1), "{asked:?}");
+    }
+
     pub(super) async fn with(
         sharing: SharingSettings,
         tweak: impl FnOnce(&mut ServerSettings),

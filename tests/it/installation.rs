@@ -15,7 +15,14 @@ pub(crate) struct Installation {
 /// `password` is that of the only role account, and stands in the file `secret`. `more` is what follows `[access]`.
 pub(crate) fn install(folder: &Path, listen: &str, password: &str, more: &str) -> Installation {
     let certificate = certify(folder, password);
-    let head = format!(
+    let file = folder.join("calbridge.toml");
+    std::fs::write(&file, head(listen) + more).unwrap();
+    Installation { file, certificate }
+}
+
+/// The sections `[server]` and `[access]` over the files of [`certify`].
+pub(crate) fn head(listen: &str) -> String {
+    format!(
         r#"[server]
 listen = ["{listen}"]
 public_url = "https://localhost"
@@ -24,10 +31,7 @@ tls = {{ certificate = "server.pem", private_key = "server.key" }}
 allow = ["127.0.0.1"]
 role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
 "#
-    );
-    let file = folder.join("calbridge.toml");
-    std::fs::write(&file, head + more).unwrap();
-    Installation { file, certificate }
+    )
 }
 
 /// A certificate of localhost with its key, and a password in the file `secret`: all but the configuration.

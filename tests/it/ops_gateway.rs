@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::gateway_world::{Question, ask, texts};
-use crate::installation::{certify, files};
+use crate::installation::{certify, files, head};
 use crate::metrics_text;
 use crate::world::{ACCOUNT, PASSWORD, PATH, PATIENCE, trusting};
 
@@ -98,22 +98,13 @@ impl Running {
 }
 
 fn configuration() -> String {
-    format!(
-        r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = {{ certificate = "server.pem", private_key = "server.key" }}
-[ops]
+    let more = r#"[ops]
 listen = "127.0.0.1:0"
 [cache]
 fresh_for = "1h"
 unknown_for = "1h"
-[access]
-allow = ["127.0.0.1"]
-role_account = [{{ address = "{ACCOUNT}", password_file = "secret" }}]
-{}"#,
-        files("files.example", "UTC")
-    )
+"#;
+    [&head("127.0.0.1:0"), more, &files("files.example", "UTC")].concat()
 }
 
 #[expect(clippy::float_cmp, reason = "small whole numbers")]

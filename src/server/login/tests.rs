@@ -57,6 +57,11 @@ fn basic(user: &str, password: &str) -> HeaderMap {
     headers
 }
 
+/// Logs in with the right password.
+async fn anna(login: &Login) -> Result<Arc<Caller>, Denied> {
+    login.caller(&from(HERE, &basic(ANNA, "right"))).await
+}
+
 #[tokio::test]
 async fn the_right_password_makes_the_caller() {
     let login = login(8);
@@ -121,7 +126,7 @@ async fn equal_credentials_share_one_verification() {
     let login = login(4);
     let calls = (0..100).map(|_| {
         let login = Arc::clone(&login);
-        tokio::spawn(async move { login.caller(&from(HERE, &basic(ANNA, "right"))).await })
+        tokio::spawn(async move { anna(&login).await })
     });
     for call in calls.collect::<Vec<_>>() {
         assert!(call.await.unwrap().is_ok());
@@ -151,12 +156,7 @@ async fn a_verification_outlives_the_asker_that_began_it() {
         }
     }
     drop(held);
-    assert!(
-        login
-            .caller(&from(HERE, &basic(ANNA, "right")))
-            .await
-            .is_ok()
-    );
+    assert!(anna(&login).await.is_ok());
     assert_eq!(login.verifications(), 1);
 }
 
@@ -171,19 +171,11 @@ async fn beyond_the_queue_callers_are_told_to_come_back() {
         .acquire_many(cores as u32)
         .await
         .unwrap();
-    let denied = login
-        .caller(&from(HERE, &basic(ANNA, "right")))
-        .await
-        .unwrap_err();
+    let denied = anna(&login).await.unwrap_err();
     assert_eq!(denied, Denied::Overloaded);
     drop(held);
     // Being turned away is not remembered.
-    assert!(
-        login
-            .caller(&from(HERE, &basic(ANNA, "right")))
-            .await
-            .is_ok()
-    );
+    assert!(anna(&login).await.is_ok());
 }
 
 #[test]
@@ -207,12 +199,7 @@ fn a_hash_that_is_not_argon2id_names_its_place() {
 #[tokio::test]
 async fn without_accounts_nobody_gets_in() {
     let login = Login::new(&access(Vec::new()), 1, None).unwrap();
-    assert!(
-        login
-            .caller(&from(HERE, &basic(ANNA, "right")))
-            .await
-            .is_err()
-    );
+    assert!(anna(&login).await.is_err());
     assert_eq!(login.verifications(), 1);
 }
 

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::installation::certify;
+use crate::installation::{certify, head};
 use crate::world::{PASSWORD, trusting};
 
 /// Runs until it is dropped.
@@ -47,7 +47,7 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let certificate = certify(folder.path(), PASSWORD);
         std::fs::create_dir(folder.path().join("calendars")).unwrap();
-        let text = format!("{HEAD}{more}");
+        let text = [&head("127.0.0.1:0"), FILES, more].concat();
         let file = folder.path().join("calbridge.toml");
         let config = config::load_text(&text, &file, &|_| None).unwrap();
         let gateway = Gateway::build(config, Arc::new(SystemClock)).await.unwrap();
@@ -116,14 +116,7 @@ impl Drop for World {
     }
 }
 
-const HEAD: &str = r#"[server]
-listen = ["127.0.0.1:0"]
-public_url = "https://localhost"
-tls = { certificate = "server.pem", private_key = "server.key" }
-[access]
-allow = ["127.0.0.1"]
-role_account = [{ address = "interop@example.com", password_file = "secret" }]
-[[endpoint]]
+const FILES: &str = r#"[[endpoint]]
 name = "files"
 kind = "calendar-files"
 domains = ["example.org", "example.com", "ex.acme.com", "hidden.example"]

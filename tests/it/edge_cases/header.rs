@@ -100,12 +100,7 @@ async fn one_operation_that_is_known() {
     );
     edge.check("27 namespace", elsewhere, Fault("ErrorInvalidRequest"))
         .await;
-    assert!(
-        edge.backend
-            .take_asked()
-            .iter()
-            .all(|asked| asked.len() == 1)
-    );
+    edge.asked_one_by_one();
 }
 
 #[tokio::test]

@@ -6,17 +6,17 @@ use crate::gateway_world::{
     MESSAGES, Question, SOAP, TYPES, ask, berlin, envelope, mailbox, version,
 };
 
+/// With the time zone of Berlin.
+fn zoned() -> String {
+    let zone = &berlin();
+    Question { zone, ..ask() }.xml()
+}
+
 #[tokio::test]
 async fn the_schema_is_kept() {
     let mut edge = Edge::new().await;
-    let berlin = berlin();
-    let zoned = Question {
-        zone: &berlin,
-        ..ask()
-    }
-    .xml();
     let wrong_namespace =
-        zoned
+        zoned()
             .replacen("<t:Bias>", "<m:Bias>", 1)
             .replacen("</t:Bias>", "</m:Bias>", 1);
     let answer = edge.check("18", wrong_namespace, SCHEMA).await;
@@ -35,11 +35,6 @@ const ATTENDEE: &str = "<t:AttendeeType>Required</t:AttendeeType>";
 async fn the_order_is_kept() {
     let mut edge = Edge::new().await;
     let berlin = berlin();
-    let zoned = Question {
-        zone: &berlin,
-        ..ask()
-    }
-    .xml();
     let email = "<t:Email><t:Address>anna@example.com</t:Address></t:Email>";
     let swapped = edited(&format!("{email}{ATTENDEE}"), &format!("{ATTENDEE}{email}"));
     let answer = edge.check("19", swapped, SCHEMA).await;
@@ -48,7 +43,7 @@ async fn the_order_is_kept() {
             .2
             .contains("has invalid child element 'AttendeeType'")
     );
-    let backwards = zoned.replacen(
+    let backwards = zoned().replacen(
         &format!(
             "<t:TimeZone>{berlin}</t:TimeZone><m:MailboxDataArray>{}</m:MailboxDataArray>",
             mailbox("anna@example.com")
@@ -59,7 +54,7 @@ async fn the_order_is_kept() {
         ),
         1,
     );
-    assert_ne!(backwards, zoned);
+    assert_ne!(backwards, zoned());
     edge.check("19", backwards, SCHEMA).await;
 }
 

@@ -298,10 +298,5 @@ async fn another_exchange_makes_its_suggestions_itself() {
         Codes(&["ErrorMeetingSuggestionGenerationFailed"]),
     )
     .await;
-    assert!(
-        edge.backend
-            .take_asked()
-            .iter()
-            .all(|asked| asked.len() == 1)
-    );
+    edge.asked_one_by_one();
 }
