@@ -12,7 +12,7 @@ use super::findings::Located;
 use super::networks::networks;
 use super::secret;
 use super::surroundings::Surroundings;
-use super::values::has_login;
+use super::values::{domain_pair, has_login};
 
 use crate::domain::zone::names;
 use crate::domain::{DomainPattern, MailDomain};
@@ -141,8 +141,7 @@ fn domain_mapping(section: &Section<'_>) -> Vec<DomainMapping> {
     }
     let mut seen = (BTreeSet::new(), BTreeSet::new());
     let pairs = section.each("domain_mapping", |pair| {
-        let (external, internal) = (domain(pair, "external"), domain(pair, "internal"));
-        let (external, internal) = (external?, internal?);
+        let (external, internal) = domain_pair(pair)?;
         if external.value == internal.value {
             internal.problem("is the external domain itself");
         }
@@ -160,17 +159,6 @@ fn domain_mapping(section: &Section<'_>) -> Vec<DomainMapping> {
         })
     });
     pairs.into_iter().flatten().collect()
-}
-
-fn domain<'a>(section: &Section<'a>, key: &'static str) -> Option<Located<'a, MailDomain>> {
-    section.require(key);
-    let text = section.text(key)?;
-    let value = text.parse(|text| MailDomain::parse(text))?;
-    Some(Located {
-        value,
-        place: text.place,
-        findings: text.findings,
-    })
 }
 
 /// Where answers are posted to, by `post_url` or `google_domain`.

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::document::Section;
 use super::findings::Located;
+use super::values::domain_pair;
 use crate::domain::{DomainPattern, MailDomain, SmtpAddress};
 use crate::service::settings::{AliasSettings, RoutingSettings};
 
@@ -121,11 +122,8 @@ struct Pair<'a> {
 
 fn aliases<'a>(root: &Section<'a>) -> Vec<Pair<'a>> {
     let pairs = root.each("alias", |alias| {
-        let (external, internal) = (domain(alias, "external"), domain(alias, "internal"));
-        Some(Pair {
-            external: external?,
-            internal: internal?,
-        })
+        let (external, internal) = domain_pair(alias)?;
+        Some(Pair { external, internal })
     });
     pairs.into_iter().flatten().collect()
 }
@@ -145,17 +143,6 @@ fn check_aliases(pairs: &[Pair<'_>], leads: &[Leads<'_>]) {
             ));
         }
     }
-}
-
-fn domain<'a>(alias: &Section<'a>, key: &'static str) -> Option<Located<'a, MailDomain>> {
-    alias.require(key);
-    let text = alias.text(key)?;
-    let value = text.parse(|text| MailDomain::parse(text))?;
-    Some(Located {
-        value,
-        place: text.place,
-        findings: text.findings,
-    })
 }
 
 /// An alias is one step: what it leads to is no alias itself.

@@ -1,4 +1,4 @@
-//! Values that several sections have: durations, https URLs, the addresses of role accounts. No files.
+//! Values that several sections have: durations, https URLs, pairs of domains, the addresses of role accounts. No files.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use url::Url;
 
 use super::document::Section;
 use super::findings::Located;
-use crate::domain::SmtpAddress;
+use crate::domain::{MailDomain, SmtpAddress};
 
 /// A duration such as `"20s"`, `"500ms"` or `"1m 30s"`: more than nothing, at most `most`.
 pub(super) fn duration(
@@ -49,6 +49,25 @@ fn bounded(
         text.problem(bounds);
     }
     read
+}
+
+/// A domain that callers write, `external`, and what it is called here, `internal`; both are required.
+pub(super) fn domain_pair<'a>(
+    section: &Section<'a>,
+) -> Option<(Located<'a, MailDomain>, Located<'a, MailDomain>)> {
+    let (external, internal) = (domain(section, "external"), domain(section, "internal"));
+    Some((external?, internal?))
+}
+
+fn domain<'a>(section: &Section<'a>, key: &'static str) -> Option<Located<'a, MailDomain>> {
+    section.require(key);
+    let text = section.text(key)?;
+    let value = text.parse(|text| MailDomain::parse(text))?;
+    Some(Located {
+        value,
+        place: text.place,
+        findings: text.findings,
+    })
 }
 
 /// An amount of bytes: a number, or a string such as `"512MiB"`.
