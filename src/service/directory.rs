@@ -4,6 +4,7 @@
 mod background;
 pub mod catalogue;
 mod hidden;
+mod known;
 mod members;
 mod prefetch;
 mod shown;
@@ -27,6 +28,7 @@ use crate::backend::endpoint::rooms::RoomStock;
 use crate::domain::room::arranged;
 use crate::domain::{Clock, Room, SmtpAddress};
 use catalogue::Catalogue;
+pub(super) use known::Known;
 pub use members::Members;
 pub use shown::{DirectoryError, Resolved, ResolvedKind};
 
@@ -64,20 +66,6 @@ struct Part {
     details: HashMap<SmtpAddress, (Timestamp, Option<Room>)>,
 }
 
-/// What is known of rooms at one moment.
-pub(super) struct Known {
-    catalogue: Catalogue,
-    offers_rooms: bool,
-    /// The places of the endpoints whose source has said nothing yet.
-    silent: Vec<usize>,
-    /// Where rooms are not offered, the places of the endpoints that may have rooms which nobody knows as rooms.
-    hides_rooms: Vec<usize>,
-    /// The same of lists of rooms.
-    hides_lists: Vec<usize>,
-    /// None where rooms are offered.
-    namesakes: hidden::Namesakes,
-}
-
 impl Directory {
     pub(super) fn new(
         settings: &RoomsSettings,
@@ -92,7 +80,7 @@ impl Directory {
                     written: RoomStock {
                         lists,
                         alone,
-                        untold: Vec::new(),
+                        ..RoomStock::default()
                     },
                     stock: None,
                     is_refused: false,
@@ -134,52 +122,35 @@ impl Directory {
     }
 }
 
-impl Known {
-    fn of(
-        parts: &[Part],
-        catalogue: Catalogue,
-        sharing: SharingSettings,
-        namesakes: hidden::Namesakes,
-    ) -> Self {
-        let places = |is_meant: fn(&Part) -> bool| -> Vec<usize> {
-            let parts = parts.iter().enumerate();
-            let meant = parts.filter(|(_, part)| is_meant(part));
-            meant.map(|(place, _)| place).collect()
-        };
-        let hidden = |is_meant| {
-            if sharing.room_booking {
-                Vec::new()
-            } else {
-                places(is_meant)
-            }
-        };
-        Self {
-            catalogue,
-            offers_rooms: sharing.room_booking,
-            silent: places(Part::is_silent),
-            hides_rooms: hidden(Part::may_hide_rooms),
-            hides_lists: hidden(Part::may_hide_lists),
-            namesakes,
-        }
-    }
-}
-
 impl Part {
     /// Whether there is a source that has said nothing yet.
     fn is_silent(&self) -> bool {
         self.has_source && self.stock.is_none()
     }
 
-    /// Takes what the source says now. Of a list that it names without telling the rooms, what it said before stays.
+    /// Lists that could not be read this time.
+    fn later(&self) -> &[SmtpAddress] {
+        self.stock.as_ref().map_or(&[], |stock| &stock.later)
+    }
+
+    /// Takes what the source says now. Of a list that it names without telling the rooms, what it said before stays. One
+    /// that cannot be read now is as well known as before: where all of its rooms were told, they are taken for all.
     fn hear(&mut self, mut stock: RoomStock) {
         let before = self.stock.take().unwrap_or_default();
+        for list in &stock.later {
+            let was_told = before.lists.iter().any(|told| told.listed.address == *list);
+            if !was_told || before.untold.contains(list) {
+                stock.untold.push(list.clone());
+            }
+        }
         for list in before.lists {
             let address = &list.listed.address;
             let is_told = stock
                 .lists
                 .iter()
                 .any(|told| told.listed.address == *address);
-            if stock.untold.contains(address) && !is_told {
+            let is_missing = stock.untold.contains(address) || stock.later.contains(address);
+            if is_missing && !is_told {
                 stock.lists.push(list);
             }
         }
@@ -239,7 +210,7 @@ impl Availability {
     }
 
     /// Reads the rooms of all endpoints anew, side by side; what an endpoint has said before stays where it fails. Says
-    /// whether none failed.
+    /// whether nothing failed that may go well soon.
     pub async fn refresh_rooms(&self) -> bool {
         let _only_one = self.directory.refreshing.lock().await;
         self.read_rooms().await
@@ -257,6 +228,7 @@ impl Availability {
             let name = name.map_or("", |name| name);
             match answer {
                 Ok(stock) => {
+                    all_well &= stock.later.is_empty();
                     let mut state = self.directory.lock();
                     if let Some(part) = state.parts.get_mut(place) {
                         part.hear(stock);

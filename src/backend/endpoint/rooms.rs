@@ -20,7 +20,12 @@ pub struct RoomStock {
     pub alone: Vec<Room>,
     /// Lists of which the source does not tell the rooms, or not all of them.
     pub untold: Vec<SmtpAddress>,
+    /// Lists that cannot be read now, and are worth asking for again soon.
+    pub later: Vec<SmtpAddress>,
 }
+
+/// Lists that may keep the reading waiting until the time of a call is up; after so many the others are not asked for.
+const MOST_TIMEOUTS: usize = 3;
 
 impl Endpoint {
     /// The same endpoint, with the rooms that are written down for it.
@@ -45,47 +50,64 @@ impl Endpoint {
         self.source().is_some_and(RoomSource::has_details)
     }
 
-    /// All rooms that the source knows, one call after the other. Of a list that the server names and then refuses, does
-    /// not find, or answers for in a way that nobody understands, only the address is kept, with a warning; any other
-    /// failure is an error as a whole.
+    /// All rooms that the source knows, one call after the other. A list that the server names and then does not tell, for
+    /// whatever reason, costs no other: only its address is kept, with a warning. What concerns the server as a whole is an
+    /// error.
     pub async fn rooms(&self) -> Result<RoomStock, EndpointError> {
         let Some(source) = self.source() else {
             return Ok(RoomStock::default());
         };
         let work = async {
-            let mut stock = RoomStock::default();
-            for listed in self
-                .call(Subject::Endpoint, |by| source.room_lists(by))
-                .await?
-            {
-                let asked = self.call(Subject::One, |by| source.rooms(&listed.address, by));
-                match asked.await {
-                    Ok(Some(told)) => {
-                        if told.may_have_more {
-                            stock.untold.push(listed.address.clone());
-                        }
-                        stock.lists.push(RoomList {
-                            listed,
-                            rooms: told.rooms,
-                        });
-                    }
-                    Ok(None) => {
-                        warn!(endpoint.name = %self.name(), "A room list is left out: the server names it and does not find it");
-                        stock.untold.push(listed.address);
-                    }
-                    Err(error) if is_about_the_list(&error) => {
-                        warn!(endpoint.name = %self.name(), %error, "A room list is left out: the server does not tell its rooms");
-                        stock.untold.push(listed.address);
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
+            let lists = self.call(Subject::Endpoint, |by| source.room_lists(by));
+            let mut stock = self.told_lists(source, lists.await?).await?;
             stock.alone = self
                 .call(Subject::Endpoint, |by| source.rooms_alone(by))
                 .await?;
             Ok(stock)
         };
         work.instrument(self.span()).await
+    }
+
+    async fn told_lists(
+        &self,
+        source: &dyn RoomSource,
+        lists: Vec<Listed>,
+    ) -> Result<RoomStock, EndpointError> {
+        let mut stock = RoomStock::default();
+        let mut timeouts = 0;
+        for listed in lists {
+            if timeouts >= MOST_TIMEOUTS {
+                stock.later.push(listed.address);
+                continue;
+            }
+            let asked = self.call(Subject::One, |by| source.rooms(&listed.address, by));
+            match asked.await {
+                Ok(Some(told)) => {
+                    if told.may_have_more {
+                        stock.untold.push(listed.address.clone());
+                    }
+                    stock.lists.push(RoomList {
+                        listed,
+                        rooms: told.rooms,
+                    });
+                }
+                Ok(None) => {
+                    warn!(endpoint.name = %self.name(), "A room list is left out: the server names it and does not find it");
+                    stock.untold.push(listed.address);
+                }
+                Err(error) if is_about_the_list(&error) => {
+                    warn!(endpoint.name = %self.name(), %error, "A room list is left out: the server does not tell its rooms");
+                    stock.untold.push(listed.address);
+                }
+                Err(error) if is_passing(&error) => {
+                    warn!(endpoint.name = %self.name(), %error, "A room list cannot be read now; what was known of it stays");
+                    timeouts += usize::from(matches!(error, EndpointError::Timeout(_)));
+                    stock.later.push(listed.address);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(stock)
     }
 
     /// What the source knows of one room, asked while no caller needs the endpoint.
@@ -235,4 +257,24 @@ fn is_about_the_list(error: &EndpointError) -> bool {
             ..
         } | EndpointError::BadAnswer(_)
     )
+}
+
+/// Whether the server may tell of this list a little later, and of others now. One that is ill as a whole opens the breaker.
+fn is_passing(error: &EndpointError) -> bool {
+    match error {
+        EndpointError::Fault { transient, .. } => *transient,
+        EndpointError::Timeout(_) => true,
+        EndpointError::Status(status) => *status >= 500,
+        EndpointError::Connect(_)
+        | EndpointError::Tls(_)
+        | EndpointError::Unauthorized { .. }
+        | EndpointError::NoAccount(_)
+        | EndpointError::Forbidden(_)
+        | EndpointError::Token { .. }
+        | EndpointError::Throttled { .. }
+        | EndpointError::Redirect { .. }
+        | EndpointError::BadAnswer(_)
+        | EndpointError::Source(_)
+        | EndpointError::BreakerOpen(_) => false,
+    }
 }

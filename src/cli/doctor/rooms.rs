@@ -17,6 +17,14 @@ pub(super) async fn tell(chart: &mut Chart, endpoint: &Endpoint) {
             RoomStock::default()
         }
     };
+    if !stock.later.is_empty() {
+        let lists = stock.later.len();
+        chart.warn(
+            "rooms",
+            format!("the rooms of {lists} of its lists cannot be read now"),
+            "the log names the reason of each; calbridge asks for them again after a minute",
+        );
+    }
     let listed = stock.lists.iter().flat_map(|list| &list.rooms);
     let known = listed.chain(&stock.alone).map(|room| &room.address);
     let written = endpoint.written_rooms().iter();

@@ -57,7 +57,7 @@ impl Availability {
             return Ok(Vec::new());
         }
         let known = self.known_rooms(deadline).await;
-        if known.catalogue.is_empty() && !known.is_complete() {
+        if known.is_nothing_known() {
             return Err(DirectoryError::Unavailable);
         }
         let lists = known.catalogue.lists().iter();
@@ -81,10 +81,12 @@ impl Availability {
         let internal = self.aliases.internal(list);
         let Some(found) = known.catalogue.list(&internal) else {
             let may_ask = self.permit.check(caller, list, &internal).is_ok();
-            return Err(if may_ask {
-                known.nothing()
-            } else {
+            return Err(if !may_ask {
                 DirectoryError::Unknown
+            } else if known.later.contains(&internal) {
+                DirectoryError::Unavailable
+            } else {
+                known.nothing()
             });
         };
         if !self.admits_list(caller, list, found) || !self.shows_rooms(caller, found) {
@@ -106,7 +108,7 @@ impl Availability {
             return Ok(Vec::new());
         }
         let known = self.known_rooms(deadline).await;
-        if known.catalogue.is_empty() && !known.is_complete() {
+        if known.is_nothing_known() {
             return Err(DirectoryError::Unavailable);
         }
         let mut lists: BTreeMap<&SmtpAddress, &KnownList> = BTreeMap::new();
@@ -352,27 +354,6 @@ impl Availability {
         names
             .filter_map(|domain| internal.at(domain))
             .chain(std::iter::once(internal.clone()))
-    }
-}
-
-impl Known {
-    /// Whether the endpoint at `place` has a source of rooms that has said nothing yet.
-    pub(super) fn is_silent(&self, place: usize) -> bool {
-        self.silent.contains(&place)
-    }
-
-    /// Every source has said what rooms it has.
-    fn is_complete(&self) -> bool {
-        self.silent.is_empty()
-    }
-
-    /// Why something is not found.
-    fn nothing(&self) -> DirectoryError {
-        if self.is_complete() {
-            DirectoryError::Unknown
-        } else {
-            DirectoryError::Unavailable
-        }
     }
 }
 

@@ -132,3 +132,29 @@ async fn a_list_that_nobody_understands_costs_no_other() {
     let untold = stock.untold.iter().map(SmtpAddress::as_str);
     assert_eq!(untold.collect::<Vec<_>>(), ["odd@example.com"]);
 }
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_now_costs_no_other() {
+    for code in [
+        "ErrorInternalServerError",
+        "ErrorInternalServerTransientError",
+        "ErrorTimeoutExpired",
+    ] {
+        let upstream = Upstream::start(move |_, request| {
+            if asks(request, "GetRoomLists") {
+                lists(&["late", "short"])
+            } else if request.body.contains("late@example.com") {
+                refused("GetRooms", code)
+            } else {
+                rooms(3)
+            }
+        })
+        .await;
+        let stock = endpoint(&upstream).rooms().await.unwrap();
+        let told = stock.lists.iter().map(|list| list.listed.address.as_str());
+        assert_eq!(told.collect::<Vec<_>>(), ["short@example.com"], "{code}");
+        let later = stock.later.iter().map(SmtpAddress::as_str);
+        assert_eq!(later.collect::<Vec<_>>(), ["late@example.com"], "{code}");
+        assert!(stock.untold.is_empty(), "{code}");
+    }
+}

@@ -1,6 +1,7 @@
 //! What single rooms and lists of which the server tells nothing mean for the others.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -9,6 +10,7 @@ use super::stub::{Stub, address, caller, endpoint, list, refusal, service, soon}
 use crate::backend::EndpointError;
 use crate::metrics::BreakerState;
 use crate::service::Availability;
+use crate::service::directory::DirectoryError;
 use crate::service::settings::ServiceSettings;
 
 fn over(stub: &Arc<Stub>) -> Arc<Availability> {
@@ -77,6 +79,98 @@ async fn a_list_that_is_not_told_of_holds_up_no_other() {
         // Until the list is no longer named.
         stub.lists.lock().unwrap().remove(0);
         assert_eq!(names(&before).await, ["HQ"]);
+    }
+}
+
+/// What a server says when it may say something else a little later.
+pub(super) fn passing() -> [EndpointError; 4] {
+    let fault = |code: &str| EndpointError::Fault {
+        code: code.into(),
+        text: "not now".into(),
+        transient: true,
+    };
+    [
+        fault("ErrorInternalServerError"),
+        fault("ErrorTimeoutExpired"),
+        EndpointError::Timeout(Duration::from_secs(30)),
+        EndpointError::Status(504),
+    ]
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_now_costs_no_other() {
+    for error in passing() {
+        let lists = vec![
+            list("Annex <annex@x.example>", &["a@x.example"]),
+            list("HQ <hq@x.example>", &["b@x.example"]),
+        ];
+        let stub = Stub::with(lists);
+        let annex = address("annex@x.example");
+        let names = async |service: &Availability| -> Vec<String> {
+            let lists = service.room_lists(&caller(), soon()).await.unwrap();
+            lists.iter().map(|list| list.name.to_string()).collect()
+        };
+        let rooms = async |service: &Availability| {
+            let rooms = service.rooms(&caller(), &annex, soon()).await;
+            rooms.map(|rooms| rooms.len())
+        };
+        let before = over(&stub);
+        assert!(before.refresh_rooms().await);
+        *stub.odd_lists.lock().unwrap() = [(annex.clone(), error.clone())].into();
+        let fresh = over(&stub);
+        for service in [&before, &fresh, &before] {
+            assert!(!service.refresh_rooms().await, "again soon after {error}");
+        }
+        assert_eq!(names(&before).await, ["Annex", "HQ"], "{error}");
+        assert_eq!(rooms(&before).await, Ok(1));
+        assert_eq!(names(&fresh).await, ["HQ"], "{error}");
+        assert_eq!(rooms(&fresh).await, Err(DirectoryError::Unavailable));
+        let nobody = address("nobody@x.example");
+        let nothing = fresh.rooms(&caller(), &nobody, soon()).await;
+        assert_eq!(nothing, Err(DirectoryError::Unknown));
+        stub.odd_lists.lock().unwrap().clear();
+        assert!(fresh.refresh_rooms().await);
+        assert_eq!(names(&fresh).await, ["Annex", "HQ"], "{error}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_lists_that_cannot_be_read_now_is_not_told_as_no_lists() {
+    let [error, ..] = passing();
+    let hq = list("HQ <hq@x.example>", &["a@x.example"]);
+    let stub = Stub::with(vec![hq]);
+    *stub.odd_lists.lock().unwrap() = [(address("hq@x.example"), error)].into();
+    let lists = over(&stub).room_lists(&caller(), soon()).await;
+    assert_eq!(lists, Err(DirectoryError::Unavailable));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_over_its_lists_is_not_asked_for_all_of_them() {
+    let (odd, _) = many("list");
+    let lists = odd.iter().map(|list_| list(list_, &["a@x.example"]));
+    let stub = Stub::with(lists.collect());
+    let late = EndpointError::Timeout(Duration::from_secs(30));
+    let odd = odd.iter().map(|list| (address(list), late.clone()));
+    *stub.odd_lists.lock().unwrap() = odd.collect();
+    assert!(!over(&stub).refresh_rooms().await);
+    assert_eq!(stub.lists_asked.load(Ordering::SeqCst), 3);
+}
+
+#[tokio::test]
+async fn what_concerns_the_server_ends_the_reading() {
+    for error in [
+        EndpointError::Connect("refused".into()),
+        EndpointError::NoAccount("all rest".into()),
+        EndpointError::Throttled { back_off: None },
+    ] {
+        let lists = ["one@x.example", "two@x.example"];
+        let stub = Stub::with(lists.map(|one| list(one, &["a@x.example"])).to_vec());
+        *stub.odd_lists.lock().unwrap() = [(address(lists[0]), error.clone())].into();
+        let service = over(&stub);
+        assert!(!service.refresh_rooms().await, "{error}");
+        assert_eq!(stub.lists_asked.load(Ordering::SeqCst), 1, "{error}");
+        let told = service.room_lists(&caller(), soon()).await;
+        assert_eq!(told, Err(DirectoryError::Unavailable), "{error}");
     }
 }
 

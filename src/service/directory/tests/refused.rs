@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::caller::{all_ways, has_details, query, source};
+use super::details::passing;
 use super::stub::{Stub, address, caller, endpoint_with, room, service, soon};
 use crate::domain::{Listed, MailboxError, RoomEntry};
 use crate::service::Availability;
@@ -98,6 +99,45 @@ async fn a_list_whose_rooms_are_not_told_is_hidden_all_the_same() {
         let (caller, list) = (caller(), address("secret@x.example"));
         let rooms = service.rooms(&caller, &list, soon()).await;
         assert_eq!(rooms, Err(DirectoryError::Unknown));
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_now_hides_what_was_never_told() {
+    for error in passing() {
+        let stub = source();
+        let secret = address("secret@x.example");
+        let odd = [(secret.clone(), error.clone())];
+        *stub.odd_lists.lock().unwrap() = odd.clone().into();
+        let service = unread(&stub, &[], false);
+        let question = query(&["boss@x.example", "auguste@x.example", "secret@x.example"]);
+        let check = async |of_person: bool| {
+            for told in all_ways(&service, &question).await {
+                assert!(!has_details(&told[0]), "{error}");
+                assert_eq!(has_details(&told[1]), of_person, "{error}");
+                assert_eq!(told[2], Err(MailboxError::NotFound), "{error}");
+            }
+        };
+        // The boss's room stands in another list, too; another room could stand in this one alone.
+        assert!(!service.refresh_rooms().await);
+        check(false).await;
+        stub.odd_lists.lock().unwrap().clear();
+        assert!(service.refresh_rooms().await);
+        check(true).await;
+        // All of its rooms were told: they are still known.
+        *stub.odd_lists.lock().unwrap() = odd.into();
+        for _ in 0..2 {
+            assert!(!service.refresh_rooms().await);
+            check(true).await;
+        }
+        // Of a list that was refused in between, nobody knows them any more.
+        stub.odd_lists.lock().unwrap().clear();
+        *stub.refused_list.lock().unwrap() = Some(secret.clone());
+        assert!(service.refresh_rooms().await);
+        *stub.refused_list.lock().unwrap() = None;
+        *stub.odd_lists.lock().unwrap() = [(secret, error.clone())].into();
+        assert!(!service.refresh_rooms().await);
+        check(false).await;
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct Stub {
     pub(super) lost_list: Mutex<Option<SmtpAddress>>,
     /// Why the rooms of some lists are not told.
     pub(super) odd_lists: Mutex<BTreeMap<SmtpAddress, EndpointError>>,
+    /// How often the rooms of any list were asked for.
+    pub(super) lists_asked: AtomicUsize,
     /// Why nothing else is told of some rooms; where it is empty, of none.
     pub(super) secretive: BTreeMap<SmtpAddress, EndpointError>,
     /// What was asked for its details.
@@ -167,6 +169,7 @@ impl RoomSource for Stub {
         list: &SmtpAddress,
         _: Instant,
     ) -> Result<Option<ToldRooms>, EndpointError> {
+        self.lists_asked.fetch_add(1, Ordering::SeqCst);
         if self.refused_list.lock().unwrap().as_ref() == Some(list) {
             return Err(refusal());
         }
