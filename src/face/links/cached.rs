@@ -100,7 +100,8 @@ pub(super) fn respond(
 
 /// Weak, because two documents that differ only in when they were made say the same.
 pub(super) fn tag(document: &[u8]) -> String {
-    let stamp = b"DTSTAMP:";
+    // A line of its own: a title that holds the name stands within a line, and a folded line goes on with a blank.
+    let stamp = b"\r\nDTSTAMP:";
     let mut hash = Context::new(&SHA256);
     let mut rest = document;
     while let Some(at) = rest.windows(stamp.len()).position(|text| text == stamp) {
@@ -144,6 +145,7 @@ fn is_known(asked: &HeaderMap, validity: &Validity) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::ical::content::Writer;
 
     const DOCUMENT: &[u8] = b"UID:1\r\nDTSTAMP:20260901T000000Z\r\nFREEBUSY:x\r\n";
 
@@ -222,5 +224,25 @@ mod tests {
         assert_eq!(tag(later.as_bytes()), tag(DOCUMENT));
         let other = text.replace("FREEBUSY:x", "FREEBUSY:y");
         assert_ne!(tag(other.as_bytes()), tag(DOCUMENT));
+    }
+
+    #[test]
+    fn a_title_that_names_the_stamp_hides_nothing() {
+        let document = |title: &str, stamp: &str| {
+            let mut writer = Writer::default();
+            writer.begin("VFREEBUSY");
+            writer.property("DTSTAMP").plain(stamp);
+            let property = writer.property("FREEBUSY");
+            property.parameter("X-SUMMARY", title).plain("x");
+            writer.end("VFREEBUSY");
+            tag(&writer.finish())
+        };
+        // Within a line, behind a fold, and behind what would be a line break.
+        for before in ["", &"x".repeat(55), "\r\n"] {
+            let titled = |after: &str, stamp| document(&format!("{before}DTSTAMP:{after}"), stamp);
+            let own = titled("Meeting with Anna", "20260901T000000Z");
+            assert_ne!(own, titled("Meeting with Bernd", "20260901T000000Z"));
+            assert_eq!(own, titled("Meeting with Anna", "20260902T000000Z"));
+        }
     }
 }
