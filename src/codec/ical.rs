@@ -69,14 +69,14 @@ impl Calendar {
     pub fn read(bytes: &[u8], zone: &TimeZone) -> Result<Self, ReadError> {
         let text = lines::decode(bytes).ok_or(ReadError::Encoding)?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-        lines::check(text)?;
+        let text = lines::checked(text)?;
         let mut calendar = Self {
             owner: Arc::default(),
             series: Vec::new(),
         };
         let mut owner = Owner::default();
         let mut budget = Budget::default();
-        let mut parser = Parser::new(text);
+        let mut parser = Parser::new(&text);
         loop {
             match parser.entry() {
                 Entry::ICalendar(parsed) => {

@@ -38,7 +38,9 @@ fn joined(bytes: &[u8]) -> Vec<u8> {
     joined
 }
 
-pub(super) fn check(text: &str) -> Result<(), ReadError> {
+/// The text as calcard has to be given it.
+pub(super) fn checked(text: &str) -> Result<Cow<'_, str>, ReadError> {
+    let mut is_misread = false;
     let mut open: Vec<String> = Vec::new();
     let mut components = 0_usize;
     for (line, content) in unfolded(text) {
@@ -47,6 +49,7 @@ pub(super) fn check(text: &str) -> Result<(), ReadError> {
         }
         let fail = |what| ReadError::Line { line, what };
         let (name, value) = split(&content).ok_or_else(|| fail("not a property"))?;
+        is_misread |= is_misread_in(head(&content, value));
         let value = value.trim();
         match name.to_ascii_uppercase().as_str() {
             "BEGIN" => {
@@ -61,7 +64,56 @@ pub(super) fn check(text: &str) -> Result<(), ReadError> {
     if components == 0 || !open.is_empty() {
         return Err(ReadError::NoCalendar);
     }
-    Ok(())
+    Ok(if is_misread {
+        Cow::Owned(with_plain_parameters(text))
+    } else {
+        Cow::Borrowed(text)
+    })
+}
+
+/// What stands before the colon of the value.
+fn head<'a>(content: &'a str, value: &str) -> &'a str {
+    let before = content.strip_suffix(value).unwrap_or_default();
+    before.strip_suffix(':').unwrap_or_default()
+}
+
+/// Whether calcard finds other parameters in this line than there are. To calcard a backslash takes the meaning from what
+/// follows it, to RFC 5545 (section 3.2) it is a character as any other. Where both find the same parameters it stays:
+/// many write `CN="Roe\, Jane"` and mean the comma alone.
+fn is_misread_in(head: &str) -> bool {
+    head.contains('\\') && !ends(head, false).eq(ends(head, true))
+}
+
+/// Where parameters end.
+fn ends(head: &str, escapes: bool) -> impl Iterator<Item = usize> {
+    let (mut quoted, mut escaped) = (false, false);
+    let mut bytes = head.bytes().chain([b':']).enumerate();
+    std::iter::from_fn(move || {
+        bytes.by_ref().find_map(|(at, byte)| {
+            if std::mem::take(&mut escaped) {
+                return None;
+            }
+            escaped = escapes && byte == b'\\';
+            quoted ^= byte == b'"';
+            (!quoted && matches!(byte, b';' | b':')).then_some(at)
+        })
+    })
+}
+
+/// Without folds, and with each backslash of such lines' parameters doubled, which calcard reads as one.
+fn with_plain_parameters(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len() + 64);
+    for (_, content) in unfolded(text) {
+        let head = split(&content).map_or("", |(_, value)| head(&content, value));
+        if is_misread_in(head) {
+            plain.push_str(&head.replace('\\', "\\\\"));
+            plain.push_str(content.strip_prefix(head).unwrap_or_default());
+        } else {
+            plain.push_str(&content);
+        }
+        plain.push_str("\r\n");
+    }
+    plain
 }
 
 fn begin(value: &str, open: &mut Vec<String>, components: usize) -> Result<(), &'static str> {

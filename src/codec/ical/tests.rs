@@ -71,6 +71,14 @@ const ENDS: &[(&str, &str)] = &[
     ),
     ("DTSTART:20260310T090000Z", "03-10T09:00/03-10T09:00"),
     (
+        "DTSTART;X-A=\"b\\\";TZID=\"America/New_York\":20260310T090000",
+        "03-10T13:00/03-10T13:00",
+    ),
+    (
+        "DTSTART;X-A=b\\;TZID=America/New_York:20260310T090000",
+        "03-10T13:00/03-10T13:00",
+    ),
+    (
         "DTSTART:20260310T090000Z\nDTEND:20260310T080000Z",
         "03-10T09:00/03-10T09:00",
     ),
@@ -284,6 +292,23 @@ fn who_organizes_and_whose_calendar_it_is() {
         (
             "ORGANIZER;CN=\"^'Jane ^^ Roe^' <j@example.org>\":mailto:j@example.org",
             Some("\"Jane ^ Roe\" <j@example.org>"),
+        ),
+        // Before a quote a backslash is a character as any other; before a comma files mean an escape.
+        (
+            r#"ORGANIZER;CN="Dep\":mailto:org@example.org"#,
+            Some("Dep\\"),
+        ),
+        (
+            r#"ORGANIZER;CN="De\p\";SENT-BY="mailto:x@example.org":mailto:org@example.org"#,
+            Some("De\\p\\"),
+        ),
+        (
+            "ORGANIZER;CN=\"De\n p\\\n \":mailto:org@example.org",
+            Some("Dep\\"),
+        ),
+        (
+            r#"ORGANIZER;CN="Roe\, Jane":mailto:jane@example.org"#,
+            Some("Roe, Jane"),
         ),
         (
             "ORGANIZER:MAILTO:jane@example.org",
