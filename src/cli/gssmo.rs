@@ -37,6 +37,6 @@ pub(super) fn run(asked: &Gssmo) -> Result<Exit, CommandError> {
         return Err(anyhow!("the configuration has no [[freebusy_url]]").into());
     }
     let text = registry::file(config.public_url.as_str(), &config.connectors, chosen);
-    output::say(&text.trim_end())?;
+    output::put(&text)?;
     Ok(Exit::Success)
 }

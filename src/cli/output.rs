@@ -11,6 +11,14 @@ pub(super) fn say(text: &dyn Display) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A whole text to standard output, with the line ends that it has.
+pub(super) fn put(text: &str) -> anyhow::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
 /// A line to standard error. Where even that is closed, nobody is left to be told.
 pub(super) fn complain(text: &dyn Display) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");

@@ -70,6 +70,12 @@ impl<'a> Section<'a> {
         self.table.contains_key(key)
     }
 
+    /// Whether the key stands here with a list of nothing.
+    pub(super) fn is_empty_list(&self, key: &'static str) -> bool {
+        let list = self.find(key).and_then(|(_, value)| value.as_array());
+        list.is_some_and(|list| list.is_empty())
+    }
+
     /// Does not report unread keys, where it is unknown which keys belong here.
     pub(super) fn forgive_unknown_keys(&self) {
         self.lenient.set(true);

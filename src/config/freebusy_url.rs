@@ -136,7 +136,7 @@ fn own_login(section: &Section<'_>, around: &Surroundings<'_>) -> Option<OwnLogi
 }
 
 fn domain_mapping(section: &Section<'_>) -> Vec<DomainMapping> {
-    if !section.has("domain_mapping") {
+    if section.is_empty_list("domain_mapping") {
         return Vec::new();
     }
     let mut seen = (BTreeSet::new(), BTreeSet::new());

@@ -155,3 +155,17 @@ fn check_names_calendar_files_that_cannot_be_read() {
         "warning: endpoint files: bernd@files.example.ics: the file holds no whole VCALENDAR\n"
     );
 }
+
+#[test]
+fn a_registry_file_has_the_line_ends_of_windows_to_its_end() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("calendars")).unwrap();
+    let directory = "[[freebusy_url]]\ndirectory = \"GCal\"\nallow = [\"127.0.0.1\"]\n\
+         domains = [\"files.example\"]\ngoogle_domain = \"files.example\"\n";
+    let more = files("files.example", "UTC") + directory;
+    let file = install(folder.path(), "127.0.0.1:0", "Program-secret-61d0", &more).file;
+    let file = file.to_str().unwrap();
+    let text = stdout(&kept(&mut calbridge(&["gssmo", "--config", file])).success());
+    assert!(text.ends_with("\r\n"), "{text:?}");
+    assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
+}

@@ -53,6 +53,9 @@ fn a_directory_has_its_defaults() {
     assert_eq!((entry.domains.len(), entry.domain_mapping.len()), (2, 0));
     assert_eq!(entry.time_zone, TimeZone::UTC);
     assert_eq!(entries("").0.len(), 0);
+    // What is the default may be written.
+    let written = entries(&format!("[[freebusy_url]]\n{WHOLE}\ndomain_mapping = []\n"));
+    assert_eq!((written.1, written.0.len()), (Vec::new(), 1));
 }
 
 #[test]
