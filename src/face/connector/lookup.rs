@@ -275,14 +275,15 @@ impl Found {
             .unwrap_or_default()
     }
 
-    /// Whether its name is to be asked for: whoever cannot be asked for events cannot be asked for a name.
+    /// Whether its name is to be asked for. Whoever cannot be asked for events cannot be asked for a name, and of a mailbox
+    /// that may not be read nothing is told.
     fn wants_name(&self) -> bool {
         match &self.outcome {
             Ok(known) => known
                 .owner
                 .as_ref()
                 .is_none_or(|owner| owner.display_name.is_none()),
-            Err(error) => !error.is_outage(),
+            Err(error) => *error != MailboxError::NoAccess && !error.is_outage(),
         }
     }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use calbridge::service::settings::ServiceSettings;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::world::{Fields as _, Page};
 use crate::ews_backend::endpoint;
@@ -84,6 +84,37 @@ async fn names_come_from_the_directory_once() {
         ["Anna Ahrens", "bernd@example.com", "carl@example.com"]
     );
     assert_eq!(counts, [1, 3], "one batch, and each name once");
+}
+
+/// Says that nobody may read anything, whatever is asked.
+fn no_access(request: &Request) -> Reply {
+    let refused = "<m:FreeBusyResponse><m:ResponseMessage ResponseClass=\"Error\"><m:MessageText>No.</m:MessageText>\
+         <m:ResponseCode>ErrorNoFreeBusyAccess</m:ResponseCode></m:ResponseMessage></m:FreeBusyResponse>";
+    let responses = refused.repeat(texts(&request.body, "Address").len());
+    soap(&format!(
+        "<m:GetUserAvailabilityResponse><m:FreeBusyResponseArray>{responses}</m:FreeBusyResponseArray></m:GetUserAvailabilityResponse>"
+    ))
+}
+
+#[tokio::test]
+async fn of_a_mailbox_that_may_not_be_read_no_name_is_asked_for() {
+    let upstream = Upstream::start(|_, request| {
+        if asks(request, "GetUserAvailability") {
+            no_access(request)
+        } else {
+            answer(request, directory)
+        }
+    })
+    .await;
+    let server = start_over(Arc::new(endpoint(&upstream)), &ServiceSettings::default()).await;
+    let (client, base) = client(&server);
+    let text = "[1,0,[anna@example.com],20260901/20260902,0,UTC]";
+    let request = client.post(format!("{base}/lookup/ExchangeQuerier.aspx"));
+    let page = Page::of(request.form(&[("text", text)]).send().await.unwrap()).await;
+    let expect = json!(["anna@example.com", "anna@example.com", "0", []]);
+    assert_eq!(page.json()[2][3], expect);
+    let requests = upstream.requests();
+    assert!(!requests.iter().any(|one| asks(one, "ResolveNames")));
 }
 
 #[tokio::test]
