@@ -28,7 +28,6 @@ pub enum Failure {
     /// One caller, or all of them, asked more often than is allowed.
     RateLimit,
     Busy,
-    Late,
     Internal,
 }
 
@@ -113,7 +112,6 @@ impl Failure {
             415 => Self::MediaType,
             429 => Self::RateLimit,
             503 => Self::Busy,
-            504 => Self::Late,
             500..=599 => Self::Internal,
             _ => return None,
         })
@@ -187,8 +185,11 @@ impl Failure {
             }
             Self::RateLimit => Words::new(429, "rateLimitExceeded", "Rate Limit Exceeded."),
             Self::Internal => Words::new(500, "internalError", "Internal Error."),
-            Self::Busy => Words::new(503, "backendError", "The server is busy; try again later."),
-            Self::Late => Words::new(504, "backendError", "The answer took too long."),
+            Self::Busy => Words::new(
+                503,
+                "backendError",
+                "The server is busy, or had no answer in time; try again later.",
+            ),
         }
     }
 }
@@ -201,7 +202,6 @@ fn code(status: u16) -> &'static str {
         404 => "NOT_FOUND",
         429 => "RESOURCE_EXHAUSTED",
         503 => "UNAVAILABLE",
-        504 => "DEADLINE_EXCEEDED",
         500..=599 => "INTERNAL",
         _ => "INVALID_ARGUMENT",
     }
@@ -229,9 +229,7 @@ mod tests {
 
     #[test]
     fn every_refusal_of_the_server_has_a_failure() {
-        for status in [
-            400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503, 504,
-        ] {
+        for status in [400, 401, 403, 404, 405, 408, 413, 415, 429, 431, 500, 503] {
             let failure = Failure::of_status(status).unwrap();
             let same = [408, 431].contains(&status) || failure.status() == status;
             assert!(same, "{status}");

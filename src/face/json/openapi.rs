@@ -68,6 +68,10 @@ impl Face for OpenApiFace {
         Admission::Open
     }
 
+    fn is_hidden_from_strangers(&self) -> bool {
+        true
+    }
+
     async fn answer(&self, _call: Call) -> Response<Bytes> {
         let mut response = super::respond(http::StatusCode::OK, self.document.to_vec());
         response.extensions_mut().insert(OperationName("openapi"));
@@ -103,7 +107,7 @@ mod tests {
                 operation["security"],
                 serde_json::json!([{"basic": []}, {"bearer": []}])
             );
-            for status in ["200", "400", "401", "503"] {
+            for status in ["200", "400", "401", "405", "413", "415", "429", "503"] {
                 let body = &operation["responses"][status]["content"]["application/json"];
                 assert!(body["schema"]["$ref"].is_string(), "{path} {status}");
             }
