@@ -154,6 +154,27 @@ fn respond(
     response
 }
 
+/// The server's own "too many" (429, 503), in the words of the page. Its status and what its headers say stay; a 503 that has
+/// words is the page's already.
+fn reword_limit(
+    refused: Response<Bytes>,
+    words: impl FnOnce() -> Response<Bytes>,
+) -> Response<Bytes> {
+    let status = refused.status();
+    let is_limit = [
+        StatusCode::TOO_MANY_REQUESTS,
+        StatusCode::SERVICE_UNAVAILABLE,
+    ]
+    .contains(&status);
+    if !is_limit || !refused.body().is_empty() {
+        return refused;
+    }
+    let mut worded = words();
+    *worded.status_mut() = status;
+    worded.headers_mut().extend(refused.into_parts().0.headers);
+    worded
+}
+
 fn come_back(mut response: Response<Bytes>) -> Response<Bytes> {
     *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     response

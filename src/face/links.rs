@@ -82,7 +82,7 @@ impl LinksFace {
     }
 
     /// The link of a key. Every entry is compared, whole, whichever it is.
-    fn link(&self, key: &str, client: IpAddr) -> Option<&Link> {
+    fn link(&self, key: &str) -> Option<&Link> {
         let hash = digest(&SHA256, key.as_bytes());
         let mut found = None;
         for link in &self.links {
@@ -90,14 +90,15 @@ impl LinksFace {
                 found = Some(link);
             }
         }
-        found.filter(|link| link.lets_in(client))
+        found
     }
 
     /// What the key, the address of the caller and the name of the file open.
     fn open(&self, parameters: &Parameters, client: IpAddr) -> Option<(&Link, SmtpAddress)> {
-        let link = self.link(parameters.get("key")?, client)?;
+        let link = self.link(parameters.get("key")?)?;
         let mailbox = mailbox(parameters.get("file")?)?;
-        link.means(&mailbox).then_some((link, mailbox))
+        let opens = link.lets_in(client) && link.means(&mailbox);
+        opens.then_some((link, mailbox))
     }
 
     async fn publish(&self, link: &Link, mailbox: SmtpAddress, call: &Call) -> Response<Bytes> {
@@ -189,6 +190,11 @@ impl Face for LinksFace {
     /// A refused method or body would tell those without a key that there is something here.
     fn is_hidden_from(&self, parameters: &Parameters, client: IpAddr) -> bool {
         self.open(parameters, client).is_none()
+    }
+
+    fn caller_of(&self, parameters: &Parameters) -> Option<&Arc<Caller>> {
+        let link = self.link(parameters.get("key")?)?;
+        Some(&link.caller)
     }
 
     async fn answer(&self, call: Call) -> Response<Bytes> {

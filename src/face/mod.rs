@@ -106,10 +106,21 @@ pub trait Face: Send + Sync + 'static {
         Admission::Login
     }
 
+    /// Whether a caller outside of `access.allow` is told what an unknown path is told, in place of 403. One outside of a
+    /// list of the face's own always is.
+    fn is_hidden_from_strangers(&self) -> bool {
+        false
+    }
+
     /// Whether such a request is told what an unknown path is told, whatever else is wrong with it. Asked before anything
     /// but the address list refuses it.
     fn is_hidden_from(&self, _parameters: &Parameters, _client: IpAddr) -> bool {
         false
+    }
+
+    /// As whom a call counts whose path shows who makes it. None: as its admission says.
+    fn caller_of(&self, _parameters: &Parameters) -> Option<&Arc<Caller>> {
+        None
     }
 
     /// Never fails: whatever is wrong with the call is told in the face's own form.

@@ -12,7 +12,7 @@ use super::denied::Denials;
 use super::login::{Denied, Login, Shown};
 use super::reply::Refusal;
 use crate::domain::{Caller, Clock};
-use crate::face::{Admission, Route, Routes};
+use crate::face::{Admission, Parameters, Route, Routes};
 
 /// The gates of all routes.
 pub(super) struct Gates {
@@ -74,22 +74,25 @@ impl Gates {
         headers: &HeaderMap,
     ) -> Result<IpAddr, Refusal> {
         let client = self.access.client(source, headers);
-        let (admitted, refusal) = match self.by_place.get(route.place) {
-            Some(Gate::Own { allow, .. }) => (
-                client.filter(|client| allow.contains(*client)),
-                // Who is not meant by it learns not even that it is there.
-                Refusal::NoSuchPath,
-            ),
+        let (admitted, is_hidden) = match self.by_place.get(route.place) {
+            Some(Gate::Own { allow, .. }) => {
+                (client.filter(|client| allow.contains(*client)), true)
+            }
             Some(Gate::Login | Gate::Open) | None => (
                 client.filter(|client| self.access.may_call(*client)),
-                Refusal::AddressNotAllowed,
+                route.face.is_hidden_from_strangers(),
             ),
         };
         admitted.ok_or_else(|| {
             // A proxy that does not say for whom it asks stands for itself.
             let from = client.unwrap_or(source);
             self.denied.note(from, SystemClock.now());
-            refusal
+            if is_hidden {
+                // Who is not meant by it learns not even that it is there.
+                Refusal::NoSuchPath
+            } else {
+                Refusal::AddressNotAllowed
+            }
         })
     }
 
@@ -97,9 +100,12 @@ impl Gates {
     pub(super) async fn caller(
         &self,
         route: &Route,
+        parameters: &Parameters,
         shown: &Shown<'_>,
     ) -> Result<Arc<Caller>, Denied> {
-        let caller = self.logged_in(route, shown).await?;
+        let admitted = self.logged_in(route, shown).await?;
+        let by_path = route.face.caller_of(parameters).map(Arc::clone);
+        let caller = by_path.unwrap_or(admitted);
         self.login.count(&caller.id)?;
         Ok(caller)
     }

@@ -246,7 +246,8 @@ impl Pipeline {
             client: passed.client,
             certificate: passed.certificate,
         };
-        let caller = match self.gates.caller(route, &shown).await {
+        let caller = self.gates.caller(route, &passed.parameters, &shown);
+        let caller = match caller.await {
             Ok(caller) => caller,
             Err(denied) => {
                 // An answer that is held back holds nothing else.

@@ -15,6 +15,7 @@ use calbridge::face::connector::{self, ConnectorSettings, Form};
 use calbridge::face::ews::EwsFace;
 use calbridge::face::json::{AvailabilityFace, FreeBusyFace, OpenApiFace};
 use calbridge::face::links::{LinkSettings, LinksFace};
+use calbridge::server::settings::ServerSettings;
 use calbridge::service::Availability;
 use calbridge::service::settings::ServiceSettings;
 use jiff::Timestamp;
@@ -88,6 +89,15 @@ pub(crate) async fn start(backend: Arc<MemoryBackend>, settings: &ServiceSetting
 
 /// The same over any endpoint, whose rooms have been read.
 pub(crate) async fn start_over(endpoint: Arc<Endpoint>, settings: &ServiceSettings) -> TestServer {
+    start_tweaked(endpoint, settings, |_| {}).await
+}
+
+/// The same with other settings of the server.
+pub(crate) async fn start_tweaked(
+    endpoint: Arc<Endpoint>,
+    settings: &ServiceSettings,
+    tweak: impl FnOnce(&mut ServerSettings),
+) -> TestServer {
     let now: Timestamp = NOW.parse().unwrap();
     let clock = Arc::new(FixedClock(now));
     let instance = Instance::new(clock.clone());
@@ -130,7 +140,7 @@ pub(crate) async fn start_over(endpoint: Arc<Endpoint>, settings: &ServiceSettin
             AutodiscoverJsonFace::PATH_OF_ONE,
             Arc::new(AutodiscoverJsonFace::new(availability, EWS_URL)),
         );
-    TestServer::try_with(routes, |_| {}).await.unwrap()
+    TestServer::try_with(routes, tweak).await.unwrap()
 }
 
 /// A client that finds the server, and the start of its addresses.

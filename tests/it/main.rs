@@ -26,6 +26,7 @@ mod edge_cases;
 mod entra_keys;
 mod ews_backend;
 mod explain;
+mod faces_admission;
 mod faces_agree;
 mod faces_bounds;
 mod faces_world;

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 
 use super::blocks::is_busy;
 use super::lookup::{Found, Refused, window};
-use super::{Directory, METHODS, NAME, come_back, content_type, respond};
+use super::{Directory, METHODS, NAME, come_back, content_type, respond, reword_limit};
 use crate::codec::connector::form::{self, Field};
 use crate::codec::connector::parameters::{self, Parameters};
 use crate::codec::connector::request::Request;
 use crate::codec::ical::content::Writer;
 use crate::codec::ical::freebusy::{self, BusyPeriod, BusyType, FreeBusyHead};
 use crate::domain::freebusy::bounds::Listing;
-use crate::domain::{BusyStatus, Detail, FreeBusy, TimeWindow};
+use crate::domain::{BusyStatus, Detail, FreeBusy, MailboxError, TimeWindow};
 use crate::face::{Admission, Call, Face, OperationName};
 
 const CALENDAR: &str = "text/calendar; charset=utf-8";
@@ -47,7 +47,9 @@ impl AsIcalFace {
         let window = window(asked.start, asked.end).map_err(|refused| bad(told(refused)))?;
         let users = asked.users.iter().map(String::as_str);
         let lookup = self.0.lookup.find(users, window, Detail::BusyOnly, call);
-        let found = lookup.await.map_err(|refused| bad(told(refused)))?;
+        let mut found = lookup.await.map_err(|refused| bad(told(refused)))?;
+        // There is no place for it here to say that nothing may be known, and the other mailboxes keep their answer.
+        found.retain(|one| one.outcome.as_ref().err() != Some(&MailboxError::NoAccess));
         if found.is_empty() {
             let text = "no such mailbox can be asked for here".to_owned();
             return Err((StatusCode::NOT_FOUND, text));
@@ -103,10 +105,18 @@ impl Face for AsIcalFace {
         response
     }
 
-    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
-        let text = "too many requests, to be asked again\n";
-        come_back(respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text))
+    fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {
+        reword_limit(refused, too_many)
     }
+
+    fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
+        come_back(too_many())
+    }
+}
+
+fn too_many() -> Response<Bytes> {
+    let text = "too many requests, to be asked again\n";
+    respond(StatusCode::SERVICE_UNAVAILABLE, TEXT, text)
 }
 
 fn told(refused: Refused) -> String {

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::header::{CONTENT_SECURITY_POLICY, X_CONTENT_TYPE_OPTIONS};
+use http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::blocks::Telling;
 use super::lookup::{Found, Refused, window};
-use super::{Directory, METHODS, NAME, come_back, content_type, respond};
+use super::{Directory, METHODS, NAME, come_back, content_type, respond, reword_limit};
 use crate::codec::connector::answer::{self, Answer, Entry, User};
 use crate::codec::connector::request::Request;
 use crate::codec::connector::{ErrorId, form, page};
@@ -59,6 +59,11 @@ impl QuerierFace {
         let form = self.0.settings.form;
         let page = &self.0.page;
         page.around(|out| answer::push_error_as_attribute(out, id, error, text, form))
+    }
+
+    fn too_many(&self) -> String {
+        let text = "too many requests, to be asked again";
+        self.error(None, ErrorId::Generic, text)
     }
 
     async fn tell_request<'a>(
@@ -137,6 +142,8 @@ fn shown(page: String) -> Response<Bytes> {
         HeaderValue::from_static(page::CONTENT_SECURITY_POLICY),
     );
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // The page posts on to another host, and its address may have a secret in it.
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }
 
@@ -164,9 +171,12 @@ impl Face for QuerierFace {
         response
     }
 
+    fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {
+        reword_limit(refused, || shown(self.too_many()))
+    }
+
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
-        let text = "too many requests, to be asked again";
-        come_back(shown(self.error(None, ErrorId::Generic, text)))
+        come_back(shown(self.too_many()))
     }
 }
 

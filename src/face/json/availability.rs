@@ -90,7 +90,11 @@ impl<'a> Asked<'a> {
         (status = 200, description = "One entry for each mailbox", body = AvailabilityAnswer, content_type = "application/json"),
         (status = 400, description = "The request makes no sense", body = ErrorAnswer, content_type = "application/json"),
         (status = 401, description = "No login, or a wrong one", body = ErrorAnswer, content_type = "application/json"),
-        (status = 503, description = "Too much to do; try again", body = ErrorAnswer, content_type = "application/json"),
+        (status = 405, description = "Another method", body = ErrorAnswer, content_type = "application/json"),
+        (status = 413, description = "The request is too large", body = ErrorAnswer, content_type = "application/json"),
+        (status = 415, description = "The body is compressed", body = ErrorAnswer, content_type = "application/json"),
+        (status = 429, description = "Too many requests of this caller, or too many wrong logins", body = ErrorAnswer, content_type = "application/json"),
+        (status = 503, description = "Too much to do, or no answer in time; try again", body = ErrorAnswer, content_type = "application/json"),
     ),
     security(("basic" = []), ("bearer" = [])),
 )]
@@ -146,6 +150,10 @@ impl Face for AvailabilityFace {
 
     fn methods(&self) -> &'static [Method] {
         &[Method::GET]
+    }
+
+    fn is_hidden_from_strangers(&self) -> bool {
+        true
     }
 
     async fn answer(&self, call: Call) -> Response<Bytes> {

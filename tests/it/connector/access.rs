@@ -119,6 +119,7 @@ async fn any_case_both_methods_and_nothing_is_kept() {
         );
         assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
         assert_eq!(page.header("cache-control"), "no-store");
+        assert_eq!(page.header("referrer-policy"), "no-referrer");
         assert!(page.header("expires").ends_with("1970 00:00:00 GMT"));
     }
     let path = "/GCalExchangeLookup/ExchangeQuerier.aspx";

@@ -176,3 +176,25 @@ async fn errors_name_the_parameter() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_mailbox_that_may_not_be_read_is_left_out() {
+    let deny = "[sharing]\ndeny = [\"bob@example.org\"]\n";
+    let world = World::start(&format!("{DIRECTORY}{deny}")).await;
+    world.calendar("jane@example.org", "");
+    world.calendar("bob@example.org", "");
+    let ask = async |query: &str| {
+        let query = format!("{PATH}?{query}&start=20080102&end=20080104");
+        told(world.get(&query)).await
+    };
+    let (status, _, lines) = ask("email=bob@example.org&email=jane@example.org").await;
+    let organizers: Vec<&String> = lines
+        .iter()
+        .filter(|line| line.starts_with("ORGANIZER"))
+        .collect();
+    assert_eq!((status, organizers.len()), (200, 1), "{lines:?}");
+    assert_eq!(organizers[0], "ORGANIZER:mailto:jane@example.org");
+    let denied = ask("email=bob@example.org").await;
+    assert_eq!(denied.0, 404);
+    assert_eq!(denied, ask("email=nobody@example.org").await);
+}
