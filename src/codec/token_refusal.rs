@@ -138,7 +138,17 @@ impl TokenTrouble {
         })
     }
 
-    /// RFC 6749 section 5.2, for servers that are not Microsoft's and codes that are not in the list.
+    /// What the server says by both. A code that is not in the list says more than the word beside it, which Microsoft
+    /// uses for many things; only that it passes by itself is believed.
+    fn of(code: Option<u32>, error: &str) -> Self {
+        match (code.map(Self::of_code), Self::of_word(error)) {
+            (Some(Some(by_code)), _) => by_code,
+            (None, by_word) | (Some(None), by_word @ Self::Busy) => by_word,
+            (Some(None), _) => Self::Other,
+        }
+    }
+
+    /// RFC 6749 section 5.2, for servers that are not Microsoft's.
     fn of_word(error: &str) -> Self {
         match error {
             "invalid_client" => Self::WrongSecret,
@@ -171,11 +181,8 @@ pub fn read(body: &[u8], clean: &dyn Fn(&str) -> String) -> Option<TokenRefusal>
         .first()
         .copied()
         .or_else(|| code_in(&body.error_description));
-    let trouble = code
-        .and_then(TokenTrouble::of_code)
-        .unwrap_or_else(|| TokenTrouble::of_word(&body.error));
     Some(TokenRefusal {
-        trouble,
+        trouble: TokenTrouble::of(code, &body.error),
         code,
         error: plain(&clean(&body.error)),
         trace_id: body.trace_id.as_deref().map(|id| plain(&clean(id))),
@@ -268,8 +275,19 @@ mod tests {
         check(1_002_016, TokenTrouble::OldTls);
         check(900_144, TokenTrouble::BadRequest);
         check(90_033, TokenTrouble::Busy);
-        // In no list: the word of the RFC decides.
-        check(1, TokenTrouble::WrongSecret);
+    }
+
+    #[test]
+    fn a_code_that_is_not_listed_is_told_in_the_words_of_the_server() {
+        for word in ["invalid_client", "invalid_request", "unauthorized_client"] {
+            let refusal = read_all(&azure(700_213, word)).unwrap();
+            assert_eq!(refusal.trouble, TokenTrouble::Other, "{word}");
+            let text = refusal.to_string();
+            assert!(text.contains("(AADSTS700213: Some words."), "{text}");
+        }
+        // What passes by itself does so under any code.
+        let busy = read_all(&azure(700_213, "temporarily_unavailable")).unwrap();
+        assert_eq!(busy.trouble, TokenTrouble::Busy);
     }
 
     #[test]

@@ -3,11 +3,15 @@
 
 use std::fmt;
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use secrecy::{ExposeSecret, SecretString};
 
 /// Stands in the place of what was removed.
 const INSTEAD: &str = "(secret)";
+/// Stands for a whole text.
+const NOTHING_LEFT: &str = "(left out: it repeats the secret in another encoding)";
+/// How often over a text may be encoded.
+const DEPTH: usize = 4;
 /// RFC 3986 section 2.3: what needs no encoding anywhere.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
@@ -40,7 +44,7 @@ impl Echoes {
             .sort_by_key(|text| std::cmp::Reverse(text.expose_secret().len()));
     }
 
-    /// The text without them.
+    /// The text without them; nothing of it where a proof shows only once it is decoded.
     pub(super) fn without(&self, text: &str) -> String {
         let remove = |text: String, secret: &SecretString| {
             let secret = secret.expose_secret();
@@ -50,7 +54,26 @@ impl Echoes {
                 text
             }
         };
-        self.0.iter().fold(text.to_owned(), remove)
+        let text = self.0.iter().fold(text.to_owned(), remove);
+        if self.shows_decoded(&text) {
+            NOTHING_LEFT.to_owned()
+        } else {
+            text
+        }
+    }
+
+    /// Whoever encodes may leave any character as it is. A plus is one, or a blank.
+    fn shows_decoded(&self, text: &str) -> bool {
+        [text.to_owned(), text.replace('+', " ")]
+            .into_iter()
+            .any(|mut text| {
+                (0..DEPTH).any(|_| {
+                    text = percent_decode_str(&text).decode_utf8_lossy().into_owned();
+                    self.0
+                        .iter()
+                        .any(|secret| text.contains(secret.expose_secret()))
+                })
+            })
     }
 }
 
@@ -95,5 +118,26 @@ mod tests {
         let mut empty = Echoes::default();
         empty.add("");
         assert_eq!(empty.without("x"), "x");
+    }
+
+    #[test]
+    fn a_proof_in_any_other_encoding_costs_the_whole_text() {
+        let mut echoes = Echoes::default();
+        echoes.add("p~Q8/+x%");
+        for written in [
+            "p~Q8/%2Bx%25",
+            "p~Q8/%2bx%",
+            "%70~Q8/+x%",
+            "p%257EQ8%252F%252Bx%2525",
+            "p~Q8%2F+x%",
+        ] {
+            let text = echoes.without(&format!("you sent {written}"));
+            assert!(
+                !text.contains("you sent") && text.contains("secret"),
+                "{written}: {text}"
+            );
+        }
+        let harmless = "100 % of a+b, p~Q8 and %2F%";
+        assert_eq!(echoes.without(harmless), harmless);
     }
 }

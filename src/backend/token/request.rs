@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use oauth2::basic::BasicClient;
+use oauth2::basic::{BasicClient, BasicTokenResponse, BasicTokenType};
 use oauth2::{
     AuthType, ClientId, ClientSecret, HttpRequest, HttpResponse, RequestTokenError, Scope,
     TokenResponse, TokenUrl,
@@ -145,15 +145,7 @@ impl TokenRequest {
                 false,
             ),
         })?;
-        let lifetime = answer.expires_in().unwrap_or(ASSUMED_LIFETIME);
-        if lifetime < SHORTEST_LIFETIME {
-            let text = "the token endpoint gave a token that is good for less than a second";
-            return Err(broken("bad_answer", text, true));
-        }
-        Ok(Granted {
-            token: answer.access_token().secret().as_str().into(),
-            lifetime: lifetime.min(LONGEST_LIFETIME),
-        })
+        granted(&answer)
     }
 }
 
@@ -186,6 +178,24 @@ impl Way {
             Err(_) => Err(Failed(on_the_way(EndpointError::Timeout(PATIENCE)))),
         }
     }
+}
+
+/// What an answer of OAuth 2.0 gives, where it can be used.
+fn granted(answer: &BasicTokenResponse) -> Result<Granted, EndpointError> {
+    // RFC 6749 section 7.1: of any other kind, it is not ours to use.
+    if *answer.token_type() != BasicTokenType::Bearer {
+        let text = "the token endpoint gave a token that is not of the type Bearer";
+        return Err(broken("bad_answer", text, false));
+    }
+    let lifetime = answer.expires_in().unwrap_or(ASSUMED_LIFETIME);
+    if lifetime < SHORTEST_LIFETIME {
+        let text = "the token endpoint gave a token that is good for less than a second";
+        return Err(broken("bad_answer", text, true));
+    }
+    Ok(Granted {
+        token: answer.access_token().secret().as_str().into(),
+        lifetime: lifetime.min(LONGEST_LIFETIME),
+    })
 }
 
 fn refusal(status: StatusCode, body: &[u8], echoes: &Echoes) -> EndpointError {

@@ -158,3 +158,32 @@ async fn a_token_endpoint_can_be_tried_without_an_account() {
     assert_eq!((tokens.requests().len(), upstream.requests().len()), (2, 0));
     assert!(reach_tokens(&ews_settings(&upstream), now).await.is_none());
 }
+
+/// RFC 6749 section 7.1: a token of a kind that is not understood must not be used.
+#[tokio::test]
+async fn a_token_of_another_kind_is_not_used() {
+    for (kind, is_used) in [
+        ("mac", false),
+        ("DPoP", false),
+        ("pop", false),
+        ("bearer", true),
+        ("BEARER", true),
+    ] {
+        let body = format!(
+            r#"{{"token_type":"{kind}","expires_in":3600,"access_token":"Issued-token-51d7-0"}}"#
+        );
+        let tokens = Upstream::start(move |_, _| Reply::json(200, body.clone())).await;
+        let upstream = Upstream::start(|_, request| busy_for_all(request)).await;
+        let backend = backend(by_token(&upstream, &tokens, &["svc"]));
+        match ask_anna(&backend).await {
+            Ok(_) => assert!(is_used, "{kind}"),
+            Err(EndpointError::Token { reason, text, .. }) => {
+                assert!(!is_used, "{kind}: {text}");
+                assert_eq!(reason, "bad_answer");
+                assert!(text.contains("Bearer"), "{text}");
+            }
+            Err(error) => panic!("{kind}: {error}"),
+        }
+        assert_eq!(upstream.requests().len(), usize::from(is_used), "{kind}");
+    }
+}
