@@ -41,6 +41,8 @@ struct Call<A> {
 enum Missed {
     /// Another account may fare better.
     Account(EndpointError),
+    /// Another account may fare better; where it does, this one is shut out.
+    Forbidden(Arc<str>),
     /// The account rests for so long; not at all where it merely makes fewer calls at once.
     Throttled(Duration),
     /// None would.
@@ -53,9 +55,32 @@ struct Way {
     last: Option<EndpointError>,
     yields: u32,
     rests: u32,
+    /// Accounts that were forbidden the call, by the server or by what stands in front of it.
+    forbidden: Vec<(Seat<Login>, Arc<str>)>,
 }
 
 impl Way {
+    /// The account that the call went by last may be used once more for it.
+    fn is_yielding(&mut self, rest: Duration) -> bool {
+        self.last = Some(EndpointError::Throttled {
+            back_off: (!rest.is_zero()).then_some(rest),
+        });
+        self.yields += 1;
+        rest.is_zero() && self.yields < MOST_YIELDS
+    }
+
+    fn was_forbidden(&mut self, seat: Seat<Login>, hint: Arc<str>) {
+        self.last = Some(EndpointError::Forbidden(Arc::clone(&hint)));
+        self.forbidden.push((seat, hint));
+    }
+
+    /// Another account was answered: what forbade these was about them.
+    fn answered(self) {
+        for (seat, hint) in self.forbidden {
+            shut_out(&seat, &hint);
+        }
+    }
+
     fn may_rest(&self, ask: &Ask) -> bool {
         !ask.once && self.rests < MOST_RESTS
     }
@@ -97,19 +122,20 @@ impl Ews {
                 level,
                 ask: ask.clone(),
             };
+            let seat = lease.seat();
             let made = match lease.stakes() {
                 Stakes::LockOut => call.make_to_the_end(lease).await,
                 Stakes::None => call.make().await,
             };
             match made {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => {
+                    way.answered();
+                    return Ok(answer);
+                }
                 Err(Missed::Account(error)) => way.last = Some(error),
+                Err(Missed::Forbidden(hint)) => way.was_forbidden(seat, hint),
                 Err(Missed::Throttled(rest)) => {
-                    way.last = Some(EndpointError::Throttled {
-                        back_off: (!rest.is_zero()).then_some(rest),
-                    });
-                    way.yields += 1;
-                    if rest.is_zero() && way.yields < MOST_YIELDS {
+                    if way.is_yielding(rest) {
                         tried.forget_last();
                     }
                 }
@@ -260,10 +286,10 @@ async fn missed(seat: &Seat<Login>, failure: Failure) -> Missed {
         }
         Failure::Forbidden(hint) => {
             seat.accepted().await;
-            let seconds = seat.forbidden(&hint).as_secs();
-            warn!(%account, seconds, "Role account shut out, not used for a while: {hint}");
+            shut_out(seat, &hint);
             Missed::Account(EndpointError::Forbidden(hint))
         }
+        Failure::PerhapsForbidden(hint) => Missed::Forbidden(hint),
         Failure::Throttled(back_off) => Missed::Throttled(seat.throttled(back_off)),
         Failure::Any(setback) => {
             if matches!(
@@ -275,6 +301,12 @@ async fn missed(seat: &Seat<Login>, failure: Failure) -> Missed {
             Missed::All(setback)
         }
     }
+}
+
+fn shut_out(seat: &Seat<Login>, hint: &Arc<str>) {
+    let account = seat.address();
+    let seconds = seat.forbidden(hint).as_secs();
+    warn!(%account, seconds, "Role account shut out, not used for a while: {hint}");
 }
 
 /// What a call that went through means for its account.

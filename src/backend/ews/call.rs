@@ -41,6 +41,8 @@ pub(super) enum Failure {
     Refused(Arc<str>),
     /// The server took the login, and does not let this account do what it was asked for.
     Forbidden(Arc<str>),
+    /// The same, or something in front of the server that lets nobody through: only what another account gets tells.
+    PerhapsForbidden(Arc<str>),
     /// The account is to wait.
     Throttled(Option<Duration>),
     /// Another account would fare no better.
@@ -162,6 +164,7 @@ impl Server {
             StatusCode::FORBIDDEN if by_token || refusal::is_online(&self.url) => {
                 Err(Failure::Forbidden(refusal::FORBIDDEN_ONLINE.into()))
             }
+            StatusCode::FORBIDDEN => Err(Failure::PerhapsForbidden(refusal::FORBIDDEN.into())),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => Err(
                 Failure::Throttled(refusal::retry_after(&headers, self.instance.clock.now())),
             ),

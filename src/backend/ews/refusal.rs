@@ -79,7 +79,6 @@ pub(super) fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duratio
 /// The statuses that say nothing about an account's login or budget.
 pub(super) fn other(status: StatusCode, headers: &HeaderMap, url: &Url) -> EndpointError {
     match status {
-        StatusCode::FORBIDDEN => EndpointError::Forbidden(FORBIDDEN.into()),
         status if status.is_redirection() => EndpointError::Redirect {
             status: status.as_u16(),
             host: redirect_host(headers, url),
@@ -94,7 +93,8 @@ pub(super) const FORBIDDEN_ONLINE: &str = "403: EWS is being retired in Exchange
      lacks full_access_as_app, a policy or scope keeps it from the role account's mailbox, or that mailbox has EWS off \
      or no licence for it";
 
-const FORBIDDEN: &str = "403: EWS is switched off for the role account (Set-CASMailbox -EwsEnabled), or a policy or a \
+/// What a 403 of any other server means.
+pub(super) const FORBIDDEN: &str = "403: EWS is switched off for the role account (Set-CASMailbox -EwsEnabled), or a policy or a \
      proxy in front of the server forbids the call";
 
 /// Whether the server is that of Microsoft's cloud.

@@ -257,3 +257,49 @@ async fn five_throttled_accounts_do_the_work_of_four_or_more() {
         assert!(five * 4 <= one, "one {one:?}, five {five:?}, {back_off:?}");
     }
 }
+
+/// EWS is switched off for one account: its share of the lookups goes by the other one, and it is left alone.
+#[tokio::test]
+async fn an_account_that_gets_403_beside_one_that_is_answered_costs_no_lookup() {
+    let upstream = Upstream::start(|_, request| {
+        if request.user() == "one@example.com" {
+            Reply::status(403, &[])
+        } else {
+            busy_for_all(request)
+        }
+    })
+    .await;
+    let endpoint = endpoint_of(&upstream, &["one", "two"], 1);
+    for round in 0..4 {
+        let outcomes = look_up(&endpoint, 5).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{round}: {outcomes:?}");
+    }
+    assert_eq!(attempts(&upstream)["one@example.com"], 1);
+    let conditions = endpoint.state().accounts;
+    let conditions: Vec<_> = conditions.iter().map(|state| state.condition).collect();
+    let expect = [AccountCondition::Forbidden, AccountCondition::Ready];
+    assert_eq!(conditions, expect);
+}
+
+/// A proxy that forbids everything says nothing about the accounts.
+#[tokio::test]
+async fn a_403_for_all_shuts_no_account_out() {
+    let upstream = Upstream::start(|_, _| Reply::status(403, &[])).await;
+    let endpoint = endpoint_of(&upstream, &["one", "two"], 12);
+    for round in 1..=2 {
+        let outcomes = look_up(&endpoint, 1).await;
+        assert_eq!(outcomes, [Err(MailboxError::EndpointFailed)]);
+        assert_eq!(upstream.requests().len(), 2 * round, "each account once");
+        let state = endpoint.state();
+        let error = state.last_error.unwrap();
+        assert_eq!(error.label, "forbidden", "{}", error.text);
+        assert!(
+            error.text.contains("Set-CASMailbox -EwsEnabled"),
+            "{}",
+            error.text
+        );
+        let ready =
+            |state: &calbridge::backend::AccountState| state.condition == AccountCondition::Ready;
+        assert!(state.accounts.iter().all(ready));
+    }
+}
