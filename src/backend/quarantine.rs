@@ -163,6 +163,18 @@ impl Quarantine {
         }
     }
 
+    /// Whether a password is on its way to a server that has not taken it before.
+    pub fn is_trying(&self) -> bool {
+        self.0.trials.any()
+    }
+
+    /// Shows no server a password that it has not taken before any more, and waits for what becomes of those that are on
+    /// their way, but no longer than `patience`; says whether all of that is known. For whoever is about to end the
+    /// process: the attempt counts at the server, so the next start must hear of it. [`Quarantine::written`] comes then.
+    pub async fn tried(&self, patience: Duration) -> bool {
+        timeout(patience, self.0.trials.close()).await.is_ok()
+    }
+
     /// Waits until all that was noted is on disk, but no longer than `patience`; says whether it is. For whoever is about
     /// to end the process.
     pub async fn written(&self, patience: Duration) -> bool {

@@ -7,6 +7,7 @@ mod certificate;
 mod check;
 mod demo;
 mod doctor;
+mod ending;
 mod gssmo;
 mod hash_password;
 mod health;
@@ -24,7 +25,6 @@ mod timeline;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -128,9 +128,6 @@ enum CommandError {
     Build(#[from] BuildError),
 }
 
-/// How long the end of a command waits for the state directory.
-const LAST_WRITE: Duration = Duration::from_secs(10);
-
 /// What a command asks endpoints as. Logins that the service knows to be refused are not tried, whoever types the command
 /// however often; where that cannot be known, it is said.
 fn instance(config: &Config) -> Instance {
@@ -145,15 +142,6 @@ fn instance(config: &Config) -> Instance {
             output::complain(&format_args!("warning: {error}: {told}"));
             instance
         }
-    }
-}
-
-/// What the endpoints of a command have learnt of logins is on disk before the command ends.
-async fn remembered(quarantine: &Quarantine) {
-    if !quarantine.written(LAST_WRITE).await {
-        output::complain(
-            &"warning: server.state_directory does not answer: which role accounts were refused is not kept",
-        );
     }
 }
 

@@ -137,11 +137,17 @@ impl Reloader {
         Instant::now() + self.world().server.limits.drain
     }
 
-    /// What was learnt of role accounts is on disk before the process ends, where that does not take longer than until
-    /// `ends`.
+    /// What becomes of passwords that are on their way, and all that was learnt of role accounts before, is on disk before
+    /// the process ends, where that does not take longer than until `ends`.
     pub(super) async fn remembered(&self, ends: Instant) {
-        let left = ends.saturating_duration_since(Instant::now());
-        if !self.instance.quarantine.written(left).await {
+        let left = || ends.saturating_duration_since(Instant::now());
+        let quarantine = &self.instance.quarantine;
+        if !quarantine.tried(left()).await {
+            tracing::warn!(
+                "A server does not say whether it takes a role account's password: it is sent once more after the next start"
+            );
+        }
+        if !quarantine.written(left()).await {
             tracing::warn!(
                 "server.state_directory does not answer: what was last learnt of role accounts is not kept"
             );

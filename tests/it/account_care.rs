@@ -20,10 +20,10 @@ use crate::logs;
 use crate::upstream::{Reply, Request, Upstream};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-const RECORDS: &str = "state/role-accounts.json";
+pub(crate) const RECORDS: &str = "state/role-accounts.json";
 
 /// A configuration whose only endpoint is this server. `more` follows the endpoint's own keys.
-fn installation(upstream: &Upstream, more: &str) -> TempDir {
+pub(crate) fn installation(upstream: &Upstream, more: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     certify(folder.path(), "Program-secret-61d0");
     let text = configuration(upstream, 0, more);
@@ -31,7 +31,7 @@ fn installation(upstream: &Upstream, more: &str) -> TempDir {
     folder
 }
 
-fn configuration(upstream: &Upstream, port: u16, more: &str) -> String {
+pub(crate) fn configuration(upstream: &Upstream, port: u16, more: &str) -> String {
     let head = head(&format!("127.0.0.1:{port}"));
     let head = head.replacen("[access]", "state_directory = \"state\"\n[access]", 1);
     format!(
@@ -48,7 +48,7 @@ ca_certificate = "{}"
     )
 }
 
-const ACCOUNT: &str =
+pub(crate) const ACCOUNT: &str =
     r#"role_account = [{ address = "svc@example.com", password_file = "secret" }]"#;
 
 async fn refusing() -> Upstream {
@@ -56,7 +56,7 @@ async fn refusing() -> Upstream {
 }
 
 /// Waits until something has come true.
-async fn until(mut is_so: impl FnMut() -> bool) {
+pub(crate) async fn until(mut is_so: impl FnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !is_so() {
         assert!(Instant::now() < deadline, "in vain");
@@ -65,14 +65,14 @@ async fn until(mut is_so: impl FnMut() -> bool) {
     }
 }
 
-async fn built(folder: &TempDir, text: &str) -> Result<Gateway, BuildError> {
+pub(crate) async fn built(folder: &TempDir, text: &str) -> Result<Gateway, BuildError> {
     let file = folder.path().join("calbridge.toml");
     let config = config::load_text(text, &file, &|_| None).unwrap();
     Gateway::build(config, Arc::new(SystemClock)).await
 }
 
 /// What a command prints, and its exit status.
-async fn command(folder: &Path, arguments: &[&str]) -> (String, Option<i32>) {
+pub(crate) async fn command(folder: &Path, arguments: &[&str]) -> (String, Option<i32>) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_calbridge"));
     command
         .args(arguments)
@@ -88,7 +88,7 @@ async fn command(folder: &Path, arguments: &[&str]) -> (String, Option<i32>) {
 }
 
 /// The requests that came with a login.
-fn attempts(upstream: &Upstream) -> usize {
+pub(crate) fn attempts(upstream: &Upstream) -> usize {
     let requests = upstream.requests();
     let logins = requests
         .iter()

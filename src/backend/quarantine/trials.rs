@@ -11,8 +11,15 @@ use super::Mark;
 
 #[derive(Default)]
 pub(super) struct Trials {
-    marks: Mutex<BTreeSet<Mark>>,
+    on: Mutex<On>,
     ended: Notify,
+}
+
+#[derive(Default)]
+struct On {
+    marks: BTreeSet<Mark>,
+    /// The process ends: no further one begins.
+    closed: bool,
 }
 
 /// A login is being tried until this is dropped.
@@ -22,16 +29,39 @@ pub(in crate::backend) struct Trial {
 }
 
 impl Trials {
-    /// None where it is being tried already.
+    /// None where it is being tried already, and where nothing is to begin any more.
     pub(super) fn begin(self: &Arc<Self>, mark: &Mark) -> Option<Trial> {
-        self.marks().insert(mark.clone()).then(|| Trial {
+        let mut on = self.on();
+        if on.closed || !on.marks.insert(mark.clone()) {
+            return None;
+        }
+        Some(Trial {
             trials: Arc::clone(self),
             mark: mark.clone(),
         })
     }
 
+    /// Whether nobody else may begin to try it.
     pub(super) fn holds(&self, mark: &Mark) -> bool {
-        self.marks().contains(mark)
+        let on = self.on();
+        on.closed || on.marks.contains(mark)
+    }
+
+    pub(super) fn any(&self) -> bool {
+        !self.on().marks.is_empty()
+    }
+
+    /// Lets no further one begin, and waits until none is on.
+    pub(super) async fn close(&self) {
+        self.on().closed = true;
+        loop {
+            // Taken before the look, so that an end between the look and the wait is not missed.
+            let ended = self.ended();
+            if !self.any() {
+                return;
+            }
+            ended.await;
+        }
     }
 
     /// Resolves when the next trial ends that ends from now on.
@@ -40,14 +70,14 @@ impl Trials {
     }
 
     /// A panic elsewhere leaves the set whole.
-    fn marks(&self) -> MutexGuard<'_, BTreeSet<Mark>> {
-        self.marks.lock().unwrap_or_else(PoisonError::into_inner)
+    fn on(&self) -> MutexGuard<'_, On> {
+        self.on.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Trial {
     fn drop(&mut self) {
-        self.trials.marks().remove(&self.mark);
+        self.trials.on().marks.remove(&self.mark);
         self.trials.ended.notify_waiters();
     }
 }

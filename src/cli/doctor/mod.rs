@@ -13,7 +13,8 @@ use std::sync::Arc;
 use serde_json::json;
 
 use self::report::{Chart, Finding, Verdict};
-use super::{CommandError, Exit, output, remembered};
+use super::ending::{remembered, unless_interrupted};
+use super::{CommandError, Exit, output};
 use crate::backend::instance::Instance;
 use crate::backend::quarantine::Quarantine;
 use crate::backend::settings::BackendSettings;
@@ -44,16 +45,21 @@ pub(super) async fn run(
         );
         return Err(CommandError::Usage(text));
     }
-    let mut findings = north::findings(config).await;
-    findings.extend(token::findings(config).await);
-    findings.extend(memory(config));
-    for (number, settings) in config.endpoints.iter().enumerate() {
-        let sample = internal.as_ref().filter(|_| place == Some(number));
-        findings.extend(endpoint::findings(settings, sample, &instance).await);
-    }
-    remembered(&instance.quarantine).await;
+    let work = async {
+        let mut findings = north::findings(config).await;
+        findings.extend(token::findings(config).await);
+        findings.extend(memory(config));
+        for (number, settings) in config.endpoints.iter().enumerate() {
+            let sample = internal.as_ref().filter(|_| place == Some(number));
+            findings.extend(endpoint::findings(settings, sample, &instance).await);
+        }
+        findings
+    };
+    let findings = unless_interrupted(&instance.quarantine, work).await?;
     let worst = findings.iter().map(|finding| finding.verdict).max();
-    tell(&findings, as_json)?;
+    let told = tell(&findings, as_json);
+    remembered(&instance.quarantine).await;
+    told?;
     Ok(if worst == Some(Verdict::Fail) {
         Exit::Failure
     } else {

@@ -11,8 +11,9 @@ use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 use super::asker::Asker;
+use super::ending::{remembered, unless_interrupted};
 use super::timeline::{self, Timeline};
-use super::{CommandError, ConfigFile, Exit, output, remembered};
+use super::{CommandError, ConfigFile, Exit, output};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityAnswer, AvailabilityQuery, Caller, Clock, Detail, Origin,
     Outcome, SmtpAddress, TimeWindow,
@@ -80,24 +81,35 @@ pub(super) async fn run(lookup: &Lookup) -> Result<Exit, CommandError> {
         },
         deadline,
     };
-    let (answers, explanations) = if lookup.explain {
-        explain(&availability, &question).await
-    } else {
-        (ask(&availability, &question).await, Vec::new())
+    let work = async {
+        if lookup.explain {
+            explain(&availability, &question).await
+        } else {
+            (ask(&availability, &question).await, Vec::new())
+        }
     };
+    let (answers, explanations) = unless_interrupted(&quarantine, work).await?;
+    let told = tell(lookup, &window, &answers, &explanations);
     remembered(&quarantine).await;
-    if lookup.json {
-        let document = json::document(&window, &answers, &explanations);
-        output::say(&document.map_err(anyhow::Error::from)?)?;
-    } else {
-        draw(&window, &lookup.zone, &answers)?;
-        explanation::say(&answers, &explanations)?;
-    }
+    told?;
     Ok(if answers.iter().all(|(_, outcome)| outcome.is_ok()) {
         Exit::Success
     } else {
         Exit::Failure
     })
+}
+
+fn tell(
+    lookup: &Lookup,
+    window: &TimeWindow,
+    answers: &[(SmtpAddress, Outcome)],
+    explanations: &[Explanation],
+) -> anyhow::Result<()> {
+    if lookup.json {
+        return output::say(&json::document(window, answers, explanations)?);
+    }
+    draw(window, &lookup.zone, answers)?;
+    explanation::say(answers, explanations)
 }
 
 /// Each mailbox with its outcome, in the order asked.

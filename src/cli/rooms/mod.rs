@@ -12,7 +12,8 @@ use tokio::time::Instant;
 
 use self::table::Row;
 use super::asker::Asker;
-use super::{CommandError, ConfigFile, Exit, lookup, output, remembered};
+use super::ending::{remembered, unless_interrupted};
+use super::{CommandError, ConfigFile, Exit, lookup, output};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Caller, Clock, Detail, FreeBusy, Origin, TimeWindow,
 };
@@ -58,10 +59,11 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
         caller: Arc::new(asker.caller),
         deadline: asker.deadline,
     };
-    let all = question.rows(ahead, between).await;
+    let rows = question.rows(ahead, between);
+    let all = unless_interrupted(&asker.quarantine, rows).await?;
+    let told = all.and_then(|all| tell(rooms, &all, between.is_some()).map(|()| all));
     remembered(&asker.quarantine).await;
-    let all = all?;
-    tell(rooms, &all, between.is_some())?;
+    let all = told?;
     if all.is_empty() {
         output::complain(&if asker.availability.offers_rooms() {
             "there are no rooms that this account may see"
