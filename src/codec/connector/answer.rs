@@ -208,31 +208,41 @@ mod tests {
     }
 
     #[test]
-    fn a_block_is_an_entry_without_texts() {
-        let entry = |subject, location| Entry {
-            subject,
-            start: HALF_PAST_NINE,
-            end: HALF_PAST_NINE + 1800,
-            location,
-            organizer: "Roe",
-            status: Status::Tentative,
+    fn blocks_are_entries_without_texts() {
+        let of = [
+            ("Roe", Status::Tentative, 0),
+            ("Roe", Status::Tentative, 1),
+            ("Roe", Status::Accepted, 2),
+            ("M\u{fc}ller's \"\u{1f600}\"", Status::Accepted, 40),
+            ("", Status::Accepted, 41),
+        ];
+        let entries = |text: &'static str| {
+            let entry = |(organizer, status, day): (&'static str, Status, i64)| Entry {
+                subject: text,
+                start: HALF_PAST_NINE + day * 86_400,
+                end: HALF_PAST_NINE + day * 86_400 + 1800,
+                location: text,
+                organizer,
+                status,
+            };
+            of.map(entry).to_vec()
         };
-        let in_form = |form, push: fn(&mut String, &Answer<'_>, Form), entry| {
+        let in_form = |form, push: fn(&mut String, &Answer<'_>, Form), entries| {
             let user = User {
                 name: "",
                 address: "",
-                entries: Some(vec![entry]),
+                entries: Some(entries),
             };
             let mut out = String::new();
-            push(&mut out, &answer("7", vec![user]), form);
+            push(&mut out, &answer("7", vec![user.clone(), user]), form);
             out
         };
         let alone = |out: &mut String, answer: &Answer<'_>, form| *out = write(answer, form);
         for form in [Form::Json, Form::Legacy] {
             for push in [alone, push_as_attribute] {
-                let written = in_form(form, push, entry("A", "A")).replace('A', "");
-                let block = in_form(form, push, entry("", ""));
-                assert_eq!(block, written.replace("_ME_ddData", "_ME_AddData"));
+                let written = in_form(form, push, entries("A")).replace('A', "");
+                let blocks = in_form(form, push, entries(""));
+                assert_eq!(blocks, written.replace("_ME_ddData", "_ME_AddData"));
             }
         }
     }

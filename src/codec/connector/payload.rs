@@ -3,7 +3,7 @@
 use jiff::civil::{Date, DateTime};
 
 use super::ErrorId;
-use super::answer::{Answer, Entry, Form, User};
+use super::answer::{Answer, Entry, Form, Status, User};
 use super::escape::{Place, push_json, push_legacy, push_legacy_raw};
 use crate::codec::xml::moment::LocalText;
 
@@ -17,6 +17,8 @@ const LAST_SECOND: i64 = 253_402_300_799;
 
 /// The places of `YYYYMMDDTHHMMSS` in `YYYY-MM-DDTHH:MM:SS`.
 const SHORT_FORM: [usize; 15] = [0, 1, 2, 3, 5, 6, 8, 9, 10, 11, 12, 14, 15, 17, 18];
+
+type ShortForm = [u8; SHORT_FORM.len()];
 
 /// A payload that is being written.
 pub(super) struct Payload<'o> {
@@ -79,19 +81,21 @@ impl<'o> Payload<'o> {
             None => "0",
         });
         self.raw(",[");
+        let mut block = Block::default();
         for (place, entry) in user.entries.iter().flatten().enumerate() {
             if place > 0 {
                 self.comma();
             }
-            self.entry(entry);
+            if entry.subject.is_empty() && entry.location.is_empty() {
+                self.block(&mut block, entry);
+            } else {
+                self.entry(entry);
+            }
         }
         self.raw("]");
     }
 
     fn entry(&mut self, entry: &Entry<'_>) {
-        if entry.subject.is_empty() && entry.location.is_empty() {
-            return self.block(entry);
-        }
         self.raw("[");
         self.text(entry.subject);
         self.comma();
@@ -107,26 +111,18 @@ impl<'o> Payload<'o> {
         self.raw("]");
     }
 
-    /// The same without a title and a place, in few pieces: most answers consist of nothing else.
-    fn block(&mut self, entry: &Entry<'_>) {
-        let [before, between, after] = match (self.form, self.place) {
-            (Form::Json, Place::Alone) => ["[\"\",\"", "\",\"", "\",\"\","],
-            (Form::Json, Place::Attribute) => [
-                "[&quot;&quot;,&quot;",
-                "&quot;,&quot;",
-                "&quot;,&quot;&quot;,",
-            ],
-            (Form::Legacy, _) => ["['','", "','", "','',"],
-        };
-        self.raw(before);
-        self.short_form(entry.start);
-        self.raw(between);
-        self.short_form(entry.end);
-        self.raw(after);
-        self.text(entry.organizer);
-        self.comma();
-        self.out.push(entry.status.digit());
-        self.raw("]");
+    /// The same without a title and a place: most answers consist of nothing else, and one block differs from the one
+    /// before in its times only.
+    fn block<'e>(&mut self, block: &mut Block<'e>, entry: &Entry<'e>) {
+        let of = Some((entry.organizer, entry.status));
+        if block.of != of {
+            let mut text = String::new();
+            Payload::new(&mut text, self.form, self.place).entry(entry);
+            *block = Block::new(of, text, self.quote().len());
+        }
+        block.start(self.short_form(entry.start));
+        block.end(self.short_form(entry.end));
+        self.out.push_str(block.text());
     }
 
     /// A text that people wrote.
@@ -154,17 +150,17 @@ impl<'o> Payload<'o> {
     }
 
     fn second(&mut self, second: i64) {
+        let digits = self.short_form(second);
         self.raw(self.quote());
-        self.short_form(second);
+        self.out
+            .push_str(std::str::from_utf8(&digits).unwrap_or_default());
         self.raw(self.quote());
     }
 
     /// Without what divides date and clock in their long form.
-    fn short_form(&mut self, second: i64) {
+    fn short_form(&mut self, second: i64) -> ShortForm {
         let text = self.clock.of(second.clamp(FIRST_SECOND, LAST_SECOND));
-        let digits = SHORT_FORM.map(|place| text[place]);
-        self.out
-            .push_str(std::str::from_utf8(&digits).unwrap_or_default());
+        SHORT_FORM.map(|place| text[place])
     }
 
     fn moment(&mut self, at: DateTime) {
@@ -203,5 +199,46 @@ impl<'o> Payload<'o> {
 
     fn raw(&mut self, text: &'static str) {
         self.out.push_str(text);
+    }
+}
+
+/// The last entry that was written without a title and a place.
+#[derive(Default)]
+struct Block<'e> {
+    /// Its organizer and status; None before the first.
+    of: Option<(&'e str, Status)>,
+    text: Vec<u8>,
+    start: usize,
+    end: usize,
+}
+
+impl<'e> Block<'e> {
+    fn new(of: Option<(&'e str, Status)>, text: String, quote: usize) -> Self {
+        // Before the start stand a bracket, the quotes of the title, a comma and a quote.
+        let start = 1 + 2 * quote + 1 + quote;
+        Self {
+            of,
+            text: text.into_bytes(),
+            start,
+            end: start + SHORT_FORM.len() + quote + 1 + quote,
+        }
+    }
+
+    fn start(&mut self, time: ShortForm) {
+        self.put(self.start, time);
+    }
+
+    fn end(&mut self, time: ShortForm) {
+        self.put(self.end, time);
+    }
+
+    fn put(&mut self, place: usize, time: ShortForm) {
+        if let Some(old) = self.text.get_mut(place..place + time.len()) {
+            old.copy_from_slice(&time);
+        }
+    }
+
+    fn text(&self) -> &str {
+        std::str::from_utf8(&self.text).unwrap_or_default()
     }
 }
