@@ -136,6 +136,9 @@ fn content_type(call: &Call) -> Option<&str> {
     call.headers.get(CONTENT_TYPE)?.to_str().ok()
 }
 
+/// Header fields of an answer.
+const MOST_HEADERS: usize = 10;
+
 /// An answer that nobody may keep.
 fn respond(
     status: StatusCode,
@@ -145,6 +148,8 @@ fn respond(
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    // With those that are still to come.
+    headers.reserve(MOST_HEADERS);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(

@@ -18,7 +18,9 @@ pub fn find(name: &str) -> Option<TimeZone> {
     if name.is_empty() || name.len() > LONGEST || is_no_zone(name) {
         return None;
     }
-    TimeZone::get(name).ok().or_else(|| windows_zone(name))
+    // No name of the tz database has a blank in it, and most of the others have.
+    let iana = (!name.contains(' ')).then(|| TimeZone::get(name).ok());
+    iana.flatten().or_else(|| windows_zone(name))
 }
 
 fn is_no_zone(name: &str) -> bool {
