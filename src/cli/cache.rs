@@ -52,8 +52,7 @@ enum Answer {
 }
 
 pub(super) async fn run(cache: &Cache) -> Result<Exit, CommandError> {
-    let config = cache.file.load()?;
-    let listener = OpsClient::new(config.ops.as_ref().into())?;
+    let listener = OpsClient::of(&cache.file)?;
     let address = listener.address();
     let Action::Drop(scope) = &cache.action;
     match listener

@@ -1,5 +1,9 @@
 //! How commands ask a running gateway: over its ops listener.
 
+mod trust;
+
+use std::error::Error;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,7 +26,7 @@ pub(super) struct Listener {
     /// The name that the certificate is made for, where there is one.
     pub(super) host: Option<String>,
     pub(super) user: Option<String>,
-    /// Over TLS; trusted beside the machine's roots.
+    /// Over TLS: the certificate that the listener shows.
     pub(super) certificate: Option<PathBuf>,
 }
 
@@ -175,12 +179,15 @@ impl OpsClient {
     async fn heard(&self, request: RequestBuilder) -> anyhow::Result<Response> {
         let address = self.address;
         request.send().await.map_err(|error| {
-            if error.is_connect() {
-                anyhow!(error.without_url()).context(format!(
+            let error = error.without_url();
+            if let Some(tls) = tls_failure(&error) {
+                anyhow!("{}", tls_text(address, tls))
+            } else if error.is_connect() {
+                anyhow!(error).context(format!(
                     "nobody listens on {address} (ops.listen); is calbridge running with this configuration?"
                 ))
             } else {
-                anyhow!(error.without_url()).context(format!("no answer from {address} (ops.listen)"))
+                anyhow!(error).context(format!("no answer from {address} (ops.listen)"))
             }
         })
     }
@@ -202,14 +209,37 @@ impl OpsClient {
         }
         builder = match &self.listener.certificate {
             None => builder.tls_certs_only([]),
-            Some(file) => {
-                let pem = std::fs::read(file)
-                    .with_context(|| format!("{} cannot be read", file.display()))?;
-                let chain = reqwest::Certificate::from_pem_bundle(&pem)
-                    .with_context(|| format!("{} holds no certificates", file.display()))?;
-                builder.tls_certs_merge(chain)
-            }
+            Some(file) => builder.tls_backend_preconfigured(trust::config(file)?),
         };
         Ok(builder.build()?)
     }
+}
+
+/// An [`io::Error`] hides what it wraps from `source`.
+fn tls_failure(error: &reqwest::Error) -> Option<&rustls::Error> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(tls) = error.downcast_ref() {
+            return Some(tls);
+        }
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as _),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+/// Somebody listens there: to say that nobody does would send people looking in the wrong place.
+fn tls_text(address: SocketAddr, error: &rustls::Error) -> String {
+    let why = match error {
+        rustls::Error::InvalidCertificate(_) => {
+            "the certificate that it shows is not that of ops.tls"
+        }
+        rustls::Error::InvalidMessage(_) => {
+            "it does not speak TLS: ops.tls is not in use yet, or another program listens there"
+        }
+        _ => "TLS cannot be spoken with it",
+    };
+    format!("{address} (ops.listen) listens, but {why} ({error}); `kill -HUP` reloads without it")
 }

@@ -48,6 +48,7 @@ mod ops_change;
 mod ops_gateway;
 mod ops_places;
 mod ops_ready;
+mod ops_tls_command;
 mod password_on_its_way;
 mod process;
 mod program;
