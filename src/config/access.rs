@@ -171,9 +171,11 @@ fn role_account(
         rights::caller(account, CallerId::Nobody);
         return None;
     };
+    // Read before a missing password ends it, so that its keys are known.
+    let caller = rights::caller(account, CallerId::Account(address.clone()));
     Some(InboundAccount {
         password_hash: password_hash?,
-        caller: rights::caller(account, CallerId::Account(address.clone())),
+        caller,
         address,
     })
 }

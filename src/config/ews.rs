@@ -96,6 +96,7 @@ fn role_account(
     let address = address(account, &mut seen.addresses);
     let username = username(account);
     seen.log_in(account, address.as_ref(), username.as_deref());
+    let max_concurrency = account.count("max_concurrency", MOST_CONCURRENCY);
     let has_password = secret::PASSWORD.any(account);
     let password = match auth {
         Some(Auth {
@@ -114,7 +115,6 @@ fn role_account(
         None if !has_password => None,
         Some(_) | None => Some(secret::secret(account, &secret::PASSWORD, around)?),
     };
-    let max_concurrency = account.count("max_concurrency", MOST_CONCURRENCY);
     Some(RoleAccountSettings {
         address: address?,
         username,

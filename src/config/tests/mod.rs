@@ -8,6 +8,7 @@ mod service;
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
@@ -260,4 +261,15 @@ fn an_empty_file_misses_every_section() {
             "0 endpoint: is missing"
         ]
     );
+}
+
+/// A secret that cannot be read, as by whoever is not the service, makes no known key unknown.
+#[test]
+fn only_what_is_missing_is_told_of_the_full_sample() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("config/full.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let folder = Folder::new();
+    let errors = folder.load(&text).unwrap_err();
+    assert!(errors.problems.len() > 5, "{errors}");
+    assert!(!errors.to_string().contains("unknown key"), "{errors}");
 }
