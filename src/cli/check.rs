@@ -1,6 +1,7 @@
 //! `calbridge check`: everything about a configuration that can be told without the network. What needs the network is
 //! the work of [`super::doctor`].
 
+mod places;
 mod routes;
 
 use std::fmt::Display;
@@ -38,11 +39,25 @@ pub(super) async fn run(check: &Check) -> Result<Exit, CommandError> {
     if check.online {
         return doctor::run(&config, check.mailbox.as_ref(), check.json).await;
     }
+    let found = places::look(&config);
+    for warning in found.warnings {
+        output::complain(&format_args!("warning: {warning}"));
+    }
+    if !found.problems.is_empty() {
+        return Err(CommandError::Usage(found.problems.join("\n")));
+    }
     let summary = summary(&config);
     config.endpoints.iter().for_each(warn_of_flaws);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    gateway::availability(config.endpoints, &config.service, &Instance::new(clock))
+    let instance = Instance::new(Arc::clone(&clock));
+    let availability = gateway::availability(config.endpoints, &config.service, &instance)
         .map_err(BuildError::from)?;
+    for endpoint in availability.endpoints() {
+        let expiries = endpoint.expiries().iter();
+        for text in expiries.filter_map(|expiry| expiry.warning(endpoint.name(), clock.now())) {
+            output::complain(&format_args!("warning: {text}"));
+        }
+    }
     for line in summary {
         output::say(&line)?;
     }

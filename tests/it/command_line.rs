@@ -169,3 +169,56 @@ fn a_registry_file_has_the_line_ends_of_windows_to_its_end() {
     assert!(text.ends_with("\r\n"), "{text:?}");
     assert!(!text.replace("\r\n", "").contains(['\r', '\n']));
 }
+
+/// What `check` calls valid, `serve` takes: it would write there.
+#[test]
+fn check_looks_at_the_places_that_the_service_writes_to() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("calendars")).unwrap();
+    let check = |audit: &str, code: i32| {
+        let more = files("example.com", "UTC") + audit;
+        let file = install(folder.path(), "127.0.0.1:0", "any", &more).file;
+        let arguments = ["check", "--config", file.to_str().unwrap()];
+        stderr(&kept(&mut calbridge(&arguments)).code(code))
+    };
+    let audit = |name: &str| format!("[audit]\nfile = \"{name}\"\nmailboxes = \"clear\"\n");
+    let said = check(&audit("audit.jsonl"), 0);
+    assert!(!said.contains("audit.file"), "{said}");
+    let said = check(&audit("missing/audit.jsonl"), 2);
+    assert!(said.starts_with("audit.file: "), "{said}");
+    assert!(said.contains("missing does not exist"), "{said}");
+    assert!(!folder.path().join("audit.jsonl").exists());
+}
+
+#[test]
+fn check_warns_of_a_client_secret_that_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let check = |date: &str| {
+        let more = format!(
+            r#"[[endpoint]]
+name = "cloud"
+kind = "ews"
+domains = ["example.com"]
+url = "https://outlook.office365.com/EWS/Exchange.asmx"
+role_account = [{{ address = "svc@example.com" }}]
+[endpoint.auth]
+kind = "oauth2"
+token_url = "https://login.microsoftonline.com/tenant/oauth2/v2.0/token"
+client_id = "11111111-2222-3333-4444-555555555555"
+client_secret_file = "secret"
+client_secret_expires = {date}
+"#
+        );
+        let file = install(folder.path(), "127.0.0.1:0", "any", &more).file;
+        let arguments = ["check", "--config", file.to_str().unwrap()];
+        stderr(&kept(&mut calbridge(&arguments)).code(0))
+    };
+    let said = check("2026-01-01");
+    assert!(said.starts_with("warning: "), "{said}");
+    assert!(
+        said.contains("client secret (auth.client_secret_expires)"),
+        "{said}"
+    );
+    assert!(said.contains("`cloud` has expired"), "{said}");
+    assert_eq!(check("2999-01-01"), "");
+}
