@@ -6,9 +6,10 @@ use serde::Deserialize;
 
 use super::ops::OpsClient;
 use super::{CommandError, ConfigFile, Exit, output};
+use crate::server::ops::RELOAD_TIME;
 
-/// Plain passwords of callers are hashed, long lists are read.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Plain passwords of callers are hashed, long lists are read: as long as the listener takes for it at most.
+const PATIENCE: Duration = RELOAD_TIME;
 
 /// What the listener answers.
 #[derive(Debug, Deserialize)]

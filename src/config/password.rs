@@ -1,6 +1,7 @@
 //! Argon2id hashes in PHC form: made from passwords, and checked for being what they must be.
 
-use std::sync::OnceLock;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use argon2::password_hash::PasswordHasher;
 use argon2::password_hash::phc::PasswordHash;
@@ -24,6 +25,8 @@ const MOST_MEMORY: u32 = 256 << 10;
 const MOST_PASSES: u32 = 16;
 const MOST_LANES: u32 = 16;
 const SALT_BYTES: usize = 16;
+/// Hashes of this process that are kept.
+const MOST_REMEMBERED: usize = 10_000;
 
 /// The PHC string (`$argon2id$v=19$...`) of `password`, with a random salt and the parameters that OWASP recommends.
 pub fn hash(password: &str) -> Result<String, HashError> {
@@ -34,17 +37,30 @@ pub fn hash(password: &str) -> Result<String, HashError> {
 }
 
 /// The same for a hash that never leaves this process: the same password gives the same hash each time, so that a
-/// configuration that is read again is seen to have changed nothing. Nobody outside can know the salt.
+/// configuration that is read again is seen to have changed nothing. Nobody outside can know the salt. What was hashed
+/// before is remembered by its tag, so that reading hundreds of passwords again costs nothing.
 pub(super) fn hash_repeatably(password: &str) -> Result<String, HashError> {
     static KEY: OnceLock<Option<hmac::Key>> = OnceLock::new();
+    static MADE: Mutex<BTreeMap<Box<[u8]>, String>> = Mutex::new(BTreeMap::new());
     let random = || hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new()).ok();
     let key = KEY.get_or_init(random).as_ref().ok_or(HashError::Failed)?;
     let tag = hmac::sign(key, password.as_bytes());
+    let made = || MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = made().get(tag.as_ref()).cloned();
+    if let Some(hash) = known {
+        return Ok(hash);
+    }
     let salt = tag.as_ref().get(..SALT_BYTES).ok_or(HashError::Failed)?;
     let hash: PasswordHash = Argon2::default()
         .hash_password_with_salt(password.as_bytes(), salt)
         .map_err(|_| HashError::Failed)?;
-    Ok(hash.to_string())
+    let hash = hash.to_string();
+    let mut hashes = made();
+    if hashes.len() >= MOST_REMEMBERED {
+        hashes.clear();
+    }
+    hashes.insert(tag.as_ref().into(), hash.clone());
+    Ok(hash)
 }
 
 /// Whether `text` is an Argon2id PHC string with a salt, a hash and bearable costs.

@@ -1,8 +1,8 @@
 //! The ops listener: metrics, health and the cache for whoever runs the gateway. HTTP/1.1, plain or over TLS, on an
 //! address of its own; callers never see it.
 //!
-//! One connection answers one request and lives ten seconds at most, so nobody can hold it for long. What is answered
-//! stands in `answer`; this file owns the sockets.
+//! One connection answers one request and lives ten seconds at most, so nobody can hold it for long; only a reload may
+//! take a minute. What is answered stands in `answer`; this file owns the sockets.
 
 mod answer;
 mod front;
@@ -47,6 +47,8 @@ use crate::service::cache::DropScope;
 
 /// From a connection's first byte to its close.
 const LIFETIME: Duration = Duration::from_secs(10);
+/// The same where the configuration is read again: hundreds of plain passwords take longer than [`LIFETIME`] to hash.
+pub const RELOAD_TIME: Duration = Duration::from_mins(1);
 /// What a look-up may take of it, so that its page is still sent.
 pub const LOOK_UP_TIME: Duration = Duration::from_secs(8);
 const MAX_BUFFER: usize = 32 << 10;
@@ -212,10 +214,20 @@ impl OpsServer {
                 peer: peer.to_canonical(),
                 front,
                 stopping,
+                reloads: CancellationToken::new(),
             };
-            let served = timeout(LIFETIME, open(stream, desk, visit));
+            let reloads = visit.reloads.clone();
+            let served = bounded(Box::pin(open(stream, desk, visit)), &reloads);
             cut.run_until_cancelled(served).await;
         });
+    }
+}
+
+/// `reloads` is cancelled when the request turns out to be one that may take longer.
+async fn bounded(mut served: impl Future<Output = ()> + Unpin, reloads: &CancellationToken) {
+    let ended = timeout(LIFETIME, &mut served).await;
+    if ended.is_err() && reloads.is_cancelled() {
+        let _ = timeout(RELOAD_TIME.saturating_sub(LIFETIME), served).await;
     }
 }
 
@@ -249,4 +261,32 @@ where
         .serve_connection(TokioIo::new(stream), service);
     // A peer that breaks off is nobody's concern.
     let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::{Instant, sleep};
+
+    use super::*;
+
+    /// How long something that never ends is waited for.
+    async fn check(reloads: bool, expect: Duration) {
+        let token = CancellationToken::new();
+        let begun = Instant::now();
+        let never = async {
+            sleep(Duration::from_secs(1)).await;
+            if reloads {
+                token.cancel();
+            }
+            std::future::pending::<()>().await;
+        };
+        bounded(Box::pin(never), &token).await;
+        assert_eq!(begun.elapsed(), expect);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn only_a_reload_may_take_a_minute() {
+        check(false, LIFETIME).await;
+        check(true, RELOAD_TIME).await;
+    }
 }

@@ -37,6 +37,8 @@ pub(super) struct Visit {
     pub(super) front: Arc<Front>,
     /// Cancelled when the gateway is about to end.
     pub(super) stopping: CancellationToken,
+    /// Cancelled when the request is one that may take long.
+    pub(super) reloads: CancellationToken,
 }
 
 /// Who answers.
@@ -139,7 +141,7 @@ impl Desk {
             "/readyz" => readyz(&self.target.ready(), stopping, is_verbose(query)),
             "/cache/drop" | "/reload" if *request.method() != Method::POST => not_allowed("POST"),
             "/cache/drop" => self.drop_cached(request).await,
-            "/reload" => self.reload(request.headers()).await,
+            "/reload" => self.reload(request.headers(), visit).await,
             _ => say(StatusCode::NOT_FOUND, "There is nothing at this address.\n"),
         }
     }
@@ -150,10 +152,11 @@ impl Desk {
         respond(StatusCode::OK, TEXT_FORMAT, text)
     }
 
-    async fn reload(&self, headers: &HeaderMap) -> Response<Bytes> {
+    async fn reload(&self, headers: &HeaderMap, visit: &Visit) -> Response<Bytes> {
         if let Some(refusal) = unwanted(headers) {
             return refusal;
         }
+        visit.reloads.cancel();
         // In a task of its own: who hangs up does not leave a change half made.
         let target = Arc::clone(&self.target);
         let Ok(reloaded) = tokio::spawn(async move { target.reload().await }).await else {
