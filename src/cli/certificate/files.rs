@@ -101,12 +101,21 @@ fn read(file: &Path) -> io::Result<Option<Vec<u8>>> {
     match std::fs::read(file) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(named(file, &error)),
     }
+}
+
+/// The authority's library says what it wanted to do, not to which file.
+fn named(file: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", file.display()))
 }
 
 /// Nobody ever sees half a file. A file that was there keeps nothing, not even its rights.
 fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    replaced(file, bytes, mode).map_err(|error| named(file, &error))
+}
+
+fn replaced(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut name = file.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
@@ -119,4 +128,21 @@ fn replace(file: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     opened.write_all(bytes)?;
     opened.sync_all()?;
     std::fs::rename(&new, file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("none/account.key");
+        let error = replace(&missing, b"key", SECRET).unwrap_err();
+        assert!(error.to_string().contains("none/account.key: "), "{error}");
+        assert_eq!(read(&missing).unwrap(), None);
+        let error = read(folder.path()).unwrap_err();
+        let folder = folder.path().display().to_string();
+        assert!(error.to_string().starts_with(&folder), "{error}");
+    }
 }
