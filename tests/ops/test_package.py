@@ -1,6 +1,7 @@
 """The Debian package, made of the program that the tests use: it has what an administrator expects, and Debian's own
 checker finds nothing."""
 
+import re
 import subprocess
 
 import pytest
@@ -44,9 +45,20 @@ def test_the_installed_program_shows_its_version_and_checks_the_shipped_unit(pac
         "usr/share/zsh/vendor-completions/_calbridge",
         "usr/share/fish/vendor_completions.d/calbridge.fish",
         "usr/share/doc/calbridge/examples/full.toml",
-        "usr/share/doc/calbridge/RUNBOOK.md",
+        "usr/share/doc/calbridge/ops/RUNBOOK.md",
     ):
         assert (root / file).stat().st_size > 0, file
+
+
+def test_links_of_the_installed_documentation_lead_somewhere(package):
+    documents = sorted((package[1] / "root/usr/share/doc/calbridge").rglob("*.md"))
+    dead = []
+    for document in documents:
+        for target in re.findall(r"\]\(([^)#\s]+)", document.read_text()):
+            if "://" not in target and not (document.parent / target).exists():
+                dead.append((document.name, target))
+    assert len(documents) > 20
+    assert dead == []
 
 
 def test_the_audit_log_is_rotated_as_the_documentation_says(package):
