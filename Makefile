@@ -141,8 +141,12 @@ assets:
 	$$program completions zsh > target/assets/_calbridge
 	$$program completions fish > target/assets/calbridge.fish
 
+# Without the paths of this machine, so that the program does not depend on where it was made.
 package: assets
-	@cargo deb --locked --no-dbgsym
+	@home=$${CARGO_HOME:-$$HOME/.cargo}
+	export RUSTFLAGS="$${RUSTFLAGS:-} --remap-path-prefix=$(CURDIR)=/calbridge --remap-path-prefix=$$home=/cargo"
+	export CFLAGS="$${CFLAGS:-} -ffile-prefix-map=$$home=/cargo"
+	cargo deb --locked --no-dbgsym
 
 .venv/.ops-installed: tests/ops/requirements.txt
 	@[ -x $(PYTHON) ] || python3 -m venv .venv
