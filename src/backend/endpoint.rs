@@ -105,11 +105,17 @@ pub struct Asked {
 pub struct Way<'a> {
     pub via: &'a Via,
     pub trace: Option<&'a Trace>,
+    /// Where what is done is noted, for those who wait for it.
+    pub trail: Option<&'a Trail>,
 }
 
 impl<'a> From<&'a Via> for Way<'a> {
     fn from(via: &'a Via) -> Self {
-        Self { via, trace: None }
+        Self {
+            via,
+            trace: None,
+            trail: None,
+        }
     }
 }
 
@@ -217,7 +223,7 @@ impl Endpoint {
         let way = way.into();
         let started = Instant::now();
         let deadline = self.deadline(deadline);
-        let trail = Trail::default();
+        let trail = way.trail.cloned().unwrap_or_default();
         let mut asks = pieces::split(mailboxes, &window, self.guard.limits);
         for ask in &mut asks {
             ask.via = way.via.clone();

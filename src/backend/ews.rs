@@ -86,9 +86,17 @@ impl Ews {
         deadline: Instant,
     ) -> Result<A::Answer, EndpointError> {
         let started = Instant::now();
-        timeout_at(deadline, self.ask_by_level(asking, ask, deadline))
+        let ask = Ask {
+            trail: ask.trail.branch(),
+            ..ask.clone()
+        };
+        let called = timeout_at(deadline, self.ask_by_level(asking, &ask, deadline))
             .await
-            .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())))
+            .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())));
+        called.map_err(|error| match ask.trail.calls() {
+            0 => EndpointError::NotAsked(Arc::new(error)),
+            _ => error,
+        })
     }
 
     /// Asks by the level that the server is known to answer, and by each older one while it refuses the level.

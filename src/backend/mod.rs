@@ -215,6 +215,9 @@ pub enum EndpointError {
     BadAnswer(Arc<str>),
     #[error("the source cannot be read: {0}")]
     Source(Arc<str>),
+    /// No call was made: there was no role account for it.
+    #[error("not asked: {0}")]
+    NotAsked(Arc<EndpointError>),
     /// Not asked at all, because the last calls failed; the text is the last failure's.
     #[error("not asked, because it kept failing: {0}")]
     BreakerOpen(Arc<str>),
@@ -228,7 +231,7 @@ impl EndpointError {
             Self::Connect(_) => "connect",
             Self::Tls(_) => "tls",
             Self::Unauthorized { .. } => "unauthorized",
-            Self::NoAccount(_) => "no_account",
+            Self::NoAccount(_) | Self::NotAsked(_) => "no_account",
             Self::Forbidden(_) => "forbidden",
             Self::Token { .. } => "token",
             Self::Throttled { .. } => "throttled",
@@ -241,9 +244,15 @@ impl EndpointError {
         }
     }
 
+    /// Whether a call was made at all.
+    pub fn was_made(&self) -> bool {
+        !matches!(self, Self::NotAsked(_) | Self::BreakerOpen(_))
+    }
+
     /// Whether the same call may succeed a little later.
     pub fn is_transient(&self) -> bool {
         match self {
+            Self::NotAsked(why) => why.is_transient(),
             // Exchange redirects to its own error page when it is in trouble.
             Self::Timeout(_)
             | Self::Connect(_)
@@ -266,6 +275,7 @@ impl From<&EndpointError> for MailboxError {
     /// What every mailbox of the failed call is answered with.
     fn from(error: &EndpointError) -> Self {
         match error {
+            EndpointError::NotAsked(why) => Self::from(&**why),
             EndpointError::Timeout(_) => Self::Timeout,
             EndpointError::Throttled { .. } => Self::Throttled,
             EndpointError::Connect(_)

@@ -87,6 +87,8 @@ enum Pick {
 /// One call's place at an account.
 struct Picked {
     number: u64,
+    /// How long it may wait for the server's answer.
+    patience: Duration,
     /// Where the server has not taken the login yet: nobody else of this process tries it meanwhile.
     trial: Option<Trial>,
 }
@@ -227,9 +229,13 @@ impl<L> RoleAccounts<L> {
                     continue;
                 }
             }
-            let number = state.begin();
+            let picked = Picked {
+                patience: state.patience(now),
+                number: state.begin(),
+                trial,
+            };
             states.next = (index + 1) % states.each.len();
-            return Pick::Account(index, Picked { number, trial });
+            return Pick::Account(index, picked);
         }
     }
 

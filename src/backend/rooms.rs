@@ -20,6 +20,11 @@ pub trait RoomSource: Send + Sync {
         deadline: Instant,
     ) -> Result<Option<ToldRooms>, EndpointError>;
 
+    /// Whether [`RoomSource::rooms_alone`] may know any; where it does not, it is not asked.
+    fn has_rooms_alone(&self) -> bool {
+        false
+    }
+
     /// Rooms that stand in no list.
     async fn rooms_alone(&self, _deadline: Instant) -> Result<Vec<Room>, EndpointError> {
         Ok(Vec::new())

@@ -2,14 +2,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+use tokio::time::{Duration, Instant, sleep_until};
+
 use crate::domain::SmtpAddress;
 
 /// The calls that were made for a question. Clones note on the same trail.
 #[derive(Debug, Clone, Default)]
 pub struct Trail {
     notes: Arc<Mutex<Notes>>,
+    /// When the question is put to a server that wants to be left alone until then.
+    resting: Arc<watch::Sender<Option<Instant>>>,
     /// The trail that this one is a branch of.
-    trunk: Option<Arc<Mutex<Notes>>>,
+    trunk: Option<Arc<Trail>>,
 }
 
 #[derive(Debug, Default)]
@@ -23,7 +28,7 @@ impl Trail {
     pub fn called(&self, account: Option<&SmtpAddress>) {
         lock(&self.notes).call(account);
         if let Some(trunk) = &self.trunk {
-            lock(trunk).call(account);
+            trunk.called(account);
         }
     }
 
@@ -37,11 +42,28 @@ impl Trail {
         lock(&self.notes).accounts.clone()
     }
 
-    /// A new trail whose notes stand on this one, too.
+    /// Waits, as the server has asked for; those who wait for the question may know.
+    pub(super) async fn rest(&self, pause: Duration) {
+        let until = Instant::now() + pause;
+        self.resting.send_replace(Some(until));
+        sleep_until(until).await;
+        self.resting.send_replace(None);
+    }
+
+    /// Resolves while the question waits, as the server has asked for, until a moment for which `matters` is true.
+    pub async fn rests(&self, mut matters: impl FnMut(Instant) -> bool) {
+        let mut resting = self.resting.subscribe();
+        // The sender lives as long as we do.
+        let _ = resting
+            .wait_for(|until| until.is_some_and(&mut matters))
+            .await;
+    }
+
+    /// A new trail whose calls are noted on this one, too.
     pub(super) fn branch(&self) -> Self {
         Self {
-            notes: Arc::default(),
-            trunk: Some(Arc::clone(&self.notes)),
+            trunk: Some(Arc::new(self.clone())),
+            ..Self::default()
         }
     }
 }

@@ -130,6 +130,11 @@ impl EndpointMetrics {
         recent.push_back(elapsed);
     }
 
+    /// A call that was wanted and never sent; `outcome` as above.
+    pub fn call_not_made(&self, outcome: &'static str) {
+        self.0.calls.get(outcome).inc();
+    }
+
     /// The times of the latest calls, the latest last.
     pub fn recent_calls(&self) -> Vec<Duration> {
         let recent = self.0.recent.lock().unwrap_or_else(PoisonError::into_inner);

@@ -223,11 +223,14 @@ impl Desk {
                 CacheResult::Miss
             };
             let is_other = ticket.window() != span.asked;
-            let (outcome, trip) = ticket.outcome(deadline).await;
+            let mailbox = mailboxes.get(*place);
+            let older = |mailbox| self.older(mailbox, &span.asked);
+            let has_older = || mailbox.and_then(|mailbox| older(mailbox)).is_some();
+            let (outcome, trip) = ticket.outcome(deadline, has_older).await;
             if is_other && outcome == Err(MailboxError::TooManyEvents) {
                 crowded.push(*place);
             }
-            if let (Some(slot), Some(mailbox)) = (told.get_mut(*place), mailboxes.get(*place)) {
+            if let (Some(slot), Some(mailbox)) = (told.get_mut(*place), mailbox) {
                 let before = slot.take().and_then(|told| told.trip);
                 let brought = Told {
                     outcome,
@@ -246,11 +249,7 @@ impl Desk {
             .outcome
             .as_ref()
             .is_err_and(|error| error.is_outage());
-        let rescued = || {
-            self.cache
-                .rescue(self.seat, mailbox, window, &self.lifetimes)
-        };
-        match failed.then(rescued).flatten() {
+        match failed.then(|| self.older(mailbox, window)).flatten() {
             Some(known) => Told {
                 outcome: Ok(known),
                 from: CacheResult::StaleOnError,
@@ -258,6 +257,12 @@ impl Desk {
             },
             None => brought,
         }
+    }
+
+    /// What may be told while the endpoint fails.
+    fn older(&self, mailbox: &SmtpAddress, window: &TimeWindow) -> Option<FreeBusy> {
+        self.cache
+            .rescue(self.seat, mailbox, window, &self.lifetimes)
     }
 
     /// Asks again for what is stale. As much as new questions ask for only where that much is known: where it is not, it

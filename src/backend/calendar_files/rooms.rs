@@ -62,6 +62,10 @@ impl RoomSource for CalendarFiles {
         }))
     }
 
+    fn has_rooms_alone(&self) -> bool {
+        true
+    }
+
     async fn rooms_alone(&self, deadline: Instant) -> Result<Vec<Room>, EndpointError> {
         let (_, alone) = arranged(&self.entries(deadline).await?);
         Ok(alone)

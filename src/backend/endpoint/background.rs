@@ -104,7 +104,7 @@ impl Calls {
         let deadline = begun + timeout;
         let permit = timeout_at(deadline, self.permits.acquire()).await;
         let _permit = permit.map_err(|_| EndpointError::Timeout(begun.elapsed()))?;
-        let pass = self.breaker.admit()?;
+        let pass = self.breaker.admit().inspect_err(|e| self.not_made(e))?;
         let result = timeout_at(deadline, work(deadline))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(begun.elapsed())));

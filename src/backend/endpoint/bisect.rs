@@ -169,6 +169,7 @@ fn may_be_one_mailbox(error: &EndpointError) -> bool {
         | EndpointError::Status(_)
         | EndpointError::Redirect { .. }
         | EndpointError::Source(_)
+        | EndpointError::NotAsked(_)
         | EndpointError::BreakerOpen(_) => false,
     }
 }

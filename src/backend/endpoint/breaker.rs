@@ -69,7 +69,11 @@ impl Verdict {
             Ok(_) | Err(EndpointError::Fault { .. } | EndpointError::Forbidden(_)) => Self::Well,
             Err(EndpointError::Status(status)) if *status < 500 => Self::Well,
             Err(EndpointError::Timeout(_)) if elapsed < PATIENCE.min(timeout) => Self::Silent,
-            Err(EndpointError::Throttled { .. } | EndpointError::BreakerOpen(_)) => Self::Silent,
+            Err(
+                EndpointError::Throttled { .. }
+                | EndpointError::NotAsked(_)
+                | EndpointError::BreakerOpen(_),
+            ) => Self::Silent,
             Err(
                 EndpointError::Timeout(_)
                 | EndpointError::Connect(_)
@@ -339,6 +343,9 @@ mod tests {
         check(E::Forbidden("".into()), Verdict::Well);
         check(E::Throttled { back_off: None }, Verdict::Silent);
         check(E::BreakerOpen("".into()), Verdict::Silent);
+        for never_sent in [E::NoAccount("".into()), E::Timeout(secs(3))] {
+            check(E::NotAsked(Arc::new(never_sent)), Verdict::Silent);
+        }
         for error in [E::BadAnswer("".into()), E::Timeout(secs(3))] {
             let odd = Err::<(), _>(error);
             let of = |subject: Subject| subject.verdict(&odd, secs(3), secs(20));

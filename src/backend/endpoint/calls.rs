@@ -20,7 +20,7 @@ use super::span::CallSpan;
 use super::state::Record;
 use crate::backend::instance::Instance;
 use crate::backend::{AccountCondition, Ask, Backend, EndpointError};
-use crate::domain::{Outcome, SmtpAddress};
+use crate::domain::{MailboxError, Outcome, SmtpAddress};
 use crate::metrics::{BreakerState, EndpointMetrics};
 
 /// Calls that are made again, in a hundred.
@@ -99,8 +99,14 @@ impl Calls {
             if self.breaker.check().is_err() || !self.retries.spend() {
                 return Err(error);
             }
-            self.metrics.retried();
-            sleep(pause).await;
+            if error.was_made() {
+                self.metrics.retried();
+            }
+            if MailboxError::from(&error) == MailboxError::Throttled {
+                ask.trail.rest(pause).await;
+            } else {
+                sleep(pause).await;
+            }
         }
     }
 
@@ -116,7 +122,6 @@ impl Calls {
             ..ask.clone()
         };
         self.guarded(deadline, async |decides| {
-            self.metrics.batch_size(mailboxes);
             let span = CallSpan::begin(&self.name, ask.trace.as_ref(), deadline);
             let result = match &self.hedge {
                 // The call that decides is made once: the endpoint may be ill.
@@ -124,6 +129,9 @@ impl Calls {
                 Some(_) | None => self.backend.free_busy(ask, deadline).await,
             };
             span.end(&result);
+            if was_made(&result) {
+                self.metrics.batch_size(mailboxes);
+            }
             result
         })
         .await
@@ -149,7 +157,7 @@ impl Calls {
         let started = Instant::now();
         let _present = self.callers.enter();
         // Before the wait for a permit, so that nobody waits behind calls that hang, and after it.
-        self.breaker.check()?;
+        self.breaker.check().inspect_err(|e| self.not_made(e))?;
         let permit = timeout_at(deadline, self.permits.acquire()).await;
         // The semaphore is never closed; if it were, the call would go unbounded rather than fail.
         let _permit = permit.map_err(|_| EndpointError::Timeout(started.elapsed()))?;
@@ -157,7 +165,7 @@ impl Calls {
             // A call that has no time would only be a burden.
             return Err(EndpointError::Timeout(started.elapsed()));
         }
-        let pass = self.breaker.admit()?;
+        let pass = self.breaker.admit().inspect_err(|e| self.not_made(e))?;
         self.tell_breaker();
         let begun = Instant::now();
         let result = timeout_at(deadline, work(pass.decides()))
@@ -187,8 +195,11 @@ impl Calls {
         result: &Result<T, EndpointError>,
         elapsed: Duration,
     ) {
-        let label = result.as_ref().map_or_else(EndpointError::label, |_| "ok");
-        self.metrics.upstream_call(label, elapsed);
+        match result {
+            Ok(_) => self.metrics.upstream_call("ok", elapsed),
+            Err(error) if !error.was_made() => self.not_made(error),
+            Err(error) => self.metrics.upstream_call(error.label(), elapsed),
+        }
         if matches!(result, Err(EndpointError::Throttled { .. })) {
             self.metrics.throttled();
         }
@@ -198,10 +209,16 @@ impl Calls {
         self.learned(before, result);
     }
 
+    /// A call that was wanted and never sent: nothing is known of the server by it.
+    pub(super) fn not_made(&self, error: &EndpointError) {
+        self.metrics.call_not_made(error.label());
+    }
+
     fn learned<T>(&self, before: BreakerState, result: &Result<T, EndpointError>) {
         match result {
             Ok(_) => self.record.success(),
-            Err(error) => self.record.failure(error),
+            Err(error) if error.was_made() => self.record.failure(error),
+            Err(_) => {}
         }
         let (name, now) = (&self.name, self.breaker.state());
         if before == BreakerState::Closed && now == BreakerState::Open {
@@ -225,6 +242,10 @@ impl Calls {
             self.metrics.role_accounts(condition.label(), count);
         }
     }
+}
+
+fn was_made<T>(result: &Result<T, EndpointError>) -> bool {
+    result.as_ref().err().is_none_or(EndpointError::was_made)
 }
 
 fn text<T>(result: &Result<T, EndpointError>) -> String {

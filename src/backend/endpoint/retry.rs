@@ -45,6 +45,12 @@ impl Pauses {
         let asked = match error {
             // Where nothing is said, nobody knows when it is worth a try.
             EndpointError::Throttled { back_off } => (*back_off)?,
+            EndpointError::NotAsked(why) => {
+                let EndpointError::Throttled { back_off } = &**why else {
+                    return None;
+                };
+                (*back_off)?
+            }
             EndpointError::Fault {
                 transient: true, ..
             } if part == Part::Whole => Duration::ZERO,
@@ -108,6 +114,7 @@ mod tests {
             EndpointError::NoAccount("".into()),
             EndpointError::BadAnswer("".into()),
             EndpointError::BreakerOpen("".into()),
+            EndpointError::NotAsked(EndpointError::NoAccount("".into()).into()),
             fault(false),
         ] {
             assert_eq!(first(&error, Part::Whole), None, "{error}");
@@ -140,6 +147,8 @@ mod tests {
         assert!(pause > Duration::from_secs(5) && pause < Duration::from_secs(6));
         assert_eq!(first(&throttled(10), Part::Whole), None);
         assert_eq!(first(&throttled(u64::MAX), Part::Whole), None);
+        let resting = EndpointError::NotAsked(throttled(5).into());
+        assert!(first(&resting, Part::Whole) > Some(Duration::from_secs(5)));
         let silent = EndpointError::Throttled { back_off: None };
         assert_eq!(first(&silent, Part::Whole), None);
     }

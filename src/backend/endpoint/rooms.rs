@@ -60,9 +60,10 @@ impl Endpoint {
         let work = async {
             let lists = self.call(Subject::Endpoint, |by| source.room_lists(by));
             let mut stock = self.told_lists(source, lists.await?).await?;
-            stock.alone = self
-                .call(Subject::Endpoint, |by| source.rooms_alone(by))
-                .await?;
+            if source.has_rooms_alone() {
+                let alone = self.call(Subject::Endpoint, |by| source.rooms_alone(by));
+                stock.alone = alone.await?;
+            }
             Ok(stock)
         };
         work.instrument(self.span()).await

@@ -25,9 +25,6 @@ const MOST_RESTS: u32 = 3;
 /// How often one call goes by an account that merely makes fewer calls at once from now on.
 const MOST_YIELDS: u32 = 16;
 
-/// How long the answer to a password is listened for.
-const LONGEST_TRIAL: Duration = Duration::from_mins(2);
-
 /// One call by one account.
 struct Call<A> {
     server: Arc<Server>,
@@ -211,23 +208,27 @@ impl Ews {
 impl<A: Asking> Call<A> {
     /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
     /// comes of it is heard. The account is lent until then: the call counts among those that it may make at once, and
-    /// where the server has not taken the login yet, nobody sends the same password meanwhile.
+    /// where the server has not taken the login yet, nobody sends the same password meanwhile. So the lease bounds how long
+    /// it is waited for.
     async fn make_to_the_end(self, lease: Lease<Login>) -> Result<A::Answer, Missed> {
-        let number = lease.number();
+        let (number, patience) = (lease.number(), lease.patience());
         let seat = (!lease.is_trial()).then(|| lease.seat());
         let call = async move {
-            let made = self.make().await;
+            let made = timeout(patience, self.make()).await;
+            if made.is_err() {
+                lease.unheard();
+            }
             drop(lease);
             made
         };
         let mut sent = Sent {
-            task: tokio::spawn(timeout(LONGEST_TRIAL, call).in_current_span()),
+            task: tokio::spawn(call.in_current_span()),
             number,
             seat,
         };
         match (&mut sent.task).await {
             Ok(Ok(made)) => made,
-            Ok(Err(_)) => Err(final_error(EndpointError::Timeout(LONGEST_TRIAL))),
+            Ok(Err(_)) => Err(final_error(EndpointError::Timeout(patience))),
             Err(_) => Err(final_error(EndpointError::BadAnswer(
                 "the call was broken off".into(),
             ))),

@@ -17,6 +17,7 @@ pub(in crate::backend) struct Lease<L> {
     seat: Seat<L>,
     /// Which of the account's calls it is.
     number: u64,
+    patience: Duration,
     _trial: Option<Trial>,
 }
 
@@ -32,6 +33,7 @@ impl<L> Lease<L> {
         Self {
             seat,
             number: picked.number,
+            patience: picked.patience,
             _trial: picked.trial,
         }
     }
@@ -44,6 +46,16 @@ impl<L> Lease<L> {
     /// Tells this call from the others of its account.
     pub(in crate::backend) fn number(&self) -> u64 {
         self.number
+    }
+
+    /// How long it may wait for the server's answer.
+    pub(in crate::backend) fn patience(&self) -> Duration {
+        self.patience
+    }
+
+    /// The server has said nothing for as long as that.
+    pub(in crate::backend) fn unheard(&self) {
+        self.seat.pool.change(self.seat.index, State::unheard);
     }
 }
 

@@ -35,6 +35,11 @@ const GROWTH: Duration = Duration::from_mins(1);
 pub(super) const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// Calls of one account that are listened to after their callers have given up.
 const MOST_LATE: usize = 8;
+/// How long the answer to a password is listened for that is not known to work, since nobody else may send it meanwhile;
+/// doubled each time that none came.
+const TRIAL: Duration = Duration::from_secs(10);
+/// The same at most, and for one that has just worked: it keeps nobody waiting.
+pub(super) const LONGEST_TRIAL: Duration = Duration::from_mins(2);
 /// How often a success is noted for other processes.
 const NOTE_SUCCESS: Duration = Duration::from_mins(10);
 
@@ -62,6 +67,8 @@ pub(super) struct State {
     /// Calls at once that the server has shown to bear; None where it has not complained.
     bears: Option<Bears>,
     last_success: Option<Instant>,
+    /// Calls in a row that ended without a word of the server to a login that is not known to work.
+    unheard: u32,
     /// How long it was left alone after the last refusal.
     pause: Duration,
     shut_out: Duration,
@@ -100,6 +107,7 @@ impl State {
             given_up: None,
             bears: None,
             last_success: None,
+            unheard: 0,
             pause: Duration::ZERO,
             shut_out: Duration::ZERO,
             throttles: 0,
@@ -125,6 +133,20 @@ impl State {
     pub(super) fn end(&mut self, number: u64) {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.late.retain(|(late, _)| *late != number);
+    }
+
+    /// How long the call that begins now may wait for the server's answer.
+    pub(super) fn patience(&self, now: Instant) -> Duration {
+        if self.accepted && self.is_proven(now) {
+            LONGEST_TRIAL
+        } else {
+            doubled(TRIAL, self.unheard.saturating_add(1), LONGEST_TRIAL)
+        }
+    }
+
+    /// A call ended because its patience did.
+    pub(super) fn unheard(&mut self) {
+        self.unheard = self.unheard.saturating_add(1);
     }
 
     /// How many calls it may have in flight, of the `most` that the configuration allows, late ones included: one where the
@@ -172,6 +194,7 @@ impl State {
         }
         self.accepted = true;
         self.last_success = Some(now);
+        self.unheard = 0;
         self.pause = Duration::ZERO;
         self.told = None;
         if served {
@@ -206,6 +229,7 @@ impl State {
     pub(super) fn refused(&mut self, hint: &Arc<str>, stakes: Stakes, now: Instant) -> Duration {
         self.accepted = false;
         self.noted = None;
+        self.unheard = 0;
         if !self.is_refused() {
             self.pause = self.next_pause(stakes, now);
         }

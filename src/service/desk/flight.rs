@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Passage, Trip};
+use crate::backend::Trail;
 use crate::backend::endpoint::{Asked, Endpoint, Way};
 use crate::domain::{MailboxError, Outcome, SmtpAddress, TimeWindow, Trace, Via};
 use crate::service::cache::Cache;
@@ -40,6 +41,7 @@ struct Flight {
     window: TimeWindow,
     circle: Circle,
     trace: Option<Trace>,
+    trail: Trail,
     asked: OnceLock<Asked>,
     /// Closed without a word where the call died.
     landed: watch::Sender<bool>,
@@ -100,25 +102,44 @@ impl Ticket {
         self.flight.window
     }
 
-    /// What the flight brought and what it took, or that it is late.
-    pub(super) async fn outcome(mut self, deadline: Instant) -> (Outcome, Option<Trip>) {
-        match timeout_at(deadline, self.landed.wait_for(|landed| *landed)).await {
+    /// What the flight brought and what it took, or that it is late. A server that wants to be left alone is waited for
+    /// only where that ends before the deadline and there is nothing older to tell, as `has_older` says.
+    pub(super) async fn outcome(
+        mut self,
+        deadline: Instant,
+        has_older: impl Fn() -> bool,
+    ) -> (Outcome, Option<Trip>) {
+        let landing = timeout_at(deadline, self.landed.wait_for(|landed| *landed));
+        let landed = tokio::select! {
+            biased;
+            landed = landing => landed.map(|landed| landed.is_ok()),
+            () = self.flight.trail.rests(|until| until >= deadline || has_older()) => {
+                return (Err(MailboxError::Throttled), Some(self.flight.trip()));
+            }
+        };
+        match landed {
             Err(_) => return (Err(MailboxError::Timeout), None),
-            Ok(Err(_)) => return (Err(MailboxError::EndpointFailed), None),
-            Ok(Ok(_)) => {}
+            Ok(false) => return (Err(MailboxError::EndpointFailed), None),
+            Ok(true) => {}
         }
         let Some(asked) = self.flight.asked.get() else {
             return (Err(MailboxError::EndpointFailed), None);
         };
         let outcome = asked.outcomes.get(&self.mailbox).cloned();
-        let trip = Trip {
-            calls: asked.calls,
-            accounts: asked.accounts.clone(),
-        };
         (
             outcome.unwrap_or(Err(MailboxError::EndpointFailed)),
-            Some(trip),
+            Some(self.flight.trip()),
         )
+    }
+}
+
+impl Flight {
+    /// What it took so far.
+    fn trip(&self) -> Trip {
+        Trip {
+            calls: self.trail.calls(),
+            accounts: self.trail.accounts(),
+        }
     }
 }
 
@@ -186,12 +207,17 @@ impl Flights {
         let way = Way {
             via: &flight.circle.via,
             trace: flight.trace.as_ref(),
+            trail: Some(&flight.trail),
         };
         let endpoint = &self.endpoint;
         let mut asked = endpoint
             .ask_via(&mailboxes, flight.window, way, deadline)
             .await;
         for (mailbox, outcome) in &asked.outcomes {
+            // Nothing was learned where no call was made: the endpoint may be well by the next question.
+            if asked.calls == 0 && outcome.as_ref().is_err_and(|e| e.is_outage()) {
+                continue;
+            }
             self.cache.store(&asking, mailbox, &flight.window, outcome);
         }
         // Who boards later must not take it for younger than it is.
@@ -264,6 +290,7 @@ impl Board {
                 window: wide,
                 circle: circle.clone(),
                 trace: trace.clone(),
+                trail: Trail::default(),
                 asked: OnceLock::new(),
                 landed,
             });

@@ -1,6 +1,7 @@
 //! A desk before an endpoint whose calls are counted and let go by hand.
 
 mod crowded;
+mod trouble;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +22,7 @@ use crate::domain::{BusyStatus, CalendarEvent, Clock, Detail, MailDomain};
 /// An endpoint that is asked for calendars alone, and says the same of all mailboxes of a call.
 #[async_trait]
 trait Calendars: fmt::Debug + Send + Sync + 'static {
-    async fn tell(&self, ask: &Ask) -> Outcome;
+    async fn tell(&self, ask: &Ask) -> Result<Outcome, EndpointError>;
 }
 
 #[async_trait]
@@ -35,7 +36,7 @@ impl<C: Calendars> Backend for C {
         ask: &Ask,
         _: Instant,
     ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
-        let outcome = self.tell(ask).await;
+        let outcome = self.tell(ask).await?;
         let mailboxes = ask.mailboxes.iter().cloned();
         Ok(mailboxes.map(|one| (one, outcome.clone())).collect())
     }
@@ -63,11 +64,11 @@ struct Counting {
 
 #[async_trait]
 impl Calendars for Counting {
-    async fn tell(&self, ask: &Ask) -> Outcome {
+    async fn tell(&self, ask: &Ask) -> Result<Outcome, EndpointError> {
         self.calls.lock().unwrap().push(ask.mailboxes.len());
         assert!(!self.panics, "the backend was told to panic");
         self.gate.acquire().await.unwrap().forget();
-        Ok(busy())
+        Ok(Ok(busy()))
     }
 }
 

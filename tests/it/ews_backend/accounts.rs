@@ -96,6 +96,15 @@ async fn a_throttled_account_rests_and_the_other_works() {
     check_second_takes_over(|| Reply::xml(500, golden("fault-server-busy"))).await;
 }
 
+/// What a call that was never made failed with.
+#[track_caller]
+fn unmade(error: EndpointError) -> EndpointError {
+    match error {
+        EndpointError::NotAsked(why) => (*why).clone(),
+        made => panic!("{made}"),
+    }
+}
+
 /// The back-off of the first answer, and that the server is left alone after it.
 async fn check_throttled(reply: impl Fn() -> Reply + Send + Sync + 'static, expect: Option<u64>) {
     let upstream = Upstream::start(move |_, _| reply()).await;
@@ -110,7 +119,7 @@ async fn check_throttled(reply: impl Fn() -> Reply + Send + Sync + 'static, expe
         told <= rest && told + Duration::from_secs(4) > rest,
         "{told:?}"
     );
-    let second = ask_anna(&backend).await.unwrap_err();
+    let second = unmade(ask_anna(&backend).await.unwrap_err());
     let EndpointError::Throttled {
         back_off: Some(left),
     } = second
@@ -161,7 +170,8 @@ async fn a_throttled_mailbox_is_told_and_its_account_rests() {
         outcomes[&mailbox("anna@example.com")],
         Err(MailboxError::Throttled)
     );
-    let EndpointError::Throttled { back_off } = ask_anna(&backend).await.unwrap_err() else {
+    let resting = unmade(ask_anna(&backend).await.unwrap_err());
+    let EndpointError::Throttled { back_off } = resting else {
         panic!("the account rests");
     };
     assert!(back_off.unwrap() > Duration::from_secs(50));

@@ -97,7 +97,8 @@ async fn most_at_once(concurrency: usize) -> usize {
         let soon = Instant::now() + Duration::from_millis(100);
         let wave = (0..6).map(|_| backend.free_busy(&ask, soon));
         for answer in futures_util::future::join_all(wave).await {
-            assert_eq!(answer.unwrap_err().label(), "timeout");
+            let error = MailboxError::from(&answer.unwrap_err());
+            assert_eq!(error, MailboxError::Timeout);
         }
     }
     assert!(upstream.requests().len() > 1 + concurrency);

@@ -134,6 +134,29 @@ async fn a_refusal_that_comes_after_the_deadline_is_heard() {
 }
 
 #[tokio::test]
+async fn who_only_waits_behind_a_trial_has_not_asked_the_server() {
+    let upstream =
+        Upstream::start(|_, _| Reply::After(Duration::from_mins(1), Box::new(refuse))).await;
+    let backend = backend(ews_settings(&upstream));
+    let ask = Ask::new(vec![mailbox("anna@example.com")], day());
+    let impatient = async || {
+        let deadline = Instant::now() + Duration::from_millis(300);
+        backend.free_busy(&ask, deadline).await.unwrap_err()
+    };
+    while upstream.requests().is_empty() {
+        let _ = impatient().await;
+    }
+    let calls = ask.trail.calls();
+    let waited = impatient().await;
+    assert!(
+        matches!(&waited, EndpointError::NotAsked(why) if matches!(**why, EndpointError::Timeout(_))),
+        "{waited:?}"
+    );
+    assert_eq!(ask.trail.calls(), calls);
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+#[tokio::test]
 async fn a_late_refusal_of_a_password_that_has_worked_is_heard() {
     let upstream = Upstream::start(|number, request| match number {
         0 => busy_for_all(request),

@@ -62,9 +62,11 @@ impl Backend for Scripted {
             asked.len() - 1
         };
         let mut accounts = self.accounts.iter();
-        ask.trail
-            .called(accounts.find(|account| !ask.avoid.contains(account)));
         let Reply(after, answers) = (self.script)(number, ask);
+        if !matches!(answers, Err(EndpointError::NotAsked(_))) {
+            ask.trail
+                .called(accounts.find(|account| !ask.avoid.contains(account)));
+        }
         tokio::time::sleep(after).await;
         answers
     }

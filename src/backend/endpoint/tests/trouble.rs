@@ -238,3 +238,53 @@ async fn what_happens_is_counted() {
     let half_open = r#"breaker_state{endpoint="hq",state="half_open"} 1"#;
     assert!(metrics.render().contains(half_open), "time alone is told");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_never_sent_says_nothing_of_the_endpoint() {
+    let late = EndpointError::Timeout(Duration::from_secs(5));
+    for why in [late, throttled(60), EndpointError::NoAccount("".into())] {
+        let outcome = MailboxError::from(&why);
+        let unsent = move |_, _: &Ask| {
+            let error = EndpointError::NotAsked(Arc::new(why.clone()));
+            Reply(Duration::from_secs(4), Err(error))
+        };
+        let metrics = Arc::new(Metrics::new(&["hq"]));
+        let counting = instance().counting(Arc::clone(&metrics));
+        let endpoint = guarded_in(&Scripted::new(unsent), Guard::default(), &counting);
+        for _ in 0..10 {
+            assert_eq!(ask(&endpoint).await, Err(outcome));
+        }
+        let state = endpoint.state();
+        assert_eq!(state.breaker, BreakerState::Closed);
+        assert_eq!((state.consecutive_failures, state.last_error), (0, None));
+        let text = metrics.render();
+        for line in [
+            r#"upstream_calls_total{endpoint="hq",outcome="no_account"} 10"#,
+            r#"upstream_call_duration_seconds_count{endpoint="hq"} 0"#,
+            r#"upstream_batch_mailboxes_count{endpoint="hq"} 0"#,
+            r#"upstream_throttled_total{endpoint="hq"} 0"#,
+            r#"upstream_retries_total{endpoint="hq"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_breaker_keeps_back_is_counted_as_such() {
+    let source = well_from(5, EndpointError::Tls("".into()));
+    let metrics = Arc::new(Metrics::new(&["hq"]));
+    let counting = instance().counting(Arc::clone(&metrics));
+    let endpoint = guarded_in(&source, Guard::default(), &counting);
+    for _ in 0..12 {
+        assert_eq!(ask(&endpoint).await, Err(MailboxError::EndpointFailed));
+    }
+    let text = metrics.render();
+    for line in [
+        r#"upstream_calls_total{endpoint="hq",outcome="tls"} 5"#,
+        r#"upstream_calls_total{endpoint="hq",outcome="breaker_open"} 7"#,
+        r#"upstream_call_duration_seconds_count{endpoint="hq"} 5"#,
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+}

@@ -86,3 +86,26 @@ async fn a_server_that_lets_all_calls_hang_is_asked_again_each_second() {
     while calls.join_next().await.is_some() {}
     assert!(is_free(&pool).await);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_trial_without_a_word_of_the_server_ends_soon_and_each_next_one_later() {
+    let pool = pool(&["a@x.example"]);
+    let trial = async |seconds| {
+        let lease = soon(&pool).await;
+        assert_eq!(lease.patience(), Duration::from_secs(seconds));
+        lease
+    };
+    for _ in 0..2 {
+        for seconds in [10, 20, 40, 80, 120, 120] {
+            trial(seconds).await.unheard();
+        }
+        trial(120).await.accepted().await;
+        let taken = trial(120).await;
+        assert_eq!(taken.refused(&"no".into()).await, SHORT_QUARANTINE);
+        drop(taken);
+        advance(SHORT_QUARANTINE).await;
+    }
+    trial(10).await.accepted().await;
+    advance(PROVEN_FOR).await;
+    trial(10).await;
+}
