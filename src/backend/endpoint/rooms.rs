@@ -102,7 +102,10 @@ impl Endpoint {
                 }
                 Err(error) if is_passing(&error) => {
                     warn!(endpoint.name = %self.name(), %error, "A room list cannot be read now; what was known of it stays");
-                    timeouts += usize::from(matches!(error, EndpointError::Timeout(_)));
+                    timeouts += usize::from(matches!(
+                        error,
+                        EndpointError::Timeout(_) | EndpointError::NotAsked(_)
+                    ));
                     stock.later.push(listed.address);
                 }
                 Err(error) => return Err(error),
@@ -263,6 +266,7 @@ fn is_about_the_list(error: &EndpointError) -> bool {
 /// Whether the server may tell of this list a little later, and of others now. One that is ill as a whole opens the breaker.
 fn is_passing(error: &EndpointError) -> bool {
     match error {
+        EndpointError::NotAsked(why) => is_passing(why),
         EndpointError::Fault { transient, .. } => *transient,
         EndpointError::Timeout(_) => true,
         EndpointError::Status(status) => *status >= 500,
