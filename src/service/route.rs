@@ -1,6 +1,6 @@
 //! Which endpoint is asked for a mailbox. Addresses here are those that endpoints know: aliases come before.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::settings::{EndpointService, RoutingSettings};
 use crate::domain::pattern::parents;
@@ -10,6 +10,8 @@ use crate::domain::{DomainPattern, MailDomain, SmtpAddress};
 #[derive(Debug, Default)]
 pub struct Routes {
     overrides: HashMap<SmtpAddress, usize>,
+    /// The mail domains of the addresses above.
+    override_domains: HashSet<MailDomain>,
     domains: HashMap<MailDomain, usize>,
     /// The domains above, without the `*.`.
     wildcards: HashMap<MailDomain, usize>,
@@ -68,6 +70,11 @@ impl Routes {
     ) -> Self {
         let mut routes = Self {
             overrides: settings.overrides.iter().cloned().collect(),
+            override_domains: settings
+                .overrides
+                .iter()
+                .map(|(mailbox, _)| mailbox.domain())
+                .collect(),
             default: settings.default,
             ..Self::default()
         };
@@ -100,9 +107,11 @@ impl Routes {
         })
     }
 
-    /// Whether mailboxes of a domain, in lower case, are asked for anywhere.
+    /// Whether mailboxes of a domain, in lower case, are asked for anywhere, be it a single one.
     pub fn has_domain(&self, domain: &str) -> bool {
-        self.default.is_some() || self.of_domain(domain).is_some()
+        self.default.is_some()
+            || self.of_domain(domain).is_some()
+            || self.override_domains.contains(domain)
     }
 
     /// The endpoints that are asked after this one, in order, as long as a mailbox is not found.
@@ -214,6 +223,21 @@ mod tests {
         check("anna@sub.cloud.example.com", RouteKind::Wildcard, 0, &[2]);
         check("anna@elsewhere.com", RouteKind::Wildcard, 3, &[]);
         check("anna@no.example", RouteKind::Default, 2, &[]);
+    }
+
+    #[test]
+    fn a_domain_is_served_for_one_mailbox_of_it() {
+        let table = routes(&ENDPOINTS, &[("x@no.example", 0)], None);
+        for (domain, is_served) in [
+            ("no.example", true),
+            ("sub.no.example", false),
+            ("example.com", true),
+            ("a.example.com", true),
+            ("none.example", false),
+        ] {
+            assert_eq!(table.has_domain(domain), is_served, "{domain}");
+        }
+        assert!(routes(&ENDPOINTS, &[], Some(0)).has_domain("none.example"));
     }
 
     #[test]

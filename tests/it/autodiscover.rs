@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use calbridge::backend::instance::Instance;
 use calbridge::codec::autodiscover::{pox, soap};
-use calbridge::domain::{FixedClock, MailDomain};
+use calbridge::domain::{FixedClock, MailDomain, SmtpAddress};
 use calbridge::face::Routes;
 use calbridge::face::autodiscover::{AutodiscoverFace, AutodiscoverJsonFace};
 use calbridge::service::Availability;
@@ -38,6 +38,8 @@ async fn server() -> TestServer {
         external: domain("alias.example"),
         internal: domain("example.com"),
     }];
+    let single = SmtpAddress::parse("lobby@elsewhere.example").unwrap();
+    settings.routing.overrides = vec![(single, 0)];
     let availability = Availability::new(endpoints, &settings, &instance);
     let availability = Arc::new(availability);
     let face = Arc::new(AutodiscoverFace::new(Arc::clone(&availability), clock, URL));
@@ -220,6 +222,9 @@ async fn xml_and_soap_want_the_login_and_json_does_not() {
         "/AutoDiscover/AutoDiscover.json/v1.0/anna%40example.com?protocol=ews",
         "/autodiscover/autodiscover.json?Email=nobody%40example.com&Protocol=EWS",
         "/autodiscover/autodiscover.json/v1.0/anna@alias.example?Protocol=EWS",
+        "/autodiscover/autodiscover.json/v1.0/lobby@elsewhere.example?Protocol=EWS",
+        // As nobody knows without a login who has a mailbox in a domain.
+        "/autodiscover/autodiscover.json/v1.0/nobody@elsewhere.example?Protocol=EWS",
     ] {
         let answer = send(&server, &format!("GET {path}"), false, "").await;
         assert_eq!(answer.status, 200, "{path}");
