@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::document::Section;
-use super::values::duration;
+use super::values::bounded;
 use crate::domain::{Listed, Room, RoomDetails, RoomEntry, SmtpAddress};
 use crate::service::settings::RoomsSettings;
 
+/// Each reading asks Exchange for every list.
+const SHORTEST_REFRESH: Duration = Duration::from_secs(1);
 /// Whoever wants to see new rooms a week later wants none.
 const LONGEST_REFRESH: Duration = Duration::from_hours(7 * 24);
 /// As many days as one call may ask of any Exchange server.
@@ -18,7 +20,7 @@ const MOST_SEATS: u64 = 1_000_000;
 pub(super) fn read(section: &Section<'_>) -> RoomsSettings {
     let default = RoomsSettings::default();
     RoomsSettings {
-        refresh: duration(section, "refresh", LONGEST_REFRESH).unwrap_or(default.refresh),
+        refresh: refresh(section).unwrap_or(default.refresh),
         prefetch_days: section
             .count("prefetch_days", MOST_DAYS)
             .and_then(|days| u16::try_from(days).ok())
@@ -34,6 +36,14 @@ pub(super) fn read(section: &Section<'_>) -> RoomsSettings {
             })
             .unwrap_or(default.time_zone),
     }
+}
+
+fn refresh(section: &Section<'_>) -> Option<Duration> {
+    let bounds = SHORTEST_REFRESH..=LONGEST_REFRESH;
+    let must_be = "must be from 1s to 168h, such as \"15m\" or \"1h\"";
+    bounded(section, "refresh", must_be, must_be, |read| {
+        bounds.contains(&read)
+    })
 }
 
 /// The rooms of an endpoint; those that cannot be read have been noted.

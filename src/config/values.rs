@@ -35,7 +35,7 @@ pub(super) fn lifetime(
 }
 
 /// `hint` is told of what is no duration, `bounds` of one that is not `allowed`; a negative one never is.
-fn bounded(
+pub(super) fn bounded(
     section: &Section<'_>,
     key: &'static str,
     hint: &'static str,

@@ -360,3 +360,17 @@ fn what_endpoints_say_of_their_calls() {
         ],
     );
 }
+
+#[test]
+fn rooms_are_read_neither_all_the_time_nor_never() {
+    let last = "time_zone = \"Europe/Berlin\"";
+    let with = |refresh: &str| format!("{last}\n[rooms]\nrefresh = \"{refresh}\"");
+    for wrong in ["1ms", "999ms", "0s", "-1h", "169h", "400d", "soon"] {
+        let expect = "27 rooms.refresh: must be from 1s to 168h, such as \"15m\" or \"1h\"";
+        check(&[(last, &with(wrong))], &[expect]);
+    }
+    for right in ["1s", "15m", "168h"] {
+        let read = Folder::new().load(&changed(&[(last, &with(right))]));
+        assert!(read.is_ok(), "{right}");
+    }
+}
