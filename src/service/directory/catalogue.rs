@@ -152,7 +152,7 @@ impl Catalogue {
     }
 }
 
-/// `list+2@domain` and `Name (2)`: the first number from `number` on whose address nothing else has.
+/// `list+2@domain` and `Name (2)`: the first number from `number` on whose address nothing else has, in both.
 fn numbered(
     address: &SmtpAddress,
     name: &str,
@@ -165,10 +165,13 @@ fn numbered(
         // Addresses are of ASCII alone.
         let local = address.local_part();
         let local = local.get(..most.min(local.len()))?.trim_end_matches('.');
-        SmtpAddress::parse(&format!("{local}{suffix}@{}", address.domain_str())).ok()
+        let part = format!("{local}{suffix}@{}", address.domain_str());
+        Some((candidate, SmtpAddress::parse(&part).ok()?))
     });
-    let free = candidates.into_iter().find(|each| !taken.contains(each));
-    let told = free.unwrap_or_else(|| address.clone());
+    let free = candidates
+        .into_iter()
+        .find(|(_, each)| !taken.contains(each));
+    let (number, told) = free.unwrap_or_else(|| (number, address.clone()));
     taken.insert(told.clone());
     Listed {
         name: format!("{name} ({number})").into(),
@@ -245,7 +248,7 @@ mod tests {
     fn an_address_that_is_taken_is_not_given_twice() {
         let long = "l".repeat(64);
         let lists = vec![
-            list("A <a@x.example>", 0..150),
+            list("A <a@x.example>", 0..250),
             list("B <a+2@x.example>", 0..1),
             list(&format!("Long <{long}@x.example>"), 0..101),
         ];
@@ -255,7 +258,8 @@ mod tests {
             told(&catalogue),
             [
                 "A <a@x.example> 100".to_owned(),
-                "A (2) <a+3@x.example> 50".to_owned(),
+                "A (3) <a+3@x.example> 100".to_owned(),
+                "A (4) <a+4@x.example> 50".to_owned(),
                 "B <a+2@x.example> 1".to_owned(),
                 format!("Long <{long}@x.example> 100"),
                 long_part,
