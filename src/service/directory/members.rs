@@ -129,7 +129,10 @@ impl Availability {
             if list.is_split && internal == list.whole {
                 return Members::TooMany;
             }
-            return self.as_called(caller, &list.rooms);
+            // Those of which GetRooms tells this caller, too.
+            let shown = |room: &&SmtpAddress| self.told_address(caller, room).is_some();
+            let rooms: Vec<_> = list.rooms.iter().filter(shown).cloned().collect();
+            return self.as_called(caller, &rooms);
         }
         if self.permit.check(caller, asked, &internal).is_err() {
             return Members::Single;

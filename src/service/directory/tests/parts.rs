@@ -86,3 +86,15 @@ async fn whoever_asks_for_a_long_list_means_all_of_it() {
     assert_eq!(told[0], Members::TooMany);
     assert_eq!((count(&told[1]), count(&told[2])), (Some(100), Some(50)));
 }
+
+#[tokio::test]
+async fn rooms_that_a_caller_may_not_see_are_not_counted() {
+    let service = over(&["room100@x.example", "room200@x.example"], None);
+    service.refresh_rooms().await;
+    let told = members(&service).await;
+    for (part, members) in PARTS.iter().zip(told).skip(1) {
+        let rooms = service.rooms(&caller(), &address(part), soon()).await;
+        let rooms = rooms.unwrap().into_iter().map(|room| Ok(room.address));
+        assert_eq!(members, Members::Told(rooms.collect()), "{part}");
+    }
+}
