@@ -4,6 +4,7 @@
 mod places;
 mod routes;
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::sync::Arc;
 
@@ -12,11 +13,12 @@ use clap::Args;
 use super::{CommandError, ConfigFile, Exit, doctor, output};
 use crate::backend::calendar_files::inspect;
 use crate::backend::instance::Instance;
-use crate::backend::settings::{BackendSettings, EndpointSettings};
+use crate::backend::settings::{BackendSettings, CalendarFilesSettings, EndpointSettings};
 use crate::config::Config;
-use crate::domain::{Clock, SmtpAddress};
+use crate::domain::{Clock, RoomEntry, SmtpAddress};
 use crate::gateway::{self, BuildError};
 use crate::server::clock::SystemClock;
+use crate::service::Availability;
 
 /// What the command is asked.
 #[derive(Debug, Args)]
@@ -47,7 +49,7 @@ pub(super) async fn run(check: &Check) -> Result<Exit, CommandError> {
         return Err(CommandError::Usage(found.problems.join("\n")));
     }
     let summary = summary(&config);
-    config.endpoints.iter().for_each(warn_of_flaws);
+    let rooms: Vec<_> = config.endpoints.iter().map(examined).collect();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let instance = Instance::new(Arc::clone(&clock));
     let availability = gateway::availability(config.endpoints, &config.service, &instance)
@@ -58,6 +60,9 @@ pub(super) async fn run(check: &Check) -> Result<Exit, CommandError> {
             output::complain(&format_args!("warning: {text}"));
         }
     }
+    for (endpoint, rooms) in &rooms {
+        warn_of_strangers(endpoint, rooms, &availability);
+    }
     for line in summary {
         output::say(&line)?;
     }
@@ -65,14 +70,36 @@ pub(super) async fn run(check: &Check) -> Result<Exit, CommandError> {
     Ok(Exit::Success)
 }
 
-/// Files that cannot be read cost their mailboxes the answer; the gateway serves all others, so these are warnings.
-fn warn_of_flaws(endpoint: &EndpointSettings) {
-    let BackendSettings::CalendarFiles(files) = &endpoint.kind else {
-        return;
+/// An endpoint's name, and the rooms that are written down for it and can be read.
+fn examined(endpoint: &EndpointSettings) -> (String, Vec<RoomEntry>) {
+    let mut rooms = endpoint.rooms.clone();
+    if let BackendSettings::CalendarFiles(files) = &endpoint.kind {
+        rooms.extend(warn_of_flaws(&endpoint.name, files));
+    }
+    (endpoint.name.clone(), rooms)
+}
+
+/// Nobody can be asked whether such rooms are free: callers are not told of them. Their domain may be misspelt.
+fn warn_of_strangers(endpoint: &str, rooms: &[RoomEntry], availability: &Availability) {
+    let mut seen = BTreeSet::new();
+    let mut warn = |address: &SmtpAddress, what: &str| {
+        if !availability.asks_for(address) && seen.insert(address.clone()) {
+            let text = format_args!("no endpoint has the mail domain of the {what} {address}");
+            complain(endpoint, &text);
+        }
     };
-    let warn = |text: &dyn Display| {
-        output::complain(&format_args!("warning: endpoint {}: {text}", endpoint.name));
-    };
+    for entry in rooms {
+        warn(&entry.room.address, "room");
+        if let Some(list) = &entry.list {
+            warn(&list.address, "room list");
+        }
+    }
+}
+
+/// Files that cannot be read cost their mailboxes the answer; the gateway serves all others, so these are warnings. The
+/// rooms of the folder.
+fn warn_of_flaws(endpoint: &str, files: &CalendarFilesSettings) -> Vec<RoomEntry> {
+    let warn = |text: &dyn Display| complain(endpoint, text);
     match inspect::inspect(files) {
         Ok(found) => {
             for flaw in found.flaws {
@@ -81,9 +108,17 @@ fn warn_of_flaws(endpoint: &EndpointSettings) {
             if found.readable == 0 {
                 warn(&"the folder holds no calendar that can be read");
             }
+            found.rooms
         }
-        Err(error) => warn(&error),
+        Err(error) => {
+            warn(&error);
+            Vec::new()
+        }
     }
+}
+
+fn complain(endpoint: &str, text: &dyn Display) {
+    output::complain(&format_args!("warning: endpoint {endpoint}: {text}"));
 }
 
 fn summary(config: &Config) -> Vec<String> {

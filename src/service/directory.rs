@@ -10,8 +10,9 @@ mod prefetch;
 mod shown;
 #[cfg(test)]
 mod tests;
+mod words;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -22,6 +23,7 @@ use tokio::time::{Instant, timeout_at};
 use tracing::{debug, info, warn};
 
 use super::Availability;
+use super::alias::Aliases;
 use super::settings::{RoomsSettings, SharingSettings};
 use crate::backend::EndpointError;
 use crate::backend::endpoint::rooms::RoomStock;
@@ -71,17 +73,19 @@ impl Directory {
         settings: &RoomsSettings,
         sharing: SharingSettings,
         parts: impl Iterator<Item = Arc<crate::backend::endpoint::Endpoint>>,
+        aliases: &Aliases,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let parts: Vec<Part> = parts
             .map(|endpoint| {
                 let (lists, alone) = arranged(endpoint.written_rooms());
+                let written = RoomStock {
+                    lists,
+                    alone,
+                    ..RoomStock::default()
+                };
                 Part {
-                    written: RoomStock {
-                        lists,
-                        alone,
-                        ..RoomStock::default()
-                    },
+                    written: words::in_own_words(written, aliases),
                     stock: None,
                     is_refused: false,
                     has_source: endpoint.has_room_source(),
@@ -158,6 +162,16 @@ impl Part {
         self.is_refused = false;
     }
 
+    /// The rooms that the source has told.
+    fn told_rooms(&self) -> impl Iterator<Item = &SmtpAddress> {
+        self.stock.iter().flat_map(RoomStock::rooms)
+    }
+
+    /// Those that are written down as well.
+    fn rooms(&self) -> impl Iterator<Item = &SmtpAddress> {
+        self.told_rooms().chain(self.written.rooms())
+    }
+
     /// The source's rooms with all that is known of each.
     fn detailed(&self) -> RoomStock {
         let mut stock = self.stock.clone().unwrap_or_default();
@@ -229,11 +243,7 @@ impl Availability {
             match answer {
                 Ok(stock) => {
                     all_well &= stock.later.is_empty();
-                    let mut state = self.directory.lock();
-                    if let Some(part) = state.parts.get_mut(place) {
-                        part.hear(stock);
-                    }
-                    self.arrange(&state);
+                    self.hear(place, name, stock);
                 }
                 Err(error) if is_final(&error) => {
                     let mut state = self.directory.lock();
@@ -262,6 +272,37 @@ impl Availability {
         all_well
     }
 
+    /// Takes what the endpoint at `place` says now.
+    fn hear(&self, place: usize, name: &str, stock: RoomStock) {
+        let stock = words::in_own_words(stock, &self.aliases);
+        let mut state = self.directory.lock();
+        let Some(part) = state.parts.get_mut(place) else {
+            return;
+        };
+        part.hear(stock);
+        let rooms: HashSet<_> = part.rooms().collect();
+        let rooms = rooms.into_iter();
+        let strange = rooms.filter(|room| self.routes.find(room).is_none());
+        let strange = strange.count();
+        self.arrange(&state);
+        drop(state);
+        if strange > 0 {
+            warn!(
+                endpoint.name = name,
+                rooms = strange,
+                "Rooms of endpoint `{name}` are left out: no endpoint has their mail domains"
+            );
+        }
+    }
+
+    /// The endpoints that have not told, now or at all, which rooms they have, by name.
+    pub fn unread_rooms(&self) -> Vec<&str> {
+        let state = self.directory.lock();
+        let parts = self.endpoints().zip(&state.parts);
+        let unread = parts.filter(|(_, part)| part.may_hide_lists() || !part.later().is_empty());
+        unread.map(|(endpoint, _)| &**endpoint.name()).collect()
+    }
+
     /// Takes over what `before` knows of the rooms of `endpoints`, which are the same ones, until they are read anew.
     pub(super) fn inherit_rooms(&self, before: &Self, endpoints: &[Arc<str>]) {
         for name in endpoints {
@@ -277,7 +318,7 @@ impl Availability {
                 (part.stock.clone(), part.is_refused, part.details.clone())
             };
             if let Some(part) = self.directory.lock().parts.get_mut(new) {
-                part.stock = stock;
+                part.stock = stock.map(|stock| words::in_own_words(stock, &self.aliases));
                 part.is_refused = is_refused;
                 part.details = details;
             }

@@ -89,10 +89,12 @@ impl Availability {
             .iter()
             .map(|endpoint| endpoint.domains().to_vec())
             .collect();
+        let aliases = Aliases::new(&settings.routing.aliases);
         let directory = Directory::new(
             &settings.rooms,
             settings.sharing,
             endpoints.iter().cloned(),
+            &aliases,
             instance.clock.clone(),
         );
         let routes = Routes::new(
@@ -118,7 +120,7 @@ impl Availability {
                 .map(|place| service(place).answer_cross_forest)
                 .collect(),
             routes,
-            aliases: Aliases::new(&settings.routing.aliases),
+            aliases,
             permit: Permit::new(&settings.permit, &settings.sharing),
             status_map: settings.sharing.status_map,
             locations: Arc::clone(&estate.locations),

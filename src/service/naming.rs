@@ -90,6 +90,12 @@ impl Availability {
         self.permit.check(caller, asked, &mailbox).is_ok() && self.routes.find(&mailbox).is_some()
     }
 
+    /// Whether any endpoint is asked for this mailbox, whoever asks.
+    pub fn asks_for(&self, mailbox: &SmtpAddress) -> bool {
+        let mailbox = self.aliases.internal(mailbox);
+        self.routes.find(&mailbox).is_some()
+    }
+
     /// Whether an endpoint has the mail domain of this address, or the one that it is an alias of, whoever asks and whoever
     /// is meant.
     pub fn serves_domain(&self, address: &SmtpAddress) -> bool {

@@ -222,3 +222,37 @@ client_secret_expires = {date}
     assert!(said.contains("`cloud` has expired"), "{said}");
     assert_eq!(check("2999-01-01"), "");
 }
+
+#[test]
+fn check_names_rooms_that_nobody_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("calendars")).unwrap();
+    let whole = "BEGIN:VCALENDAR\r\nEND:VCALENDAR\r\n";
+    std::fs::write(path("calendars/anna@files.example.ics"), whole).unwrap();
+    let room = |address: &str| {
+        format!("[[room]]\naddress = \"{address}\"\nlist = \"Halls <halls@misspelt.example>\"\n")
+    };
+    let rooms = ["a@files.example", "b@alias.example", "c@nowhere.example"].map(room);
+    std::fs::write(path("calendars/rooms.toml"), rooms.concat()).unwrap();
+    let more = [
+        &files("files.example", "UTC"),
+        "[[endpoint.room]]\naddress = \"d@elsewhere.example\"\n",
+        "[[alias]]\nexternal = \"alias.example\"\ninternal = \"files.example\"\n",
+    ];
+    let more = more.concat();
+    let file = install(folder.path(), "127.0.0.1:0", "Program-secret-61d0", &more).file;
+    let config = file.to_str().unwrap();
+    let assert = kept(&mut calbridge(&["check", "--config", config])).success();
+    let told = stderr(&assert);
+    let told: Vec<_> = told.lines().collect();
+    let nobody = "warning: endpoint files: no endpoint has the mail domain of the";
+    assert_eq!(
+        told,
+        [
+            format!("{nobody} room d@elsewhere.example"),
+            format!("{nobody} room list halls@misspelt.example"),
+            format!("{nobody} room c@nowhere.example"),
+        ]
+    );
+}

@@ -163,3 +163,22 @@ fn a_room_without_a_calendar_is_not_free() {
         "{table}"
     );
 }
+
+#[test]
+fn rooms_that_cannot_be_read_are_status_1() {
+    let folder = installation("");
+    std::fs::write(folder.path().join("calendars/rooms.toml"), "nonsense").unwrap();
+    for arguments in [&[][..], &["--json"]] {
+        let failed = rooms(&folder, arguments).code(1);
+        // What is written in the configuration is told all the same.
+        assert!(stdout(&failed).contains("a@files.example"));
+        let text = String::from_utf8(failed.get_output().stderr.clone()).unwrap();
+        assert!(
+            text.contains("endpoint files: its rooms are not known\n"),
+            "{text}"
+        );
+    }
+    let folder = installation("[sharing]\nroom_booking = false\n");
+    std::fs::write(folder.path().join("calendars/rooms.toml"), "nonsense").unwrap();
+    rooms(&folder, &[]).success();
+}

@@ -11,6 +11,7 @@ use super::rooms;
 use crate::backend::settings::CalendarFilesSettings;
 use crate::codec::address_lists::AddressLists;
 use crate::codec::ical::Calendar;
+use crate::domain::RoomEntry;
 
 /// What is found in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +20,8 @@ pub struct Inspection {
     pub readable: usize,
     /// What questions will trip over, by file names; names may be mailboxes, so this is not for the log.
     pub flaws: Vec<Flaw>,
+    /// What `rooms.toml` says.
+    pub rooms: Vec<RoomEntry>,
 }
 
 /// A file that does not do what it is there for.
@@ -40,6 +43,7 @@ pub fn inspect(settings: &CalendarFilesSettings) -> io::Result<Inspection> {
     let mut found = Inspection {
         readable: 0,
         flaws: Vec::new(),
+        rooms: Vec::new(),
     };
     for file in names {
         let outcome = if file == lists::FILE {
@@ -49,7 +53,10 @@ pub fn inspect(settings: &CalendarFilesSettings) -> io::Result<Inspection> {
                 .beside(rooms::FILE)
                 .ok_or_else(|| "not a regular file of the folder".to_owned())
                 .and_then(|_| rooms::read(&folder))
-                .map(|_| 0)
+                .map(|rooms| {
+                    found.rooms = rooms;
+                    0
+                })
         } else if is_calendar(&file) {
             calendar(&file, &listing, &settings.time_zone).map(|()| 1)
         } else {

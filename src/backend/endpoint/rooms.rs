@@ -24,6 +24,14 @@ pub struct RoomStock {
     pub later: Vec<SmtpAddress>,
 }
 
+impl RoomStock {
+    /// Some of them more than once.
+    pub fn rooms(&self) -> impl Iterator<Item = &SmtpAddress> {
+        let listed = self.lists.iter().flat_map(|list| &list.rooms);
+        listed.chain(&self.alone).map(|room| &room.address)
+    }
+}
+
 /// Lists that may keep the reading waiting until the time of a call is up; after so many the others are not asked for.
 const MOST_TIMEOUTS: usize = 3;
 

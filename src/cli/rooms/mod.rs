@@ -42,7 +42,7 @@ const AHEAD: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Meetings begin on the full or the half hour.
 const STEP: i64 = 30 * 60;
 
-/// Fails (status 1) where the rooms are not known, or the calendar of any of them.
+/// Fails (status 1) where the rooms of an endpoint are not known, or the calendar of any room.
 pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
     let now = SystemClock.now();
     let between = match rooms.free_between.as_deref() {
@@ -63,6 +63,7 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
     let all = unless_interrupted(&asker.quarantine, rows).await?;
     let told = all.and_then(|all| tell(rooms, &all, between.is_some()).map(|()| all));
     remembered(&asker.quarantine).await;
+    let mut exit = name_unread(&asker.availability);
     let all = told?;
     if all.is_empty() {
         output::complain(&if asker.availability.offers_rooms() {
@@ -71,13 +72,26 @@ pub(super) async fn run(rooms: &Rooms) -> Result<Exit, CommandError> {
             "rooms are not offered: sharing.room_booking is false"
         });
     }
-    let mut exit = Exit::Success;
     for row in all.iter().filter(|row| row.is_unknown()) {
         let error = row.error.as_deref().unwrap_or("unknown");
         output::complain(&format_args!("{}: {error}", row.room.address));
         exit = Exit::Failure;
     }
     Ok(exit)
+}
+
+/// Names the endpoints whose rooms nobody knows.
+fn name_unread(availability: &Availability) -> Exit {
+    let mut exit = Exit::Success;
+    if availability.offers_rooms() {
+        for endpoint in availability.unread_rooms() {
+            output::complain(&format_args!(
+                "endpoint {endpoint}: its rooms are not known"
+            ));
+            exit = Exit::Failure;
+        }
+    }
+    exit
 }
 
 /// `is_asked`: only rooms are told that are free then; programs are told of those as well that may be.

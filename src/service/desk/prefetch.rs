@@ -8,11 +8,12 @@ use crate::service::cache::Found;
 
 impl Desk {
     /// Asks for those mailboxes of which the cache has nothing fresh, call after call, each of which gives way to callers.
-    /// Ends with the first call that fails.
+    /// Ends with the first call that fails. `found` is told which mailboxes are here.
     pub async fn prefetch(
         &self,
         mailboxes: &[SmtpAddress],
         window: &TimeWindow,
+        found: impl Fn(&SmtpAddress),
     ) -> Result<(), EndpointError> {
         if self.lifetimes.fresh_for.is_zero() {
             return Ok(());
@@ -27,6 +28,9 @@ impl Desk {
             let outcomes = self.endpoint.ask_in_background(&old, wide).await?;
             for (mailbox, outcome) in &outcomes {
                 self.cache.store(&asking, mailbox, &wide, outcome);
+                if outcome.is_ok() {
+                    found(mailbox);
+                }
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! The next days of all rooms, fetched before anybody asks: in working hours, within the limits of each endpoint, and only
 //! while no caller needs it.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use jiff::{Span, Timestamp};
 use tokio::time::{Instant, sleep};
 use tracing::debug;
 
+use super::Known;
 use crate::domain::{SmtpAddress, TimeWindow};
 use crate::service::Availability;
 use crate::service::desk::Desk;
@@ -43,23 +45,56 @@ impl Availability {
             return;
         };
         let known = self.known_rooms(Instant::now() + ROUND).await;
-        let mut places: Vec<Vec<SmtpAddress>> = vec![Vec::new(); self.desks.len()];
-        for room in known.catalogue.rooms() {
-            let route = self.routes.find(&room.address);
-            let place = route.and_then(|route| places.get_mut(route.endpoint));
-            if let Some(rooms) = place {
-                rooms.push(room.address.clone());
+        let rooms = self.rooms_by_place(&known);
+        let asked = self.desks.iter().zip(&rooms).enumerate();
+        let asked =
+            asked.map(|(place, (desk, rooms))| self.prefetch_at(place, desk, rooms, &window));
+        join_all(asked).await;
+    }
+
+    /// Where rooms are fetched: where they were found lately, or else at the endpoint that tells of them; always one that
+    /// callers' questions for them go to.
+    fn rooms_by_place(&self, known: &Known) -> Vec<Vec<SmtpAddress>> {
+        let state = self.directory.lock();
+        let parts = state.parts.iter();
+        let told: Vec<HashSet<&SmtpAddress>> =
+            parts.map(|part| part.told_rooms().collect()).collect();
+        let mut places = vec![Vec::new(); self.desks.len()];
+        for room in known.catalogue.rooms().map(|room| &room.address) {
+            let Some(route) = self.routes.find(room) else {
+                continue;
+            };
+            let tells = |place: &usize| told.get(*place).is_some_and(|told| told.contains(room));
+            let found_at = self.locations.find(room, self.cache.now());
+            let place = found_at
+                .filter(|place| route.fallbacks.contains(place))
+                .or_else(|| route.places().find(tells))
+                .unwrap_or(route.endpoint);
+            if let Some(rooms) = places.get_mut(place) {
+                rooms.push(room.clone());
             }
         }
-        let desks = self.desks.iter().zip(&places);
-        join_all(desks.map(|(desk, rooms)| one_desk(desk, rooms, &window))).await;
+        places
     }
-}
 
-async fn one_desk(desk: &Desk, rooms: &[SmtpAddress], window: &TimeWindow) {
-    if let Err(error) = desk.prefetch(rooms, window).await {
-        let name = desk.endpoint().name();
-        debug!(endpoint.name = %name, %error, "Rooms are prefetched later");
+    async fn prefetch_at(
+        &self,
+        place: usize,
+        desk: &Desk,
+        rooms: &[SmtpAddress],
+        window: &TimeWindow,
+    ) {
+        // So that callers' questions go to what was fetched, and not first to who does not have it.
+        let found = |room: &SmtpAddress| {
+            let route = self.routes.find(room);
+            if route.is_some_and(|route| route.endpoint != place) {
+                self.locations.remember(room, place, self.cache.now());
+            }
+        };
+        if let Err(error) = desk.prefetch(rooms, window, found).await {
+            let name = desk.endpoint().name();
+            debug!(endpoint.name = %name, %error, "Rooms are prefetched later");
+        }
     }
 }
 

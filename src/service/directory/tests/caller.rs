@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::stub::{Stub, address, caller, endpoint, list, room, service, soon};
+use super::stub::{Stub, address, caller, endpoint, endpoint_with, list, room, service, soon};
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, DomainPattern, Listed, MailDomain,
-    MailboxError, MailboxPattern, Origin, Outcome, TimeWindow,
+    MailboxError, MailboxPattern, Origin, Outcome, RoomEntry, TimeWindow,
 };
 use crate::service::Availability;
 use crate::service::directory::DirectoryError;
@@ -323,5 +323,58 @@ async fn that_there_are_others_is_told_with_somebody_only() {
         let found = service.resolve_names(&caller(), entry, soon()).await;
         let found = found.map(|(found, more)| (found.len(), more));
         assert_eq!(found, expect, "{entry}");
+    }
+}
+
+/// A list and a room that are told under an alias, beside others.
+fn over_aliases(room_booking: bool) -> Arc<Availability> {
+    let halls = list(
+        "Halls <halls@g.example>",
+        &["a@g.example", "b@x.example", "c@nowhere.example"],
+    );
+    let mut settings = ServiceSettings::default();
+    settings.sharing.room_booking = room_booking;
+    settings.routing.aliases = vec![AliasSettings {
+        external: MailDomain::parse("g.example").unwrap(),
+        internal: MailDomain::parse("x.example").unwrap(),
+    }];
+    let written = RoomEntry {
+        room: room("d@g.example"),
+        list: Some(Listed::parse("halls@g.example").unwrap()),
+    };
+    let stub = Stub::with(vec![halls]);
+    let one = endpoint_with("one", "x.example", &stub, (4, vec![written]));
+    service(vec![one], &settings)
+}
+
+#[tokio::test]
+async fn what_is_told_under_an_alias_is_known() {
+    let service = over_aliases(true);
+    assert_eq!(lists(&service, &caller()).await, ["halls@g.example"]);
+    for domain in ["g.example", "x.example"] {
+        let halls = address(&format!("halls@{domain}"));
+        let told = service.rooms(&caller(), &halls, soon()).await.unwrap();
+        let expect = ["a", "b", "d"].map(|local| room(&format!("{local}@{domain}")));
+        assert_eq!(told, expect);
+    }
+    assert_eq!(
+        resolved(&service, "halls@g.example").await,
+        ["halls@g.example"]
+    );
+    assert!(service.asks_for(&address("a@g.example")));
+    assert!(!service.asks_for(&address("c@nowhere.example")));
+}
+
+#[tokio::test]
+async fn what_is_told_under_an_alias_is_hidden() {
+    for room_booking in [true, false] {
+        let service = over_aliases(room_booking);
+        service.refresh_rooms().await;
+        let question = query(&["a@x.example", "d@g.example", "halls@x.example"]);
+        for told in all_ways(&service, &question).await {
+            assert_eq!(has_details(&told[0]), room_booking);
+            assert_eq!(has_details(&told[1]), room_booking);
+            assert_eq!(told[2].is_ok(), room_booking);
+        }
     }
 }

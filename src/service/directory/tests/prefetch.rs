@@ -12,7 +12,8 @@ use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Detail, Origin, SmtpAddress, TimeWindow,
 };
 use crate::service::Availability;
-use crate::service::settings::ServiceSettings;
+use crate::service::cache::DropScope;
+use crate::service::settings::{EndpointService, ServiceSettings};
 
 fn source(rooms: usize) -> Arc<Stub> {
     let names: Vec<String> = (0..rooms)
@@ -136,4 +137,44 @@ async fn outside_working_hours_nothing_is_fetched() {
     let service = service(vec![endpoint("one", "x.example", &stub, 1)], &settings);
     service.prefetch_rooms().await;
     assert!(stub.take_asked().is_empty());
+}
+
+#[tokio::test]
+async fn rooms_are_fetched_where_they_are_told_if_callers_are_sent_there() {
+    let (hq, cloud, other) = (source(2), source(4), source(5));
+    let mut settings = ServiceSettings::default();
+    settings.rooms.prefetch_days = 3;
+    settings.endpoints = vec![EndpointService {
+        fallback: Some(1),
+        ..EndpointService::default()
+    }];
+    let endpoints = vec![
+        endpoint("hq", "x.example", &hq, 1),
+        endpoint("cloud", "cloud.example", &cloud, 1),
+        // It tells a room that it is never asked for.
+        endpoint("other", "other.example", &other, 1),
+    ];
+    let service = service(endpoints, &settings);
+    service.prefetch_rooms().await;
+    let numbers = |stub: &Arc<Stub>| -> Vec<String> {
+        let asked = stub.take_asked().into_iter().flatten();
+        let mut asked: Vec<_> = asked.map(|room| room.local_part().to_owned()).collect();
+        asked.sort();
+        asked
+    };
+    assert_eq!(numbers(&hq), ["room000", "room001", "room004"]);
+    assert_eq!(numbers(&cloud), ["room002", "room003"]);
+    assert!(numbers(&other).is_empty());
+    // The first question of a caller asks neither of them.
+    for room in ["room000@x.example", "room003@x.example"] {
+        let answer = service.answer(&question(room), soon()).await;
+        assert!(answer.per_mailbox[0].is_ok(), "{room}");
+        assert!(hq.take_asked().is_empty(), "{room}");
+        assert!(cloud.take_asked().is_empty(), "{room}");
+    }
+    // And where they were found lately they are fetched again.
+    let forget = DropScope::All;
+    service.drop_cached(&forget);
+    service.prefetch_rooms().await;
+    assert_eq!(numbers(&cloud), ["room002", "room003"]);
 }
