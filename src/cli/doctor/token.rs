@@ -1,6 +1,8 @@
 //! The own token endpoint as a client meets it: whether it answers at `server.public_url`, and as which issuer. Shows no
 //! secret and gets no token.
 
+use std::error::Error;
+use std::io;
 use std::time::Duration;
 
 use reqwest::header::CONTENT_TYPE;
@@ -43,7 +45,15 @@ fn client(config: &Config) -> Option<Client> {
 
 async fn look(chart: &mut Chart, client: &Client, issuer: &str) {
     let document = client.get(format!("{issuer}/.well-known/openid-configuration"));
-    let Ok(answer) = document.send().await else {
+    let answer = document.send().await;
+    if let Some(why) = answer.as_ref().err().and_then(tls) {
+        let advice = "an authority of your own: have this machine trust it to let this be looked at from here, too; \
+                      else the certificate, or what stands in front of calbridge, is not what callers expect";
+        let text = format!("{issuer} answers, but TLS with it fails from here: {why}");
+        chart.warn(CHECK, text, advice);
+        return;
+    }
+    let Ok(answer) = answer else {
         let advice = "calbridge is not running, or access.allow does not have this machine: look from one that may call";
         chart.warn(CHECK, format!("there is no answer at {issuer}"), advice);
         return;
@@ -80,6 +90,21 @@ async fn look(chart: &mut Chart, client: &Client, issuer: &str) {
     }
 }
 
+/// What is wrong with the server's TLS, where that is why there is no answer.
+fn tls(error: &reqwest::Error) -> Option<String> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+            return Some(tls.to_string());
+        }
+        cause = match error.downcast_ref::<io::Error>() {
+            Some(io) => io.get_ref().map(|inner| inner as &(dyn Error + 'static)),
+            None => error.source(),
+        };
+    }
+    None
+}
+
 /// Null where it is none, or longer than the few that are expected: anything may answer there.
 async fn json(mut answer: Response) -> Value {
     let mut body = Vec::new();
@@ -94,10 +119,55 @@ async fn json(mut answer: Response) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use rustls::pki_types::PrivatePkcs8KeyDer;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+
+    /// The chain that calbridge shows names an authority that this machine does not know.
+    #[tokio::test]
+    async fn a_private_authority_is_no_missing_answer() {
+        let made = |names: &[&str]| {
+            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+            rcgen::CertificateParams::new(names).unwrap()
+        };
+        let (authority_key, key) = (
+            rcgen::KeyPair::generate().unwrap(),
+            rcgen::KeyPair::generate().unwrap(),
+        );
+        let issuer = rcgen::Issuer::new(made(&[]), authority_key);
+        let leaf = made(&["127.0.0.1"]).signed_by(&key, &issuer).unwrap();
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = rustls::ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![leaf.der().clone()],
+                PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            )
+            .unwrap();
+        let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let issuer = format!("https://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move {
+            let (socket, _) = listener.accept().await.unwrap();
+            acceptor.accept(socket).await.is_ok()
+        });
+        let client = Client::builder().no_proxy().build().unwrap();
+        let mut chart = Chart::of("gateway");
+        look(&mut chart, &client, &issuer).await;
+        assert!(!server.await.unwrap());
+        let told = chart.findings[0].to_string();
+        assert!(
+            told.contains("answers, but TLS with it fails from here: "),
+            "{told}"
+        );
+        assert!(!told.contains("is not running"), "{told}");
+    }
 
     #[tokio::test]
     async fn an_answer_without_end_is_not_read_to_the_end() {
