@@ -42,12 +42,22 @@ pub(super) fn read(section: &Section<'_>, around: &Surroundings<'_>) -> AccessSe
         client_certificate(entry, &settings.role_accounts, &mut fingerprints)
     });
     settings.client_certificates = certificates.into_iter().flatten().collect();
+    require_callers(section);
     warn_of_unequal_costs(section, &settings);
     settings.rate_limit = rate(section, "rate_limit");
     if let Some(failures) = rate(section, "login_failures") {
         settings.login_failures = failures;
     }
     settings
+}
+
+/// Whichever kind of them.
+fn require_callers(section: &Section<'_>) {
+    let kinds = ["role_account", "client", "client_certificate", "entra"];
+    if !kinds.iter().any(|kind| section.has(kind)) {
+        let text = "is missing, and so are client, client_certificate and entra: nobody could call";
+        section.problem_at("role_account", text);
+    }
 }
 
 /// An account whose hash is cheaper than the costliest one is answered sooner than one that does not exist.
@@ -151,7 +161,6 @@ fn check_proxies(section: &Section<'_>, client_address: ClientAddress, has_proxi
 }
 
 fn role_accounts(section: &Section<'_>, around: &Surroundings<'_>) -> Vec<InboundAccount> {
-    section.require("role_account");
     let mut seen = BTreeSet::new();
     let accounts = section.each("role_account", |account| {
         role_account(account, around, &mut seen)
@@ -165,7 +174,7 @@ fn role_account(
     seen: &mut BTreeSet<SmtpAddress>,
 ) -> Option<InboundAccount> {
     let address = address(account, seen);
-    let password_hash = secret::password_hash(account, around);
+    let password = secret::password(account, around);
     let Some(address) = address else {
         // Read all the same, for what is wrong with its rights.
         rights::caller(account, CallerId::Nobody);
@@ -173,8 +182,10 @@ fn role_account(
     };
     // Read before a missing password ends it, so that its keys are known.
     let caller = rights::caller(account, CallerId::Account(address.clone()));
+    let (password_hash, password) = password?;
     Some(InboundAccount {
-        password_hash: password_hash?,
+        password_hash,
+        password,
         caller,
         address,
     })

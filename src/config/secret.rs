@@ -49,19 +49,32 @@ pub(super) fn secret(
     Some(secret)
 }
 
-/// The Argon2id PHC string that `password_hash` gives, or the hash of what `password_file`, `password_env` or
-/// `password_credential` holds: a plain password, or such a PHC string. Exactly one of the four must be there.
+/// The hash alone of [`password`].
 pub(super) fn password_hash(account: &Section<'_>, around: &Surroundings<'_>) -> Option<String> {
+    let (hash, _) = password(account, around)?;
+    Some(hash)
+}
+
+/// The Argon2id PHC string that `password_hash` gives, or the hash of what `password_file`, `password_env` or
+/// `password_credential` holds: a plain password, which comes with it, or such a PHC string. Exactly one of the four must
+/// be there.
+pub(super) fn password(
+    account: &Section<'_>,
+    around: &Surroundings<'_>,
+) -> Option<(String, Option<SecretString>)> {
     let hash = account.text("password_hash");
     let [file, variable, credential] = PASSWORD.0;
     if !exactly_one(account, &["password_hash", file, variable, credential]) {
         return None;
     }
     if let Some(hash) = hash {
-        return hash.parse(|text| password::check(text).map(|()| (*text).to_owned()));
+        let hash = hash.parse(|text| password::check(text).map(|()| (*text).to_owned()))?;
+        return Some((hash, None));
     }
     let (source, secret) = found(account, &PASSWORD, around)?;
-    hashed(&source, &secret)
+    let hash = hashed(&source, &secret)?;
+    let is_plain = hash != secret.expose_secret();
+    Some((hash, is_plain.then_some(secret)))
 }
 
 fn found<'a>(

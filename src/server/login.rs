@@ -142,6 +142,7 @@ impl Login {
         let listed = Listed {
             user: basic::normalised(&only.user),
             hash: &only.password_hash,
+            password: None,
             caller: Arc::clone(caller),
             key: only.key.clone(),
         };
@@ -306,6 +307,7 @@ fn listed_account((index, account): (usize, &InboundAccount)) -> Listed<'_> {
     Listed {
         user: account.address.to_string(),
         hash: &account.password_hash,
+        password: account.password.as_ref(),
         caller: Arc::new(account.caller.clone()),
         key: format!("access.role_account[{index}].password_hash"),
     }
@@ -315,6 +317,7 @@ fn listed_client((index, client): (usize, &ClientAccount)) -> Listed<'_> {
     Listed {
         user: client_key(&client.id),
         hash: &client.secret_hash,
+        password: None,
         caller: Arc::new(client.caller.clone()),
         key: format!("access.client[{index}].client_secret_hash"),
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use secrecy::SecretString;
 
 use super::token::entra::EntraSettings;
 use super::token::key::TokenKey;
@@ -86,11 +87,13 @@ pub enum ClientAddress {
 }
 
 /// An account that callers log in with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct InboundAccount {
     pub address: SmtpAddress,
     /// Argon2id in PHC form.
     pub password_hash: String,
+    /// What it is the hash of, where that is configured.
+    pub password: Option<SecretString>,
     /// The caller that a login as this account becomes.
     pub caller: Caller,
 }

@@ -45,6 +45,7 @@ pub(crate) fn role_account(address: &str, password: &str) -> InboundAccount {
         .unwrap();
     InboundAccount {
         password_hash: hash.to_string(),
+        password: None,
         caller: Caller::of_account(address.clone(), Detail::Subjects),
         address,
     }

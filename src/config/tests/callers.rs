@@ -223,3 +223,16 @@ fn hashes_of_unequal_cost_are_warned_of() {
         &[],
     );
 }
+
+/// Whoever gives out no passwords needs no account for them.
+#[test]
+fn any_one_kind_of_caller_is_enough() {
+    let account =
+        "[[access.role_account]]\naddress = \"interop@example.com\"\npassword_file = \"secret\"\n";
+    let client = format!(
+        "[[access.client]]\nclient_id = \"one\"\nclient_secret_hash = \"{HASH}\"\nrole_accounts = []\n"
+    );
+    check_warnings(&[(account, &client)], &[]);
+    let none = "7 access.role_account: is missing, and so are client, client_certificate and entra: nobody could call";
+    check(&[(account, "")], &[none]);
+}

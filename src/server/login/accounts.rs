@@ -23,6 +23,7 @@ pub(super) struct Accounts {
 struct Account {
     hash: Arc<PasswordHash>,
     mark: Arc<str>,
+    password: Option<Arc<SecretString>>,
     caller: Arc<Caller>,
 }
 
@@ -31,6 +32,8 @@ pub(super) struct Listed<'a> {
     pub(super) user: String,
     /// Argon2id in PHC form.
     pub(super) hash: &'a str,
+    /// What it is the hash of, where that is known.
+    pub(super) password: Option<&'a SecretString>,
     pub(super) caller: Arc<Caller>,
     /// Where the hash stands, for an error about it.
     pub(super) key: String,
@@ -50,6 +53,7 @@ impl Accounts {
             let read = Account {
                 hash: Arc::new(hash),
                 mark: account.hash.into(),
+                password: account.password.cloned().map(Arc::new),
                 caller: account.caller,
             };
             known.insert(account.user, read);
@@ -73,6 +77,7 @@ impl Accounts {
             scope: Arc::clone(&self.scope),
             hash: Arc::clone(account.map_or(&self.nobody, |account| &account.hash)),
             mark: account.map_or_else(|| "".into(), |account| Arc::clone(&account.mark)),
+            configured: account.and_then(|account| account.password.clone()),
             user,
             password,
             client,

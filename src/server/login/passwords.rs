@@ -4,7 +4,7 @@
 //! while, askers with the same credential share one verification, at most one verification runs per core, and only so
 //! many wait for a core. What is remembered is a keyed hash of account, password and the account's hash, never the
 //! password: a changed hash makes every verdict about the old one worthless, so this outlives a reload. Whoever was right
-//! once is never limited again, whatever others behind the same address or for the same account try.
+//! once is never limited again, nor who shows the very password that is configured in plain, whatever others behind the same address or for the same account try.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -53,6 +53,8 @@ pub(super) struct Attempt {
     pub(super) hash: Arc<PasswordHash>,
     /// The hash as it is configured; empty for an account that does not exist.
     pub(super) mark: Arc<str>,
+    /// The account's password, where it is configured in plain: whoever shows it need not have been right before.
+    pub(super) configured: Option<Arc<SecretString>>,
     pub(super) client: IpAddr,
 }
 
@@ -135,7 +137,7 @@ impl Passwords {
         let mut readings: Vec<_> = readings
             .map(|reading| (self.fingerprint(&reading), reading))
             .collect();
-        readings.sort_by_cached_key(|(fingerprint, _)| !self.good.contains_key(fingerprint));
+        readings.sort_by_cached_key(|(fingerprint, reading)| !self.is_good(fingerprint, reading));
         self.judge_all(readings).await
     }
 
@@ -210,7 +212,7 @@ impl Passwords {
     async fn verify(self: Arc<Self>, fingerprint: [u8; 32], attempt: Attempt) -> Verdict {
         let denied = |denied| Verdict::new(Err(denied), Duration::ZERO);
         let mut place = None;
-        if !self.good.contains_key(&fingerprint) {
+        if !self.is_good(&fingerprint, &attempt) {
             let Ok(free) = Arc::clone(&self.places).try_acquire_owned() else {
                 return denied(Denied::Overloaded);
             };
@@ -235,9 +237,16 @@ impl Passwords {
         }
     }
 
-    /// How long nobody is listened to in the place of this attempt; never one that was right once.
+    /// Whether it was right once, or is known to be without that.
+    fn is_good(&self, fingerprint: &[u8; 32], attempt: &Attempt) -> bool {
+        let configured = attempt.configured.as_ref();
+        self.good.contains_key(fingerprint)
+            || configured.is_some_and(|right| self.print(attempt, right) == *fingerprint)
+    }
+
+    /// How long nobody is listened to in the place of this attempt; never one that is good.
     fn blocked(&self, fingerprint: &[u8; 32], attempt: &Attempt) -> Option<Duration> {
-        if self.good.contains_key(fingerprint) {
+        if self.is_good(fingerprint, attempt) {
             return None;
         }
         let account = (Arc::clone(&attempt.scope), attempt.user.clone());
@@ -256,13 +265,18 @@ impl Passwords {
     }
 
     fn fingerprint(&self, attempt: &Attempt) -> [u8; 32] {
+        self.print(attempt, &attempt.password)
+    }
+
+    /// Of this password for the account of the attempt.
+    fn print(&self, attempt: &Attempt, password: &SecretString) -> [u8; 32] {
         let mut context = hmac::Context::with_key(&self.key);
         for part in [&*attempt.scope, &*attempt.mark, &attempt.user] {
             // With their lengths, so that no two parts can run into each other.
             context.update(&(part.len() as u64).to_le_bytes());
             context.update(part.as_bytes());
         }
-        context.update(attempt.password.expose_secret().as_bytes());
+        context.update(password.expose_secret().as_bytes());
         let mut fingerprint = [0; 32];
         for (to, from) in fingerprint.iter_mut().zip(context.sign().as_ref()) {
             *to = *from;
@@ -289,6 +303,7 @@ mod tests {
             password: password.into(),
             hash: Arc::new(PasswordHash::new(hash).unwrap()),
             mark: hash.into(),
+            configured: None,
             client: [192, 0, 2, 1].into(),
         }
     }

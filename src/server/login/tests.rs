@@ -26,6 +26,7 @@ fn account(address: &str, password_hash: String) -> InboundAccount {
     let address = SmtpAddress::parse(address).unwrap();
     InboundAccount {
         password_hash,
+        password: None,
         caller: Caller::of_account(address.clone(), Detail::BusyOnly),
         address,
     }
@@ -375,4 +376,25 @@ async fn a_token_ends_with_the_secret_that_it_was_given_for() {
     let rotated = Login::new(&clients("new"), 8, Some(login.kept())).unwrap();
     let denied = rotated.caller(&from(HERE, &headers)).await;
     assert_eq!(denied.err(), Some(Denied::InvalidToken));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_password_that_is_configured_in_plain_is_listened_to_after_a_restart() {
+    let configured = InboundAccount {
+        password: Some("right".into()),
+        ..account(ANNA, hash("right"))
+    };
+    for (account, is_heard) in [(configured, true), (account(ANNA, hash("right")), false)] {
+        let login = Login::new(&access(vec![account]), 8, None).unwrap();
+        let mut guesses = 0;
+        while !matches!(
+            ask(&login, HERE, &format!("guess {guesses}")).await,
+            Some(Denied::Limited(_))
+        ) {
+            guesses += 1;
+        }
+        let runs = login.verifications();
+        assert_eq!(ask(&login, HERE, "right").await.is_none(), is_heard);
+        assert_eq!(login.verifications() - runs, u64::from(is_heard));
+    }
 }
