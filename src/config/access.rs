@@ -184,9 +184,9 @@ fn role_account(
     let caller = rights::caller(account, CallerId::Account(address.clone()));
     let (password_hash, password) = password?;
     Some(InboundAccount {
+        address,
         password_hash,
         password,
         caller,
-        address,
     })
 }
