@@ -3,6 +3,8 @@
 
 mod discovery;
 mod expiry;
+mod not_used;
+mod recovery;
 pub mod reload;
 mod routes;
 mod target;
@@ -12,7 +14,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use futures_util::future::{join, join4};
+use futures_util::future::{join, join5};
 use tokio_util::sync::CancellationToken;
 
 use crate::backend::build;
@@ -146,12 +148,13 @@ impl Gateway {
         };
         let certificate = self.reloader.watch_certificate(stop.clone());
         let expiry = expiry::warn_daily(&self.reloader, stop.clone());
+        let recovery = recovery::try_ill_endpoints(&self.reloader, stop.clone());
         let watch = async {
             if let Some(ops) = self.ops {
                 ops.run(stop.clone(), drained.clone()).await;
             }
         };
-        join4(serve, watch, certificate, expiry).await;
+        join5(serve, watch, certificate, expiry, recovery).await;
     }
 
     /// Serves until SIGTERM or SIGINT; see [`run_until_signal`].

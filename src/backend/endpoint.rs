@@ -14,6 +14,7 @@ mod calls;
 mod halve;
 mod hedge;
 mod pieces;
+mod recovery;
 mod retry;
 pub mod rooms;
 mod span;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, debug, warn, warn_span};
 
@@ -46,6 +48,8 @@ pub struct Endpoint {
     guard: Guard,
     calls: Calls,
     fruitless: Fruitless,
+    /// Held by the call that tries, for nobody, whether it is well again; when the last one ended.
+    trial: Mutex<Option<Instant>>,
     written_rooms: Vec<RoomEntry>,
 }
 
@@ -143,6 +147,7 @@ impl Endpoint {
             guard: Guard { limits, ..guard },
             calls: Calls::new(name, &guard, backend, instance),
             fruitless: Fruitless::default(),
+            trial: Mutex::new(None),
             written_rooms: Vec::new(),
         }
     }

@@ -11,10 +11,10 @@ use crate::server::lifecycle::{Ended, ReloadSignals, StopSignals};
 
 /// Listens whether endpoints answer or not: they are asked when callers ask.
 pub(super) async fn run(file: &ConfigFile) -> Result<Exit, CommandError> {
-    let config = file.load()?;
-    // Before the addresses are bound: who sees the gateway listen may already send a signal.
+    // Before anything that takes time: who starts the process may already send a signal, and SIGHUP would end it.
     let signals = StopSignals::listen().context("signals cannot be listened to")?;
     let mut reloads = ReloadSignals::listen().context("signals cannot be listened to")?;
+    let config = file.load()?;
     let public_url = config.public_url.clone();
     let gateway = Gateway::build_from(file.config.clone(), config, Arc::new(SystemClock)).await?;
     for address in gateway.addresses() {

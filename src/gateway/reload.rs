@@ -4,7 +4,6 @@
 //! Sockets are kept, so `server.listen` and `ops.listen` cannot change.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
@@ -13,6 +12,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::not_used::{NotUsed, Refusal};
 use super::world::{Changes, World};
 use crate::backend::build::Change;
 use crate::backend::instance::Instance;
@@ -34,8 +34,10 @@ pub struct Reloader {
     file: Option<PathBuf>,
     /// The certificate that was last looked at.
     turn: Mutex<CertificateMark>,
-    /// Whether the configuration as last read is not the one in use.
-    was_refused: AtomicBool,
+    /// The configuration as last read, where it is not the one in use.
+    configuration: NotUsed,
+    /// The same of the certificates' files.
+    changed_certificates: NotUsed,
 }
 
 /// What both listeners will be.
@@ -87,7 +89,8 @@ impl Reloader {
             metrics,
             file,
             turn: Mutex::new(mark),
-            was_refused: AtomicBool::new(false),
+            configuration: NotUsed::default(),
+            changed_certificates: NotUsed::default(),
         }
     }
 
@@ -106,9 +109,14 @@ impl Reloader {
         self.server.denied()
     }
 
-    /// Whether the configuration as last read has mistakes, so that an older one serves.
-    pub(super) fn was_refused(&self) -> bool {
-        self.was_refused.load(Ordering::Relaxed)
+    /// What is wrong with the configuration as last read, where an older one serves in its place.
+    pub(super) fn refused_configuration(&self) -> Option<Arc<Refusal>> {
+        self.configuration.refusal()
+    }
+
+    /// What is wrong with the certificates' files as last read, where those from before are shown.
+    pub(super) fn refused_certificates(&self) -> Option<Arc<Refusal>> {
+        self.changed_certificates.refusal()
     }
 
     /// The certificates that callers are shown, the default first.
@@ -158,14 +166,17 @@ impl Reloader {
     pub async fn reload(&self) -> Result<Applied, Refused> {
         let mut turn = self.turn.lock().await;
         let result = self.read_and_apply(&mut turn).await;
-        let at = self.instance.clock.now().as_second();
-        self.was_refused.store(result.is_err(), Ordering::Relaxed);
+        let now = self.now();
+        let at = now.as_second();
         match &result {
             Ok(applied) => {
+                self.configuration.used();
+                self.changed_certificates.used();
                 self.metrics.configuration_read("applied", at);
                 tell_applied(applied);
             }
             Err(refused) => {
+                self.configuration.refused(now, refused.problems.clone());
                 self.metrics.configuration_read("refused", at);
                 tracing::error!(
                     problems = refused.problems.len(),
@@ -308,11 +319,14 @@ impl Reloader {
         match prepared {
             Ok(prepared) => {
                 self.put(prepared);
+                self.changed_certificates.used();
                 tracing::info!(
                     "Took the new certificate; connections that are open keep the old one"
                 );
             }
             Err(error) => {
+                let problem = error.to_string();
+                self.changed_certificates.refused(self.now(), vec![problem]);
                 tracing::warn!(
                     "The changed certificate is not used, the old one serves on: {error}"
                 );

@@ -66,7 +66,8 @@ impl OpsTarget for Target {
             }
         });
         Readiness {
-            has_newest_configuration: !self.reloader.was_refused(),
+            has_newest_configuration: self.reloader.refused_configuration().is_none(),
+            has_newest_certificates: self.reloader.refused_certificates().is_none(),
             certificates: self.certificates(),
             endpoints: endpoints.collect(),
         }

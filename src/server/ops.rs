@@ -35,7 +35,7 @@ use self::front::Fronts;
 pub use self::front::{OpsControl, OpsPrepared};
 pub use self::page::{
     AccountStatus, DeniedNetwork, EndpointStatus, ErrorStatus, ExpiryStatus, Hour, Line, LookUp,
-    LookUpEvent, Registry, Setup, Sparkline, Status, Tone,
+    LookUpEvent, RefusalStatus, Registry, Setup, Sparkline, Status, Tone,
 };
 use self::places::Places;
 use super::StartError;
@@ -98,6 +98,8 @@ pub trait OpsTarget: Send + Sync + 'static {
 pub struct Readiness {
     /// Whether the configuration as last read is in use. Where it was refused, the one before serves on.
     pub has_newest_configuration: bool,
+    /// Whether the files of the certificates, as they are now, could be used.
+    pub has_newest_certificates: bool,
     /// What callers are shown, the default first.
     pub certificates: Vec<CertificateReadiness>,
     pub endpoints: Vec<EndpointReadiness>,

@@ -50,6 +50,12 @@ impl Aliases {
             .unwrap_or_else(|| asked.clone())
     }
 
+    /// What endpoints are asked for of a domain; None where it is no alias.
+    #[must_use]
+    pub fn internal_domain(&self, asked: &MailDomain) -> Option<&MailDomain> {
+        self.internal.get(asked)
+    }
+
     /// An address that was found, in the words of the one who asked for `asked`.
     #[must_use]
     pub fn external(&self, found: &SmtpAddress, asked: &SmtpAddress) -> SmtpAddress {

@@ -80,6 +80,16 @@ pub enum DropScope {
     All,
 }
 
+impl DropScope {
+    pub fn concerns(&self, mailbox: &SmtpAddress) -> bool {
+        match self {
+            Self::Mailbox(one) => mailbox == one,
+            Self::Domain(domain) => mailbox.domain_str() == domain.as_str(),
+            Self::All => true,
+        }
+    }
+}
+
 /// What an entry costs beside its content: the key, the library's bookkeeping of it, and its share of what the allocator
 /// holds ready. Measured: the resident memory of caches full of entries of a known size.
 const ENTRY_OVERHEAD: usize = 640;
@@ -201,17 +211,12 @@ impl Cache {
 
     /// Forgets entries; how many.
     pub fn drop_entries(&self, scope: &DropScope) -> u64 {
-        let concerned = |mailbox: &SmtpAddress| match scope {
-            DropScope::Mailbox(one) => mailbox == one,
-            DropScope::Domain(domain) => mailbox.domain_str() == domain.as_str(),
-            DropScope::All => true,
-        };
         self.drops.fetch_add(1, Ordering::SeqCst);
         let keys: Vec<_> = self
             .entries
             .iter()
             .map(|(key, _)| key)
-            .filter(|key| concerned(&key.mailbox))
+            .filter(|key| scope.concerns(&key.mailbox))
             .collect();
         keys.iter()
             .filter(|key| self.entries.remove(&***key).is_some())

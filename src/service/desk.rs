@@ -9,6 +9,7 @@ mod prefetch;
 mod widen;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -36,6 +37,8 @@ pub struct Trip {
     pub calls: u32,
     /// The role accounts that made them.
     pub accounts: Vec<SmtpAddress>,
+    /// From the first call to the last answer.
+    pub took: Duration,
 }
 
 impl Trip {
@@ -46,6 +49,7 @@ impl Trip {
             (first, then) => return first.or(then),
         };
         first.calls += then.calls;
+        first.took += then.took;
         for account in then.accounts {
             if !first.accounts.contains(&account) {
                 first.accounts.push(account);

@@ -18,8 +18,8 @@ pub struct Explanation {
     /// None where no endpoint and no cache was asked.
     pub asked: Option<Lookup>,
     pub policy: Policy,
-    /// From the question to its answer.
-    pub elapsed: Duration,
+    /// What the calls for this mailbox took, those of every endpoint that was asked for it; None where no call was waited for.
+    pub took: Option<Duration>,
 }
 
 /// Where the mailbox was asked for.
@@ -60,7 +60,7 @@ impl Explanation {
             route: None,
             asked: None,
             policy,
-            elapsed: Duration::ZERO,
+            took: None,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::cache::DropScope;
 use crate::domain::SmtpAddress;
 
 /// Mailboxes that are remembered; each costs about two hundred bytes.
@@ -35,5 +36,13 @@ impl Locations {
 
     pub(super) fn remember(&self, mailbox: &SmtpAddress, place: usize, now: Timestamp) {
         self.found.insert(mailbox.clone(), (place, now));
+    }
+
+    pub(super) fn forget(&self, scope: &DropScope) {
+        let known = self.found.iter().map(|(mailbox, _)| mailbox);
+        let concerned: Vec<_> = known.filter(|mailbox| scope.concerns(mailbox)).collect();
+        for mailbox in concerned {
+            self.found.invalidate(&*mailbox);
+        }
     }
 }

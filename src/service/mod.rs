@@ -138,10 +138,30 @@ impl Availability {
         self.desks.iter().map(Desk::endpoint)
     }
 
-    /// Forgets what is remembered of mailboxes; how many entries.
+    /// Forgets what is remembered of mailboxes, and where they were found; how many entries. The names may be those of
+    /// callers or of endpoints.
     pub fn drop_cached(&self, scope: &DropScope) -> u64 {
         self.directory.forget_members();
-        self.cache.drop_entries(scope)
+        let forget = |scope: &DropScope| {
+            self.locations.forget(scope);
+            self.cache.drop_entries(scope)
+        };
+        forget(scope) + self.internal_scope(scope).as_ref().map_or(0, forget)
+    }
+
+    /// The same in the names of endpoints, where those are others.
+    fn internal_scope(&self, scope: &DropScope) -> Option<DropScope> {
+        match scope {
+            DropScope::Mailbox(asked) => {
+                let internal = self.aliases.internal(asked);
+                (internal != *asked).then_some(DropScope::Mailbox(internal))
+            }
+            DropScope::Domain(asked) => {
+                let internal = self.aliases.internal_domain(asked);
+                internal.cloned().map(DropScope::Domain)
+            }
+            DropScope::All => None,
+        }
     }
 
     /// Entries of the cache and the bytes they hold.
@@ -163,17 +183,12 @@ impl Availability {
         query: &AvailabilityQuery,
         deadline: Instant,
     ) -> (AvailabilityAnswer, Vec<Explanation>) {
-        let begun = Instant::now();
         let verdicts = self.judge(query, deadline).await;
-        let elapsed = begun.elapsed();
         let explained = query
             .attendees
             .iter()
             .zip(&verdicts)
-            .map(|(attendee, verdict)| Explanation {
-                elapsed,
-                ..self.explain(attendee, verdict, &query.caller)
-            });
+            .map(|(attendee, verdict)| self.explain(attendee, verdict, &query.caller));
         let explained = explained.collect();
         let per_mailbox = self.all_shown(query, verdicts);
         (AvailabilityAnswer { per_mailbox }, explained)
@@ -319,6 +334,7 @@ impl Availability {
                     fallback,
                 })
             }),
+            took: asked_for.and_then(|told| told.trip.as_ref().map(|trip| trip.took)),
             asked: asked_for.map(|told| Lookup {
                 cache: told.from,
                 calls: told.trip.as_ref().map_or(0, |trip| trip.calls),

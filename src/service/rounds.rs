@@ -205,7 +205,9 @@ impl Availability {
         verdicts: &mut [Option<Verdict>],
     ) {
         let (mailbox, by) = (&one.mailbox, one.endpoint());
-        if told.outcome.is_ok() && by != one.first {
+        // Only a place that was not known: its time would never be over as long as somebody asks, and who has moved back
+        // would be looked for in the wrong place.
+        if told.outcome.is_ok() && by != one.first && one.found_at != Some(by) {
             self.locations.remember(mailbox, by, self.cache.now());
         }
         // Nothing is known of it as a list, and yet it may be one of rooms.

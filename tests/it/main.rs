@@ -20,6 +20,7 @@ mod corpus_rooms;
 mod decoders;
 mod demo;
 mod description;
+mod doctor_files;
 mod documents;
 mod drain;
 mod edge_cases;

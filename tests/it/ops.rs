@@ -9,7 +9,7 @@ use calbridge::domain::SmtpAddress;
 use calbridge::metrics::Metrics;
 use calbridge::server::ops::{
     CertificateReadiness, EndpointReadiness, EndpointStatus, ErrorStatus, LookUp, OpsServer,
-    OpsTarget, Readiness, Registry, Reloaded, Setup, Status,
+    OpsTarget, Readiness, RefusalStatus, Registry, Reloaded, Setup, Status,
 };
 use calbridge::server::settings::OpsSettings;
 use calbridge::service::cache::DropScope;
@@ -59,6 +59,7 @@ impl OpsTarget for Noted {
         let failing = self.failing.load(Ordering::Relaxed);
         Readiness {
             has_newest_configuration: !failing,
+            has_newest_certificates: !failing,
             certificates: vec![CertificateReadiness {
                 names: "localhost".to_owned(),
                 valid: !self.expired.load(Ordering::Relaxed),
@@ -79,6 +80,11 @@ impl OpsTarget for Noted {
                     text: "\"<script>\"".to_owned(),
                 }),
                 ..EndpointStatus::default()
+            }],
+            refusals: vec![RefusalStatus {
+                what: "Refused",
+                at: "now".to_owned(),
+                problems: vec!["line 7 is wrong".to_owned()],
             }],
             ..Status::default()
         }

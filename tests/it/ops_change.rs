@@ -112,7 +112,15 @@ async fn a_login_is_asked_of_everybody_but_probes() {
         assert!(challenge.starts_with("Basic realm="), "{challenge}");
         assert_eq!(get(path, Some("wrong")).await.status(), 401, "{path}");
     }
-    assert_eq!(get("/metrics", Some("right")).await.status(), 200);
+    let metrics = get("/metrics", Some("right")).await;
+    assert_eq!(metrics.status(), 200);
+    let metrics = metrics.text().await.unwrap();
+    assert!(
+        metrics.contains("calbridge_login_failures_total 4\n"),
+        "{metrics}"
+    );
+    let page = get("/", Some("right")).await.text().await.unwrap();
+    assert!(page.contains("line 7 is wrong"), "{page}");
     let post = |password: &str| {
         let request = client.post(url("/reload")).header("x-calbridge-ops", "1");
         request.basic_auth("operator", Some(password)).send()
@@ -147,6 +155,7 @@ async fn the_page_escapes_what_it_is_told_and_allows_no_script() {
     assert!(text.contains("hq") && text.contains("1.2.3"), "{text}");
     // Without a login, no calendar is shown, whoever asks.
     assert!(text.contains("[ops.login]"), "{text}");
+    assert!(!text.contains("line 7 is wrong"), "{text}");
     let refused = ops.get("/?mailbox=anna@example.com").await;
     assert!(
         !refused.text().contains("has no answer"),

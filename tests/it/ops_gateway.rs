@@ -159,6 +159,29 @@ async fn what_callers_ask_is_counted_and_can_be_forgotten() {
     timeout(PATIENCE, gateway.run).await.unwrap().unwrap();
 }
 
+#[tokio::test]
+async fn an_endpoint_that_nobody_asks_is_known_to_be_well_again() {
+    let gateway = Running::start().await;
+    let (there, away) = ("calendars", "elsewhere");
+    let folder = gateway.folder.path();
+    std::fs::rename(folder.join(there), folder.join(away)).unwrap();
+    let is = async |state: &str| {
+        let series = format!(r#"calbridge_breaker_state{{endpoint="files",state="{state}"}} 1"#);
+        gateway.metrics().await.contains(&series)
+    };
+    let mut number = 0;
+    while !is("open").await {
+        number += 1;
+        gateway.ask(&format!("m{number}@files.example")).await;
+        assert!(number < 20, "the breaker does not open");
+    }
+    std::fs::rename(folder.join(away), folder.join(there)).unwrap();
+    let closed = async { while !is("closed").await {} };
+    timeout(PATIENCE, closed).await.unwrap();
+    gateway.stop.cancel();
+    timeout(PATIENCE, gateway.run).await.unwrap().unwrap();
+}
+
 /// What is dropped is asked for again.
 #[expect(clippy::float_cmp, reason = "small whole numbers")]
 async fn forgets(gateway: &Running, digits: &str) {

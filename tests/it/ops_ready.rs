@@ -24,6 +24,8 @@ async fn livez_needs_nobody_and_readyz_one_endpoint() {
     let answer = ops.get("/readyz?verbose").await;
     let refused = "[+] configuration: as last read it was refused; the one before serves\n";
     assert!(answer.text().contains(refused), "{}", answer.text());
+    let refused = "[+] certificates: as last read they were refused; those from before are shown\n";
+    assert!(answer.text().contains(refused), "{}", answer.text());
     ops.target.failing.store(false, Ordering::Relaxed);
     assert_eq!(ops.get("/readyz").await.status, 200);
     ops.target.expired.store(true, Ordering::Relaxed);

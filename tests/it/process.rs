@@ -1,5 +1,6 @@
 //! `calbridge serve` (and `check` before it) as a process: it serves, it is asked to stop, it says why it cannot start.
 
+use std::io::Write;
 use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,27 @@ url = "https://127.0.0.1:1/EWS/Exchange.asmx"
 role_account = [{ address = "svc@example.com", password_file = "secret" }]
 "#;
     install(folder, listen, "Program-secret-61d0", more).file
+}
+
+/// The configuration comes through a pipe, so that it is known when the program reads it.
+#[test]
+fn a_reload_that_is_wished_for_while_it_starts_ends_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = configuration(folder.path(), "127.0.0.1:0");
+    let text = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let made = Command::new("mkfifo").arg(&file).status().unwrap();
+    assert!(made.success());
+    let mut program = Program::serve(&file);
+    // This returns when there is a reader.
+    let mut pipe = std::fs::OpenOptions::new().write(true).open(&file).unwrap();
+    program.hang_up();
+    pipe.write_all(&text).unwrap();
+    drop(pipe);
+    program.address();
+    std::fs::write(&file, &text).unwrap();
+    program.lines_until("Applied the configuration");
+    assert_eq!(program.terminate().code(), Some(0));
 }
 
 #[test]

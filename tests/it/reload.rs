@@ -1,6 +1,7 @@
 //! A configuration that is changed while `calbridge serve` answers callers: nobody's request fails, nothing is left over,
 //! and what is wrong is refused.
 
+mod shown;
 mod state;
 
 use std::net::SocketAddr;

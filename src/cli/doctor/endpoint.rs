@@ -1,6 +1,7 @@
 //! One endpoint, from its name in DNS to what each of its role accounts may see. Each account logs in once at most, and is
 //! asked as calbridge asks it: where a login is known to be refused, it is not tried.
 
+use std::slice;
 use std::time::Duration;
 
 use jiff::SignedDuration;
@@ -20,7 +21,7 @@ use crate::backend::reach::{Reached, reach, reach_tokens};
 use crate::backend::settings::{
     AuthSettings, BackendSettings, CalendarFilesSettings, EndpointSettings, EwsSettings,
 };
-use crate::domain::{Clock, Detail, SmtpAddress};
+use crate::domain::{Clock, Detail, SmtpAddress, TimeWindow};
 use crate::server::clock::SystemClock;
 
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -41,6 +42,9 @@ pub(super) async fn findings(
         BackendSettings::CalendarFiles(files) => {
             folder(&mut chart, files);
             if let Ok(endpoint) = build::endpoint(settings.clone(), instance) {
+                if let Some(sample) = sample {
+                    calendar(&mut chart, &endpoint, sample).await;
+                }
                 rooms::tell(&mut chart, &endpoint).await;
             }
         }
@@ -64,6 +68,29 @@ pub(super) async fn findings(
         }
     }
     chart.findings
+}
+
+/// A mailbox of a folder: there are no accounts whose rights could differ.
+async fn calendar(chart: &mut Chart, endpoint: &Endpoint, sample: &SmtpAddress) {
+    let now = SystemClock.now();
+    let today = now.checked_add(SignedDuration::from_hours(24)).ok();
+    let Some(today) = today.and_then(|end| TimeWindow::new(now, end).ok()) else {
+        return;
+    };
+    let deadline = Instant::now() + EXAMINATION;
+    let mut outcomes = endpoint.ask(slice::from_ref(sample), today, deadline).await;
+    match outcomes.remove(sample) {
+        Some(Ok(known)) => chart.ok(
+            "lookup",
+            format!("{} of {sample} can be read", word(known.detail())),
+        ),
+        Some(Err(error)) => tell_lookup(chart, format!("{sample}: {error}")),
+        None => tell_lookup(chart, format!("{sample}: there was no answer")),
+    }
+}
+
+fn tell_lookup(chart: &mut Chart, text: String) {
+    chart.fail("lookup", text, "docs/errors.md says what this error means");
 }
 
 fn folder(chart: &mut Chart, files: &CalendarFilesSettings) {
@@ -260,7 +287,7 @@ async fn accounts(
                 chart.ok("account", format!("{address} logs in and is answered"));
                 if let Some(sample) = sample {
                     let text = format!("{sample}, asked for by {address}: {error}");
-                    chart.fail("lookup", text, "docs/errors.md says what this error means");
+                    tell_lookup(chart, text);
                 }
             }
             Seen::Failed(error) => {

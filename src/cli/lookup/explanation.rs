@@ -29,7 +29,7 @@ impl fmt::Display for Lines<'_> {
             route,
             asked,
             policy,
-            elapsed,
+            took,
         } = self.0;
         if let Some(address) = alias {
             writeln!(f, "  alias    asked for as {address}")?;
@@ -42,8 +42,11 @@ impl fmt::Display for Lines<'_> {
             writeln!(f, "  cache    {}", lookup.cache.label())?;
             writeln!(f, "  calls    {}", calls(lookup))?;
         }
-        writeln!(f, "  policy   {}", rules(*policy))?;
-        write!(f, "  time     {:.1} ms", elapsed.as_secs_f64() * 1000.0)
+        write!(f, "  policy   {}", rules(*policy))?;
+        match took {
+            Some(took) => write!(f, "\n  time     {:.1} ms", took.as_secs_f64() * 1000.0),
+            None => Ok(()),
+        }
     }
 }
 
@@ -111,7 +114,8 @@ pub(super) struct Document<'a> {
     role_accounts: Vec<&'a str>,
     policy: &'static str,
     statuses_mapped: bool,
-    milliseconds: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    milliseconds: Option<f64>,
 }
 
 impl<'a> From<&'a Explanation> for Document<'a> {
@@ -136,7 +140,7 @@ impl<'a> From<&'a Explanation> for Document<'a> {
             role_accounts: accounts.iter().map(SmtpAddress::as_str).collect(),
             policy,
             statuses_mapped,
-            milliseconds: explanation.elapsed.as_secs_f64() * 1000.0,
+            milliseconds: explanation.took.map(|took| took.as_secs_f64() * 1000.0),
         }
     }
 }
@@ -171,7 +175,7 @@ mod tests {
                 most: Detail::BusyOnly,
                 statuses_mapped: true,
             },
-            elapsed: Duration::from_micros(12_345),
+            took: Some(Duration::from_micros(12_345)),
         };
         assert_eq!(
             Lines(&explanation).to_string(),
@@ -200,19 +204,18 @@ mod tests {
             route: None,
             asked: None,
             policy: Policy::Refused,
-            elapsed: Duration::ZERO,
+            took: None,
         };
         assert_eq!(
             Lines(&refused).to_string(),
             "  route    none
-  policy   nobody may be told anything of this mailbox
-  time     0.0 ms"
+  policy   nobody may be told anything of this mailbox"
         );
         let json = serde_json::to_value(Document::from(&refused)).unwrap();
         assert_eq!(
             json,
             serde_json::json!({
-                "calls": 0, "role_accounts": [], "policy": "refused", "statuses_mapped": false, "milliseconds": 0.0
+                "calls": 0, "role_accounts": [], "policy": "refused", "statuses_mapped": false
             })
         );
     }

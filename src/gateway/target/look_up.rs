@@ -157,8 +157,9 @@ fn lines(explanation: &Explanation) -> Vec<Line> {
         tell("Calls", format!("{}{by}", asked.calls));
     }
     tell("Policy", policy(explanation.policy).to_owned());
-    let milliseconds = explanation.elapsed.as_secs_f64() * 1000.0;
-    tell("Time", format!("{milliseconds:.1} ms"));
+    if let Some(took) = explanation.took {
+        tell("Time", format!("{:.1} ms", took.as_secs_f64() * 1000.0));
+    }
     lines
 }
 

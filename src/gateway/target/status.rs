@@ -1,24 +1,28 @@
 //! How the gateway is, in words for the status page. Decides nothing.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use crate::backend::AccountCondition;
 use crate::backend::endpoint::Endpoint;
+use crate::gateway::not_used::Refusal;
 use crate::gateway::reload::Reloader;
 use crate::gateway::world::World;
 use crate::metrics::BreakerState;
 use crate::server::ops::{
-    AccountStatus, DeniedNetwork, EndpointStatus, ErrorStatus, ExpiryStatus, Sparkline, Status,
-    Tone,
+    AccountStatus, DeniedNetwork, EndpointStatus, ErrorStatus, ExpiryStatus, RefusalStatus,
+    Sparkline, Status, Tone,
 };
 
 /// The field of the sparkline, and what is left free at its top and bottom.
 const WIDTH: f64 = 240.0;
 const HEIGHT: f64 = 48.0;
 const MARGIN: f64 = 3.0;
+
+const TO_LOOK_AT: &str = "Ready, with something to look at";
 
 pub(super) fn status(reloader: &Reloader, ready: bool) -> Status {
     let world = reloader.world();
@@ -31,7 +35,8 @@ pub(super) fn status(reloader: &Reloader, ready: bool) -> Status {
         last: clock(denial.last),
         count: denial.times,
     });
-    let (tone, headline, summary) = overall(&endpoints, ready);
+    let (refusals, expiries) = (refusals(reloader, now), expiries(reloader, &world, now));
+    let (tone, headline, summary) = overall(&endpoints, ready, &concerns(&refusals, &expiries));
     Status {
         version: env!("CARGO_PKG_VERSION"),
         now: clock(now),
@@ -41,13 +46,41 @@ pub(super) fn status(reloader: &Reloader, ready: bool) -> Status {
         cache_entries,
         cache_bytes: bytes(cache_bytes),
         cache_answers: cache_answers(&world, reloader),
-        expiries: expiries(reloader, &world, now),
+        expiries,
+        refusals,
         denied: denied.collect(),
         endpoints,
     }
 }
 
-fn overall(endpoints: &[EndpointStatus], ready: bool) -> (Tone, &'static str, String) {
+/// The worst of all. `concerns`: what is to be looked at although nobody may notice it yet, a sentence each.
+fn overall(
+    endpoints: &[EndpointStatus],
+    ready: bool,
+    concerns: &[String],
+) -> (Tone, &'static str, String) {
+    let (tone, headline, summary) = of_all(endpoints, ready);
+    match (tone, concerns) {
+        (tone, []) => (tone, headline, summary),
+        (Tone::Good, concerns) => (Tone::Warn, TO_LOOK_AT, concerns.join(" ")),
+        (tone, concerns) => (tone, headline, format!("{summary} {}", concerns.join(" "))),
+    }
+}
+
+fn concerns(refusals: &[RefusalStatus], expiries: &[ExpiryStatus]) -> Vec<String> {
+    let refused = refusals.iter().map(|refusal| {
+        format!(
+            "{} (refused {}); what served before serves on.",
+            refusal.what, refusal.at
+        )
+    });
+    let urgent = expiries.iter().filter(|expiry| expiry.tone() == Tone::Bad);
+    let urgent: Vec<_> = urgent.map(|expiry| expiry.what.as_str()).collect();
+    let renew = (!urgent.is_empty()).then(|| format!("Renew: {}.", urgent.join(", ")));
+    refused.chain(renew).collect()
+}
+
+fn of_all(endpoints: &[EndpointStatus], ready: bool) -> (Tone, &'static str, String) {
     let open = endpoints.iter().filter(|each| each.tone == Tone::Bad);
     let open: Vec<&str> = open.map(|each| each.name.as_str()).collect();
     let troubled = endpoints.iter().filter(|each| each.tone == Tone::Warn);
@@ -70,7 +103,7 @@ fn overall(endpoints: &[EndpointStatus], ready: bool) -> (Tone, &'static str, St
         ),
         ([], names) => (
             Tone::Warn,
-            "Ready, with something to look at",
+            TO_LOOK_AT,
             format!("Look at: {}.", names.join(", ")),
         ),
         (names, _) => (
@@ -209,13 +242,32 @@ fn cache_answers(world: &World, reloader: &Reloader) -> String {
     }
 }
 
+fn refusals(reloader: &Reloader, now: Timestamp) -> Vec<RefusalStatus> {
+    let tell = |what, refusal: Option<Arc<Refusal>>| {
+        refusal.map(|refusal| RefusalStatus {
+            what,
+            at: moment(refusal.at, now),
+            problems: refusal.problems.clone(),
+        })
+    };
+    let configuration = tell(
+        "The configuration as last read is not in use",
+        reloader.refused_configuration(),
+    );
+    let certificates = tell(
+        "The changed certificates cannot be used",
+        reloader.refused_certificates(),
+    );
+    configuration.into_iter().chain(certificates).collect()
+}
+
 fn expiries(reloader: &Reloader, world: &World, now: Timestamp) -> Vec<ExpiryStatus> {
     let mut expiries = Vec::new();
     let mut tell = |what: String, at: Option<Timestamp>| {
         expiries.extend(at.map(|at| ExpiryStatus {
             what,
             on: at.strftime("%Y-%m-%d").to_string(),
-            days: at.duration_since(now).as_hours() / 24,
+            days: days(at, now),
         }));
     };
     for (place, shown) in reloader.certificates().iter().enumerate() {
@@ -240,6 +292,11 @@ fn expiries(reloader: &Reloader, world: &World, now: Timestamp) -> Vec<ExpirySta
     expiries
 }
 
+/// Whole days that are left, below zero from the very moment on.
+fn days(until: Timestamp, now: Timestamp) -> i64 {
+    until.duration_since(now).as_secs().div_euclid(24 * 3_600)
+}
+
 /// As `2026-09-07 08:00:00, 5 min ago`.
 fn moment(at: Timestamp, now: Timestamp) -> String {
     let ago = Duration::try_from(now.duration_since(at)).unwrap_or_default();
@@ -260,67 +317,4 @@ fn clock(at: Timestamp) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(milliseconds: &[u64], line: &str, most: &str, last: &str) {
-        let calls = milliseconds.iter().copied().map(Duration::from_millis);
-        let spark = spark(&calls.collect::<Vec<_>>());
-        assert_eq!(
-            (&*spark.line, &*spark.most, &*spark.last),
-            (line, most, last)
-        );
-    }
-
-    #[test]
-    fn a_sparkline_fills_its_field() {
-        check(&[], "", "", "");
-        check(&[7], "0.0,3.0 240.0,3.0", "7.0 ms", "7.0 ms");
-        check(
-            &[0, 100, 50],
-            "0.0,45.0 120.0,3.0 240.0,24.0",
-            "100 ms",
-            "50 ms",
-        );
-        check(&[0, 0], "0.0,45.0 240.0,45.0", "0.0 ms", "0.0 ms");
-    }
-
-    #[test]
-    fn the_headline_says_the_worst() {
-        let endpoints = |tones: &[Tone]| -> Vec<EndpointStatus> {
-            let each = tones.iter().map(|tone| EndpointStatus {
-                name: format!("<{tone}>"),
-                tone: *tone,
-                ..EndpointStatus::default()
-            });
-            each.collect()
-        };
-        let check = |tones: &[Tone], tone: Tone, word: &str| {
-            let (seen, headline, summary) = overall(&endpoints(tones), true);
-            let text = format!("{headline}: {summary}");
-            assert!(seen == tone && text.contains(word), "{tones:?} {text}");
-        };
-        check(&[Tone::Good, Tone::Good], Tone::Good, "All endpoints");
-        check(&[Tone::Good, Tone::Warn], Tone::Warn, "Look at: <warn>");
-        check(&[Tone::Bad, Tone::Good], Tone::Warn, "Mailboxes of <bad>");
-        check(&[Tone::Bad, Tone::Bad], Tone::Bad, "No endpoint is asked");
-        let (tone, _, summary) = overall(&endpoints(&[Tone::Good]), false);
-        assert!(
-            tone == Tone::Bad && summary.contains("expired"),
-            "{summary}"
-        );
-    }
-
-    #[test]
-    fn numbers_are_told_with_a_unit() {
-        let words = |seconds| duration(Duration::from_secs(seconds));
-        assert_eq!(
-            [words(0), words(119), words(120)],
-            ["0 s", "119 s", "2 min"]
-        );
-        assert_eq!([words(7_200), words(172_800)], ["2 h", "2 days"]);
-        assert_eq!([bytes(12), bytes(1_536)], ["12 bytes", "1.5 KiB"]);
-        assert_eq!(sentence("it broke"), "It broke.");
-    }
-}
+mod tests;

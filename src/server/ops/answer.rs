@@ -113,8 +113,13 @@ impl Desk {
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many wrong passwords came from there. Wait a minute.\n",
             )),
-            Err(Denied::Absent | Denied::InvalidToken) => Err(challenge()),
+            Err(Denied::Absent) => Err(challenge()),
+            Err(Denied::InvalidToken) => {
+                self.metrics.login_failed();
+                Err(challenge())
+            }
             Err(Denied::Wrong) => {
+                self.metrics.login_failed();
                 tracing::warn!("A login at the ops listener was refused");
                 login::hold_back().await;
                 Err(challenge())
@@ -247,6 +252,10 @@ fn readyz(readiness: &Readiness, stopping: bool, verbose: bool) -> Response<Byte
             "as last read it was refused; the one before serves"
         };
         line(&mut text, true, "configuration", configuration);
+        if !readiness.has_newest_certificates {
+            let state = "as last read they were refused; those from before are shown";
+            line(&mut text, true, "certificates", state);
+        }
         for shown in &readiness.certificates {
             let name = format!("certificate {}", shown.names);
             let state = if shown.valid {

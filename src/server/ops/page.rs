@@ -35,6 +35,7 @@ pub struct Status {
     pub tone: Tone,
     pub headline: &'static str,
     pub summary: String,
+    pub refusals: Vec<RefusalStatus>,
     pub endpoints: Vec<EndpointStatus>,
     pub cache_entries: u64,
     pub cache_bytes: String,
@@ -62,6 +63,16 @@ impl fmt::Display for Tone {
             Self::Bad => "bad",
         })
     }
+}
+
+/// What was last read from disk and is not used.
+#[derive(Debug, Clone)]
+pub struct RefusalStatus {
+    /// As it begins a sentence.
+    pub what: &'static str,
+    pub at: String,
+    /// For those who have logged in only: they name files and values.
+    pub problems: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -117,7 +128,7 @@ pub struct ExpiryStatus {
 }
 
 impl ExpiryStatus {
-    fn tone(&self) -> Tone {
+    pub fn tone(&self) -> Tone {
         match self.days {
             ..SOON => Tone::Bad,
             SOON..SOME_DAY => Tone::Warn,

@@ -42,6 +42,7 @@ struct Flight {
     circle: Circle,
     trace: Option<Trace>,
     trail: Trail,
+    begun: Instant,
     asked: OnceLock<Asked>,
     /// Closed without a word where the call died.
     landed: watch::Sender<bool>,
@@ -139,6 +140,10 @@ impl Flight {
         Trip {
             calls: self.trail.calls(),
             accounts: self.trail.accounts(),
+            took: self
+                .asked
+                .get()
+                .map_or(self.begun.elapsed(), |asked| asked.took),
         }
     }
 }
@@ -291,6 +296,7 @@ impl Board {
                 circle: circle.clone(),
                 trace: trace.clone(),
                 trail: Trail::default(),
+                begun: Instant::now(),
                 asked: OnceLock::new(),
                 landed,
             });

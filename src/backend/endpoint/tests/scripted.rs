@@ -15,6 +15,8 @@ pub(super) struct Scripted {
     script: Box<Script>,
     accounts: Vec<SmtpAddress>,
     asked: Mutex<Vec<Ask>>,
+    /// How probes fail, the last one first; then they succeed.
+    pub(super) ill_probes: Mutex<Vec<EndpointError>>,
 }
 
 pub(super) const AT_ONCE: Duration = Duration::ZERO;
@@ -34,6 +36,7 @@ impl Scripted {
             script: Box::new(script),
             accounts: accounts.iter().map(|name| mailbox(name)).collect(),
             asked: Mutex::default(),
+            ill_probes: Mutex::default(),
         })
     }
 
@@ -80,7 +83,7 @@ impl Backend for Scripted {
     }
 
     async fn probe(&self, _deadline: Instant) -> Result<(), EndpointError> {
-        Ok(())
+        self.ill_probes.lock().unwrap().pop().map_or(Ok(()), Err)
     }
 
     fn accounts(&self) -> Vec<AccountState> {

@@ -180,6 +180,32 @@ async fn a_probe_is_made_whatever_the_breaker_says_and_closes_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_callers_it_is_tried_when_its_time_has_come_and_not_before() {
+    let source = well_from(5, EndpointError::Connect("refused".into()));
+    let endpoint = plain(&source);
+    assert!(!endpoint.waits_for_a_trial(), "it is well");
+    for _ in 0..3 {
+        ask(&endpoint).await.unwrap_err();
+    }
+    let refused = EndpointError::Connect("refused".into());
+    *source.ill_probes.lock().unwrap() = vec![throttled(60), refused];
+    let left = || source.ill_probes.lock().unwrap().len();
+    // Ill: left alone for twice as long. Then it asks for patience, which decides nothing.
+    for (seconds, expect) in [(4, 2), (1, 1), (9, 1), (1, 0), (4, 0)] {
+        advance(Duration::from_secs(seconds)).await;
+        endpoint.try_again().await;
+        assert_eq!(left(), expect);
+        assert_ne!(endpoint.state().breaker, BreakerState::Closed);
+        assert!(!endpoint.waits_for_a_trial());
+    }
+    advance(Duration::from_secs(1)).await;
+    assert!(endpoint.waits_for_a_trial());
+    endpoint.try_again().await;
+    assert_eq!(endpoint.state().breaker, BreakerState::Closed);
+    assert!(ask(&endpoint).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_caller_who_leaves_takes_nothing_along() {
     let source = Scripted::new(|number, ask| {
         let after = if number == 5 { NEVER } else { AT_ONCE };
