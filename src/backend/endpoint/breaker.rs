@@ -100,10 +100,15 @@ impl Subject {
     ) -> Verdict {
         match (self, result) {
             // Not well either: a source that is ill may tell nonsense of everything. And a directory may be slow where
-            // calendars are not.
-            (Self::One, Err(EndpointError::BadAnswer(_) | EndpointError::Timeout(_))) => {
-                Verdict::Silent
-            }
+            // calendars are not, or so slow that a gateway in between answers in its place.
+            (
+                Self::One,
+                Err(
+                    EndpointError::BadAnswer(_)
+                    | EndpointError::Timeout(_)
+                    | EndpointError::Status(500..),
+                ),
+            ) => Verdict::Silent,
             (Self::One | Self::Endpoint, result) => Verdict::of(result, elapsed, timeout),
         }
     }
@@ -346,7 +351,12 @@ mod tests {
         for never_sent in [E::NoAccount("".into()), E::Timeout(secs(3))] {
             check(E::NotAsked(Arc::new(never_sent)), Verdict::Silent);
         }
-        for error in [E::BadAnswer("".into()), E::Timeout(secs(3))] {
+        for error in [
+            E::BadAnswer("".into()),
+            E::Timeout(secs(3)),
+            E::Status(500),
+            E::Status(504),
+        ] {
             let odd = Err::<(), _>(error);
             let of = |subject: Subject| subject.verdict(&odd, secs(3), secs(20));
             assert_eq!(of(Subject::Endpoint), Verdict::Ill);

@@ -32,8 +32,8 @@ impl RoomStock {
     }
 }
 
-/// Lists that may keep the reading waiting until the time of a call is up; after so many the others are not asked for.
-const MOST_TIMEOUTS: usize = 3;
+/// Lists in a row that cannot be read now; after so many the others are not asked for.
+const MOST_FAILURES: usize = 3;
 
 impl Endpoint {
     /// The same endpoint, with the rooms that are written down for it.
@@ -83,13 +83,14 @@ impl Endpoint {
         lists: Vec<Listed>,
     ) -> Result<RoomStock, EndpointError> {
         let mut stock = RoomStock::default();
-        let mut timeouts = 0;
+        let mut failures = 0;
         for listed in lists {
-            if timeouts >= MOST_TIMEOUTS {
+            if failures >= MOST_FAILURES {
                 stock.later.push(listed.address);
                 continue;
             }
             let asked = self.call(Subject::One, |by| source.rooms(&listed.address, by));
+            let before = std::mem::take(&mut failures);
             match asked.await {
                 Ok(Some(told)) => {
                     if told.may_have_more {
@@ -110,10 +111,12 @@ impl Endpoint {
                 }
                 Err(error) if is_passing(&error) => {
                     warn!(endpoint.name = %self.name(), %error, "A room list cannot be read now; what was known of it stays");
-                    timeouts += usize::from(matches!(
-                        error,
-                        EndpointError::Timeout(_) | EndpointError::NotAsked(_)
-                    ));
+                    failures = before + 1;
+                    stock.later.push(listed.address);
+                }
+                // Callers' calls failed meanwhile. What has been read is as good as before.
+                Err(EndpointError::BreakerOpen(_)) if !stock.lists.is_empty() => {
+                    failures = MOST_FAILURES;
                     stock.later.push(listed.address);
                 }
                 Err(error) => return Err(error),
@@ -271,7 +274,7 @@ fn is_about_the_list(error: &EndpointError) -> bool {
     )
 }
 
-/// Whether the server may tell of this list a little later, and of others now. One that is ill as a whole opens the breaker.
+/// Whether the server may tell of this list a little later, and of others now.
 fn is_passing(error: &EndpointError) -> bool {
     match error {
         EndpointError::NotAsked(why) => is_passing(why),

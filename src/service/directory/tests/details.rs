@@ -145,15 +145,63 @@ async fn nothing_but_lists_that_cannot_be_read_now_is_not_told_as_no_lists() {
 }
 
 #[tokio::test]
-async fn a_server_that_hangs_over_its_lists_is_not_asked_for_all_of_them() {
-    let (odd, _) = many("list");
-    let lists = odd.iter().map(|list_| list(list_, &["a@x.example"]));
+async fn a_server_that_fails_over_its_lists_is_not_asked_for_all_of_them() {
+    for error in passing() {
+        let (odd, good) = many("list");
+        let lists = [&good].into_iter().chain(&odd);
+        let stub = Stub::with(lists.map(|one| list(one, &["a@x.example"])).collect());
+        let odd = odd.iter().map(|list| (address(list), error.clone()));
+        *stub.odd_lists.lock().unwrap() = odd.collect();
+        let service = over(&stub);
+        // As often as would open the breaker if each counted.
+        for reading in 1..=3 {
+            assert!(!service.refresh_rooms().await, "{error}");
+            let asked = stub.lists_asked.load(Ordering::SeqCst);
+            assert_eq!(asked, 4 * reading, "{error}");
+            assert_eq!(breaker(&service), [BreakerState::Closed], "{error}");
+        }
+        let lists = service.room_lists(&caller(), soon()).await.unwrap();
+        assert_eq!(lists.len(), 1, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn failures_of_lists_count_in_a_row() {
+    let names: Vec<String> = (0..10)
+        .map(|number| format!("l{number}@x.example"))
+        .collect();
+    let lists = names.iter().map(|name| list(name, &["a@x.example"]));
     let stub = Stub::with(lists.collect());
-    let late = EndpointError::Timeout(Duration::from_secs(30));
-    let odd = odd.iter().map(|list| (address(list), late.clone()));
+    let odd = names.iter().step_by(2);
+    let odd = odd.map(|list| {
+        (
+            address(list),
+            EndpointError::Timeout(Duration::from_secs(30)),
+        )
+    });
     *stub.odd_lists.lock().unwrap() = odd.collect();
-    assert!(!over(&stub).refresh_rooms().await);
-    assert_eq!(stub.lists_asked.load(Ordering::SeqCst), 3);
+    let service = over(&stub);
+    assert!(!service.refresh_rooms().await);
+    let lists = service.room_lists(&caller(), soon()).await.unwrap();
+    assert_eq!(lists.len(), 5);
+}
+
+#[tokio::test]
+async fn what_was_read_before_the_breaker_opened_counts() {
+    let names = ["one@x.example", "two@x.example", "three@x.example"];
+    let stub = Stub::with(names.map(|one| list(one, &["a@x.example"])).to_vec());
+    let open = EndpointError::BreakerOpen("callers' calls failed".into());
+    *stub.odd_lists.lock().unwrap() = [(address(names[1]), open)].into();
+    let service = over(&stub);
+    assert!(!service.refresh_rooms().await);
+    assert_eq!(stub.lists_asked.load(Ordering::SeqCst), 2);
+    let lists = service.room_lists(&caller(), soon()).await.unwrap();
+    let lists: Vec<_> = lists.iter().map(|list| list.address.clone()).collect();
+    assert_eq!(lists, [address(names[0])]);
+    for unread in &names[1..] {
+        let rooms = service.rooms(&caller(), &address(unread), soon()).await;
+        assert_eq!(rooms, Err(DirectoryError::Unavailable));
+    }
 }
 
 #[tokio::test]
