@@ -51,6 +51,8 @@ pub struct Endpoint {
     /// Held by the call that tries, for nobody, whether it is well again; when the last one ended.
     trial: Mutex<Option<Instant>>,
     written_rooms: Vec<RoomEntry>,
+    /// Room lists that the last reading of them could not tell, in the order in which the next one asks for them.
+    later_lists: std::sync::Mutex<Vec<SmtpAddress>>,
 }
 
 /// The bounds within which an endpoint is asked.
@@ -149,6 +151,7 @@ impl Endpoint {
             fruitless: Fruitless::default(),
             trial: Mutex::new(None),
             written_rooms: Vec::new(),
+            later_lists: std::sync::Mutex::default(),
         }
     }
 

@@ -1,7 +1,8 @@
-//! Rooms and names of an endpoint, asked for within its bounds. Remembers nothing.
+//! Rooms and names of an endpoint, asked for within its bounds. Remembers nothing of them but which lists are asked for
+//! last.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 use tracing::{Instrument, debug, warn};
@@ -20,7 +21,7 @@ pub struct RoomStock {
     pub alone: Vec<Room>,
     /// Lists of which the source does not tell the rooms, or not all of them.
     pub untold: Vec<SmtpAddress>,
-    /// Lists that cannot be read now, and are worth asking for again soon.
+    /// Lists that cannot be read now, and are worth asking for again soon: in the order in which the next reading does.
     pub later: Vec<SmtpAddress>,
 }
 
@@ -80,9 +81,13 @@ impl Endpoint {
     async fn told_lists(
         &self,
         source: &dyn RoomSource,
-        lists: Vec<Listed>,
+        mut lists: Vec<Listed>,
     ) -> Result<RoomStock, EndpointError> {
+        let places = lists.iter().map(|list| list.address.clone()).zip(0..);
+        let places: HashMap<SmtpAddress, usize> = places.collect();
+        self.put_last(&mut lists);
         let mut stock = RoomStock::default();
+        let mut failed = Vec::new();
         let mut failures = 0;
         for listed in lists {
             if failures >= MOST_FAILURES {
@@ -112,7 +117,7 @@ impl Endpoint {
                 Err(error) if is_passing(&error) => {
                     warn!(endpoint.name = %self.name(), %error, "A room list cannot be read now; what was known of it stays");
                     failures = before + 1;
-                    stock.later.push(listed.address);
+                    failed.push(listed.address);
                 }
                 // Callers' calls failed meanwhile. What has been read is as good as before.
                 Err(EndpointError::BreakerOpen(_)) if !stock.lists.is_empty() => {
@@ -122,7 +127,27 @@ impl Endpoint {
                 Err(error) => return Err(error),
             }
         }
+        stock.later.append(&mut failed);
+        stock
+            .lists
+            .sort_by_key(|list| places.get(&list.listed.address));
+        self.later_lists().clone_from(&stock.later);
         Ok(stock)
+    }
+
+    /// Lists that could not be read last time come after the others, and those that failed after those that nobody asked
+    /// for: no list is behind the same failing ones at every reading.
+    fn put_last(&self, lists: &mut [Listed]) {
+        let later = self.later_lists();
+        let places: HashMap<&SmtpAddress, usize> = later.iter().zip(0..).collect();
+        lists.sort_by_key(|list| places.get(&list.address).copied());
+    }
+
+    /// A panic elsewhere leaves the lists whole: they are changed by a plain assignment.
+    fn later_lists(&self) -> MutexGuard<'_, Vec<SmtpAddress>> {
+        self.later_lists
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the source knows of one room, asked while no caller needs the endpoint.

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::stub::{Stub, address, caller, endpoint, list, refusal, service, soon};
 use crate::backend::EndpointError;
+use crate::domain::SmtpAddress;
 use crate::metrics::BreakerState;
 use crate::service::Availability;
 use crate::service::directory::DirectoryError;
@@ -184,6 +185,40 @@ async fn failures_of_lists_count_in_a_row() {
     assert!(!service.refresh_rooms().await);
     let lists = service.room_lists(&caller(), soon()).await.unwrap();
     assert_eq!(lists.len(), 5);
+}
+
+#[tokio::test]
+async fn lists_that_fail_do_not_keep_the_others_from_being_asked_for() {
+    let (odd, good) = many("list");
+    let lists = odd.iter().chain([&good]);
+    let stub = Stub::with(lists.map(|one| list(one, &["a@x.example"])).collect());
+    let late = EndpointError::Timeout(Duration::from_secs(30));
+    let odd: Vec<_> = odd
+        .iter()
+        .map(|list| (address(list), late.clone()))
+        .collect();
+    *stub.odd_lists.lock().unwrap() = odd.iter().cloned().collect();
+    let service = over(&stub);
+    let told = async || -> Vec<SmtpAddress> {
+        assert!(!service.refresh_rooms().await);
+        let lists = service.room_lists(&caller(), soon()).await;
+        let lists = lists.into_iter().flatten();
+        lists.map(|list| list.address.clone()).collect()
+    };
+    // Three fail, the next three, and then it is the good one's turn.
+    assert!(told().await.is_empty());
+    assert!(told().await.is_empty());
+    assert_eq!(told().await, [address(&good)]);
+    // Whichever is well again is found soon, though the others go on to fail.
+    for (list, _) in &odd {
+        let others = odd.iter().filter(|(other, _)| other != list).cloned();
+        *stub.odd_lists.lock().unwrap() = others.collect();
+        let mut readings = 0;
+        while !told().await.contains(list) {
+            readings += 1;
+            assert!(readings < 3, "{list}");
+        }
+    }
 }
 
 #[tokio::test]
