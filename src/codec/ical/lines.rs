@@ -84,13 +84,15 @@ fn is_misread_in(head: &str) -> bool {
     head.contains('\\') && !ends(head, false).eq(ends(head, true))
 }
 
-/// Where parameters end.
+/// Where parameters end. With `escapes` as calcard finds them: a tab or CR behind a backslash is skipped, and the backslash
+/// takes the meaning from what follows that.
 fn ends(head: &str, escapes: bool) -> impl Iterator<Item = usize> {
     let (mut quoted, mut escaped) = (false, false);
     let mut bytes = head.bytes().chain([b':']).enumerate();
     std::iter::from_fn(move || {
         bytes.by_ref().find_map(|(at, byte)| {
-            if std::mem::take(&mut escaped) {
+            if escaped {
+                escaped = matches!(byte, b'\t' | b'\r');
                 return None;
             }
             escaped = escapes && byte == b'\\';

@@ -75,6 +75,14 @@ const ENDS: &[(&str, &str)] = &[
         "03-10T13:00/03-10T13:00",
     ),
     (
+        "DTSTART;X-A=\"b\\\t\";TZID=America/New_York:20260310T090000",
+        "03-10T13:00/03-10T13:00",
+    ),
+    (
+        "DTSTART;X-A=\"b\\\t\r\t\";TZID=America/New_York:20260310T090000",
+        "03-10T13:00/03-10T13:00",
+    ),
+    (
         "DTSTART;X-A=b\\;TZID=America/New_York:20260310T090000",
         "03-10T13:00/03-10T13:00",
     ),
