@@ -324,11 +324,11 @@ impl Endpoint {
 
     fn warn(&self, error: &EndpointError) {
         let name = self.name();
-        if let EndpointError::BreakerOpen(_) = error {
-            // It was told when the breaker opened.
-            debug!(endpoint.name = %name, "Endpoint `{name}` was not asked");
-        } else {
+        if error.was_made() {
             warn!(endpoint.name = %name, error = error.label(), "Endpoint `{name}` failed: {error}");
+        } else {
+            // It was told when the breaker opened, or when the accounts were refused.
+            debug!(endpoint.name = %name, "Endpoint `{name}` was not asked: {error}");
         }
     }
 }

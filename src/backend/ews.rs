@@ -93,9 +93,10 @@ impl Ews {
         let called = timeout_at(deadline, self.ask_by_level(asking, &ask, deadline))
             .await
             .unwrap_or_else(|_| Err(EndpointError::Timeout(started.elapsed())));
-        called.map_err(|error| match ask.trail.calls() {
-            0 => EndpointError::NotAsked(Arc::new(error)),
-            _ => error,
+        called.map_err(|error| match (ask.trail.calls(), &error) {
+            // Who has waited all the time has met a server that lets others hang: that says something of it.
+            (1.., _) | (0, EndpointError::Timeout(_)) => error,
+            (0, _) => EndpointError::NotAsked(Arc::new(error)),
         })
     }
 

@@ -199,7 +199,8 @@ impl Breaker {
                     inner.mode = Mode::Open { until };
                 }
             }
-            Verdict::Silent if decided => {
+            // Another call may have closed it meanwhile.
+            Verdict::Silent if decided && matches!(inner.mode, Mode::HalfOpen) => {
                 inner.mode = Mode::Open {
                     until: Instant::now(),
                 };

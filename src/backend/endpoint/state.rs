@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
-use crate::backend::{AccountState, EndpointError};
+use crate::backend::{AccountCondition, AccountState, EndpointError};
 use crate::domain::Clock;
 use crate::metrics::BreakerState;
 
@@ -19,6 +19,19 @@ pub struct EndpointState {
     pub last_error: Option<LastError>,
     pub last_success: Option<Timestamp>,
     pub accounts: Vec<AccountState>,
+}
+
+impl EndpointState {
+    /// Whether a call could be made now or soon: not while all role accounts are refused or shut out.
+    #[must_use]
+    pub fn has_account(&self) -> bool {
+        let may_be_used = |condition| match condition {
+            AccountCondition::Ready | AccountCondition::Resting => true,
+            AccountCondition::Forbidden | AccountCondition::Quarantined => false,
+        };
+        let mut conditions = self.accounts.iter().map(|account| account.condition);
+        self.accounts.is_empty() || conditions.any(may_be_used)
+    }
 }
 
 /// Why the last call that failed did.

@@ -121,7 +121,7 @@ impl Ews {
             };
             let seat = lease.seat();
             let made = match lease.stakes() {
-                Stakes::LockOut => call.make_to_the_end(lease).await,
+                Stakes::LockOut => call.make_to_the_end(lease, deadline).await,
                 Stakes::None => call.make().await,
             };
             match made {
@@ -209,9 +209,14 @@ impl<A: Asking> Call<A> {
     /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
     /// comes of it is heard. The account is lent until then: the call counts among those that it may make at once, and
     /// where the server has not taken the login yet, nobody sends the same password meanwhile. So the lease bounds how long
-    /// it is waited for.
-    async fn make_to_the_end(self, lease: Lease<Login>) -> Result<A::Answer, Missed> {
-        let (number, patience) = (lease.number(), lease.patience());
+    /// it goes on after its caller has given up.
+    async fn make_to_the_end(
+        self,
+        lease: Lease<Login>,
+        deadline: Instant,
+    ) -> Result<A::Answer, Missed> {
+        let awaited = deadline.saturating_duration_since(Instant::now());
+        let (number, patience) = (lease.number(), lease.patience().max(awaited));
         let seat = (!lease.is_trial()).then(|| lease.seat());
         let call = async move {
             let made = timeout(patience, self.make()).await;

@@ -55,7 +55,10 @@ impl<L> Lease<L> {
 
     /// The server has said nothing for as long as that.
     pub(in crate::backend) fn unheard(&self) {
-        self.seat.pool.change(self.seat.index, State::unheard);
+        let now = Instant::now();
+        self.seat
+            .pool
+            .change(self.seat.index, |state| state.unheard(now));
     }
 }
 

@@ -135,7 +135,7 @@ impl State {
         self.late.retain(|(late, _)| *late != number);
     }
 
-    /// How long the call that begins now may wait for the server's answer.
+    /// How long the call that begins now may go on without the server's answer, unless its caller waits longer.
     pub(super) fn patience(&self, now: Instant) -> Duration {
         if self.accepted && self.is_proven(now) {
             LONGEST_TRIAL
@@ -145,7 +145,8 @@ impl State {
     }
 
     /// A call ended because its patience did.
-    pub(super) fn unheard(&mut self) {
+    pub(super) fn unheard(&mut self, now: Instant) {
+        self.accepted &= self.is_proven(now);
         self.unheard = self.unheard.saturating_add(1);
     }
 

@@ -133,6 +133,7 @@ fn of(endpoint: &Endpoint, reloader: &Reloader, now: Timestamp) -> EndpointStatu
     let (tone, word) = match state.breaker {
         BreakerState::Open => (Tone::Bad, "not asked"),
         BreakerState::HalfOpen => (Tone::Warn, "tried again"),
+        BreakerState::Closed if !state.has_account() => (Tone::Bad, "all accounts refused"),
         BreakerState::Closed if failing => (Tone::Warn, "failing"),
         BreakerState::Closed if accounts.iter().any(|each| !each.usable) => {
             (Tone::Warn, "asked by some accounts")

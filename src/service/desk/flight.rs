@@ -219,8 +219,11 @@ impl Flights {
             .ask_via(&mailboxes, flight.window, way, deadline)
             .await;
         for (mailbox, outcome) in &asked.outcomes {
-            // Nothing was learned where no call was made: the endpoint may be well by the next question.
-            if asked.calls == 0 && outcome.as_ref().is_err_and(|e| e.is_outage()) {
+            // Nothing was learned where no call was made, unless it was waited for in vain: the endpoint may be well by the
+            // next question.
+            let in_vain = matches!(outcome, Err(MailboxError::Timeout));
+            let is_outage = outcome.as_ref().is_err_and(|error| error.is_outage());
+            if asked.calls == 0 && is_outage && !in_vain {
                 continue;
             }
             self.cache.store(&asking, mailbox, &flight.window, outcome);

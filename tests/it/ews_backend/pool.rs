@@ -134,7 +134,7 @@ async fn a_refusal_that_comes_after_the_deadline_is_heard() {
 }
 
 #[tokio::test]
-async fn who_only_waits_behind_a_trial_has_not_asked_the_server() {
+async fn who_only_waits_behind_a_trial_sends_nothing_and_tells_that_nobody_answers() {
     let upstream =
         Upstream::start(|_, _| Reply::After(Duration::from_mins(1), Box::new(refuse))).await;
     let backend = backend(ews_settings(&upstream));
@@ -148,11 +148,24 @@ async fn who_only_waits_behind_a_trial_has_not_asked_the_server() {
     }
     let calls = ask.trail.calls();
     let waited = impatient().await;
-    assert!(
-        matches!(&waited, EndpointError::NotAsked(why) if matches!(**why, EndpointError::Timeout(_))),
-        "{waited:?}"
-    );
+    assert!(matches!(&waited, EndpointError::Timeout(_)), "{waited:?}");
     assert_eq!(ask.trail.calls(), calls);
+    assert_eq!(upstream.requests().len(), 1);
+}
+
+/// Longer than a first trial goes on by itself, so this test takes as long.
+#[tokio::test]
+async fn a_refusal_is_heard_as_long_as_its_caller_waits() {
+    let slow = Duration::from_millis(10_500);
+    let upstream = Upstream::start(move |_, _| Reply::After(slow, Box::new(refuse))).await;
+    let endpoint = endpoint_of(&upstream, &["one"], 12);
+    let name = mailbox("anna@example.com");
+    let deadline = Instant::now() + Duration::from_secs(19);
+    endpoint
+        .ask(std::slice::from_ref(&name), day(), deadline)
+        .await;
+    let account = &endpoint.state().accounts[0];
+    assert_eq!(account.condition, AccountCondition::Quarantined);
     assert_eq!(upstream.requests().len(), 1);
 }
 

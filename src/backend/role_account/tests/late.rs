@@ -88,6 +88,19 @@ async fn a_server_that_lets_all_calls_hang_is_asked_again_each_second() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_login_that_is_not_known_to_work_is_on_trial_again_after_a_call_without_a_word() {
+    for (ago, at_once) in [(PROVEN_FOR, 1), (Duration::ZERO, 8)] {
+        let (pool, _calls) = taken(ago).await;
+        soon(&pool).await.unheard();
+        let mut held = vec![soon(&pool).await];
+        while is_free(&pool).await {
+            held.push(soon(&pool).await);
+        }
+        assert_eq!(held.len(), at_once);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_trial_without_a_word_of_the_server_ends_soon_and_each_next_one_later() {
     let pool = pool(&["a@x.example"]);
     let trial = async |seconds| {
