@@ -49,7 +49,7 @@ pub(super) fn secret(
     Some(secret)
 }
 
-/// The hash alone of [`password`].
+/// The hash alone of [`password()`].
 pub(super) fn password_hash(account: &Section<'_>, around: &Surroundings<'_>) -> Option<String> {
     let (hash, _) = password(account, around)?;
     Some(hash)

@@ -47,7 +47,7 @@ use crate::service::cache::DropScope;
 
 /// From a connection's first byte to its close.
 const LIFETIME: Duration = Duration::from_secs(10);
-/// The same where the configuration is read again: hundreds of plain passwords take longer than [`LIFETIME`] to hash.
+/// The same where the configuration is read again: hundreds of plain passwords take longer than that to hash.
 pub const RELOAD_TIME: Duration = Duration::from_mins(1);
 /// What a look-up may take of it, so that its page is still sent.
 pub const LOOK_UP_TIME: Duration = Duration::from_secs(8);
