@@ -12,7 +12,7 @@ use crate::domain::SmtpAddress;
 use crate::service::Availability;
 use crate::service::desk::Desk;
 
-/// How soon a source that failed is asked again.
+/// How soon a source that failed is asked again; twice as long after each further time.
 const RETRY: Duration = Duration::from_mins(1);
 
 impl Availability {
@@ -66,6 +66,7 @@ impl Availability {
 }
 
 async fn refreshing(rooms: Weak<Availability>) {
+    let mut retry = RETRY;
     loop {
         let Some(availability) = rooms.upgrade() else {
             return;
@@ -77,7 +78,14 @@ async fn refreshing(rooms: Weak<Availability>) {
         for place in 0..places {
             complete(&rooms, place).await;
         }
-        sleep(if all_well { pause } else { pause.min(RETRY) }).await;
+        if all_well {
+            retry = RETRY;
+            sleep(pause).await;
+        } else {
+            // What fails once may go well soon; what fails for ever must not cost the servers a reading each minute.
+            sleep(retry.min(pause)).await;
+            retry = retry.saturating_mul(2).min(pause.max(RETRY));
+        }
     }
 }
 

@@ -178,18 +178,33 @@ async fn the_catalogue_is_read_again_from_time_to_time() {
         &ServiceSettings::default(),
     );
     service.keep_rooms();
-    let refreshes = async |count: usize, within: Duration| {
-        let until = Instant::now() + within;
-        while stub.refreshes.load(Ordering::SeqCst) < count {
-            assert!(Instant::now() < until, "{count}");
+    let mut readings = 0;
+    let mut next = async |minutes: u64| {
+        readings += 1;
+        let (begun, pause) = (Instant::now(), Duration::from_mins(minutes));
+        while stub.refreshes.load(Ordering::SeqCst) < readings {
+            assert!(
+                begun.elapsed() < pause + Duration::from_secs(2),
+                "{readings}"
+            );
             // The pause between two looks at the condition.
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        assert!(
+            begun.elapsed() + Duration::from_secs(1) > pause,
+            "{readings}"
+        );
     };
-    refreshes(1, Duration::from_secs(2)).await;
-    refreshes(2, Duration::from_mins(61)).await;
-    stub.fails.store(true, Ordering::SeqCst);
-    refreshes(3, Duration::from_mins(61)).await;
-    // It failed: again after a minute.
-    refreshes(4, Duration::from_secs(62)).await;
+    next(0).await;
+    for _ in 0..2 {
+        next(60).await;
+        stub.fails.store(true, Ordering::SeqCst);
+        next(60).await;
+        // It failed: again after a minute, and less and less often as long as it fails.
+        for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
+            next(minutes).await;
+        }
+        stub.fails.store(false, Ordering::SeqCst);
+        next(60).await;
+    }
 }
