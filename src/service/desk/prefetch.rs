@@ -3,17 +3,18 @@
 
 use super::Desk;
 use crate::backend::EndpointError;
-use crate::domain::{SmtpAddress, TimeWindow};
+use crate::domain::{MailboxError, SmtpAddress, TimeWindow};
 use crate::service::cache::Found;
 
 impl Desk {
     /// Asks for those mailboxes of which the cache has nothing fresh, call after call, each of which gives way to callers.
-    /// Ends with the first call that fails. `found` is told which mailboxes are here.
+    /// Ends with the first call that fails. `told` hears what is known of each mailbox until then, the cache's answers
+    /// included.
     pub async fn prefetch(
         &self,
         mailboxes: &[SmtpAddress],
         window: &TimeWindow,
-        found: impl Fn(&SmtpAddress),
+        mut told: impl FnMut(&SmtpAddress, Result<(), MailboxError>) + Send,
     ) -> Result<(), EndpointError> {
         if self.lifetimes.fresh_for.is_zero() {
             return Ok(());
@@ -22,28 +23,30 @@ impl Desk {
         let wide = super::widen::widened(window, self.widen, limits.days_per_call);
         let wide = shortened(wide, limits.days_per_call);
         let mut waiting = mailboxes;
-        while let Some((old, rest)) = self.next_old(waiting, &wide, limits.mailboxes_per_call) {
+        loop {
+            let (old, rest) = self.next_old(waiting, &wide, limits.mailboxes_per_call, &mut told);
+            if old.is_empty() {
+                return Ok(());
+            }
             waiting = rest;
             let asking = self.cache.asking(self.seat);
             let outcomes = self.endpoint.ask_in_background(&old, wide).await?;
             for (mailbox, outcome) in &outcomes {
                 self.cache.store(&asking, mailbox, &wide, outcome);
-                if outcome.is_ok() {
-                    found(mailbox);
-                }
+                told(mailbox, outcome.as_ref().map(drop).map_err(|error| *error));
             }
         }
-        Ok(())
     }
 
-    /// The next mailboxes to be asked for, and those after them. The cache is looked into just before: a caller may have
-    /// fetched them.
+    /// The next mailboxes to be asked for, if any, and those after them. The cache is looked into just before: a caller may
+    /// have fetched them.
     fn next_old<'a>(
         &self,
         mailboxes: &'a [SmtpAddress],
         window: &TimeWindow,
         most: usize,
-    ) -> Option<(Vec<SmtpAddress>, &'a [SmtpAddress])> {
+        told: &mut impl FnMut(&SmtpAddress, Result<(), MailboxError>),
+    ) -> (Vec<SmtpAddress>, &'a [SmtpAddress]) {
         let keep = (&self.lifetimes, self.cache.now());
         let mut old = Vec::new();
         let mut rest = mailboxes;
@@ -52,12 +55,14 @@ impl Desk {
                 break;
             }
             rest = others;
-            let found = self.cache.find(self.seat, mailbox, window, keep);
-            if matches!(found, Found::Stale { .. } | Found::Missing) {
-                old.push(mailbox.clone());
+            match self.cache.find(self.seat, mailbox, window, keep) {
+                Found::Stale { .. } | Found::Missing => old.push(mailbox.clone()),
+                Found::Fresh(_) => told(mailbox, Ok(())),
+                Found::Failed(error) => told(mailbox, Err(error)),
+                Found::Rescued(_) => {}
             }
         }
-        (!old.is_empty()).then_some((old, rest))
+        (old, rest)
     }
 }
 

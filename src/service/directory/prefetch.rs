@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use tracing::debug;
 
 use super::Known;
-use crate::domain::{SmtpAddress, TimeWindow};
+use crate::domain::{MailboxError, SmtpAddress, TimeWindow};
 use crate::service::Availability;
 use crate::service::desk::Desk;
 
@@ -45,56 +45,79 @@ impl Availability {
             return;
         };
         let known = self.known_rooms(Instant::now() + ROUND).await;
-        let rooms = self.rooms_by_place(&known);
-        let asked = self.desks.iter().zip(&rooms).enumerate();
-        let asked =
-            asked.map(|(place, (desk, rooms))| self.prefetch_at(place, desk, rooms, &window));
-        join_all(asked).await;
-    }
-
-    /// Where rooms are fetched: where they were found lately, or else at the endpoint that tells of them; always one that
-    /// callers' questions for them go to.
-    fn rooms_by_place(&self, known: &Known) -> Vec<Vec<SmtpAddress>> {
-        let state = self.directory.lock();
-        let parts = state.parts.iter();
-        let told: Vec<HashSet<&SmtpAddress>> =
-            parts.map(|part| part.told_rooms().collect()).collect();
-        let mut places = vec![Vec::new(); self.desks.len()];
-        for room in known.catalogue.rooms().map(|room| &room.address) {
-            let Some(route) = self.routes.find(room) else {
-                continue;
-            };
-            let tells = |place: &usize| told.get(*place).is_some_and(|told| told.contains(room));
-            let found_at = self.locations.find(room, self.cache.now());
-            let place = found_at
-                .filter(|place| route.fallbacks.contains(place))
-                .or_else(|| route.places().find(tells))
-                .unwrap_or(route.endpoint);
-            if let Some(rooms) = places.get_mut(place) {
-                rooms.push(room.clone());
-            }
+        let mut rooms = self.sought(&known);
+        for round in 0..self.desks.len() {
+            let desks = self.desks.iter().enumerate();
+            let asked = desks.map(|(place, desk)| {
+                let here = rooms.iter().filter(|room| room.place(round) == Some(place));
+                let here = here.map(|room| room.address.clone()).collect();
+                self.prefetch_at((place, desk), here, &window, round)
+            });
+            let absent: HashSet<SmtpAddress> =
+                join_all(asked).await.into_iter().flatten().collect();
+            rooms.retain(|room| absent.contains(&room.address));
         }
-        places
     }
 
+    /// All rooms with whom callers' questions for them ask, in order: where a room was found lately, and then along its
+    /// route. Not where it is told of: a calendar that was left behind would be taken for the room's.
+    fn sought(&self, known: &Known) -> Vec<Sought> {
+        let rooms = known.catalogue.rooms();
+        let sought = rooms.filter_map(|room| {
+            let route = self.routes.find(&room.address)?;
+            let found_at = self.locations.find(&room.address, self.cache.now());
+            let found_at = found_at.filter(|place| route.fallbacks.contains(place));
+            let others = route.places().filter(|place| Some(*place) != found_at);
+            Some(Sought {
+                address: room.address.clone(),
+                places: found_at.into_iter().chain(others).collect(),
+            })
+        });
+        sought.collect()
+    }
+
+    /// Says which of the rooms are not found there.
     async fn prefetch_at(
         &self,
-        place: usize,
-        desk: &Desk,
-        rooms: &[SmtpAddress],
+        (place, desk): (usize, &Desk),
+        rooms: Vec<SmtpAddress>,
         window: &TimeWindow,
-    ) {
-        // So that callers' questions go to what was fetched, and not first to who does not have it.
-        let found = |room: &SmtpAddress| {
-            let route = self.routes.find(room);
-            if route.is_some_and(|route| route.endpoint != place) {
-                self.locations.remember(room, place, self.cache.now());
+        round: usize,
+    ) -> Vec<SmtpAddress> {
+        let mut absent = Vec::new();
+        let told = |room: &SmtpAddress, outcome: Result<(), MailboxError>| match outcome {
+            // So that callers' questions go to what was fetched, and not first to who does not have it. What is known
+            // already is not known anew: its time would never be over.
+            Ok(()) if round > 0 => {
+                let route = self.routes.find(room);
+                let now = self.cache.now();
+                if route.is_some_and(|route| route.endpoint != place)
+                    && self.locations.find(room, now) != Some(place)
+                {
+                    self.locations.remember(room, place, now);
+                }
             }
+            Err(MailboxError::NotFound) => absent.push(room.clone()),
+            Ok(()) | Err(_) => {}
         };
-        if let Err(error) = desk.prefetch(rooms, window, found).await {
+        if let Err(error) = desk.prefetch(&rooms, window, told).await {
             let name = desk.endpoint().name();
             debug!(endpoint.name = %name, %error, "Rooms are prefetched later");
         }
+        absent
+    }
+}
+
+/// A room that is to be fetched.
+struct Sought {
+    address: SmtpAddress,
+    /// The endpoints that may have it: each is asked when the one before has not found it.
+    places: Vec<usize>,
+}
+
+impl Sought {
+    fn place(&self, round: usize) -> Option<usize> {
+        self.places.get(round).copied()
     }
 }
 

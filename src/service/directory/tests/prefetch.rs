@@ -1,18 +1,19 @@
 //! The prefetch against an endpoint that makes one call at a time: by the order of the calls, not by time.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::stub::{Stub, address, caller, endpoint, list, service, soon};
+use crate::backend::instance::Instance;
 use crate::domain::{
-    Attendee, AttendeeRole, AvailabilityQuery, Detail, Origin, SmtpAddress, TimeWindow,
+    Attendee, AttendeeRole, AvailabilityQuery, Clock, Detail, Origin, SmtpAddress, TimeWindow,
 };
 use crate::service::Availability;
-use crate::service::cache::DropScope;
 use crate::service::settings::{EndpointService, ServiceSettings};
 
 fn source(rooms: usize) -> Arc<Stub> {
@@ -139,9 +140,8 @@ async fn outside_working_hours_nothing_is_fetched() {
     assert!(stub.take_asked().is_empty());
 }
 
-#[tokio::test]
-async fn rooms_are_fetched_where_they_are_told_if_callers_are_sent_there() {
-    let (hq, cloud, other) = (source(2), source(4), source(5));
+/// Callers ask the first for rooms at `x.example`, and the second for those that it does not find.
+fn in_a_row(hq: &Arc<Stub>, cloud: &Arc<Stub>, clock: Arc<dyn Clock>) -> Arc<Availability> {
     let mut settings = ServiceSettings::default();
     settings.rooms.prefetch_days = 3;
     settings.endpoints = vec![EndpointService {
@@ -149,32 +149,107 @@ async fn rooms_are_fetched_where_they_are_told_if_callers_are_sent_there() {
         ..EndpointService::default()
     }];
     let endpoints = vec![
-        endpoint("hq", "x.example", &hq, 1),
-        endpoint("cloud", "cloud.example", &cloud, 1),
-        // It tells a room that it is never asked for.
-        endpoint("other", "other.example", &other, 1),
+        endpoint("hq", "x.example", hq, 1),
+        endpoint("cloud", "cloud.example", cloud, 1),
     ];
-    let service = service(endpoints, &settings);
+    Arc::new(Availability::new(
+        endpoints,
+        &settings,
+        &Instance::new(clock),
+    ))
+}
+
+struct HandClock(Mutex<Timestamp>);
+
+impl HandClock {
+    fn at_ten() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(super::stub::now())))
+    }
+
+    fn advance(&self, minutes: i64) {
+        *self.0.lock().unwrap() += jiff::SignedDuration::from_mins(minutes);
+    }
+}
+
+impl Clock for HandClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+}
+
+/// The numbers of the rooms that were asked for.
+fn numbers(stub: &Stub) -> Vec<String> {
+    let asked = stub.take_asked().into_iter().flatten();
+    let asked = asked.map(|room| room.local_part().replace("room00", ""));
+    let mut asked: Vec<_> = asked.collect();
+    asked.sort();
+    asked
+}
+
+#[tokio::test]
+async fn rooms_are_fetched_where_callers_questions_end() {
+    let (hq, cloud) = (source(2), source(4));
+    let moved = ["room001@x.example", "room003@x.example"].map(address);
+    *hq.absent.lock().unwrap() = moved.to_vec();
+    let clock = HandClock::at_ten();
+    let service = in_a_row(&hq, &cloud, clock.clone());
     service.prefetch_rooms().await;
-    let numbers = |stub: &Arc<Stub>| -> Vec<String> {
-        let asked = stub.take_asked().into_iter().flatten();
-        let mut asked: Vec<_> = asked.map(|room| room.local_part().to_owned()).collect();
-        asked.sort();
-        asked
-    };
-    assert_eq!(numbers(&hq), ["room000", "room001", "room004"]);
-    assert_eq!(numbers(&cloud), ["room002", "room003"]);
-    assert!(numbers(&other).is_empty());
+    assert_eq!(numbers(&hq), ["0", "1", "2", "3"]);
+    assert_eq!(numbers(&cloud), ["1", "3"]);
     // The first question of a caller asks neither of them.
     for room in ["room000@x.example", "room003@x.example"] {
         let answer = service.answer(&question(room), soon()).await;
         assert!(answer.per_mailbox[0].is_ok(), "{room}");
-        assert!(hq.take_asked().is_empty(), "{room}");
-        assert!(cloud.take_asked().is_empty(), "{room}");
+        assert!(numbers(&hq).is_empty() && numbers(&cloud).is_empty());
     }
-    // And where they were found lately they are fetched again.
-    let forget = DropScope::All;
-    service.drop_cached(&forget);
+    let fetched = async |minutes: i64| {
+        clock.advance(minutes);
+        service.prefetch_rooms().await;
+        (numbers(&hq).concat(), numbers(&cloud).concat())
+    };
+    let both = |hq: &str, cloud: &str| (hq.to_owned(), cloud.to_owned());
+    // Where they were found they are fetched again, for an hour.
+    assert_eq!(fetched(30).await, both("02", "13"));
+    hq.absent.lock().unwrap().remove(0);
+    assert_eq!(fetched(29).await, both("02", "13"));
+    assert_eq!(fetched(2).await, both("0123", "3"));
+}
+
+#[tokio::test]
+async fn a_room_that_the_first_does_not_find_is_fetched_as_soon_as_the_next_is_well() {
+    let (hq, cloud) = (source(2), source(0));
+    *hq.absent.lock().unwrap() = vec![address("room001@x.example")];
+    let service = in_a_row(&hq, &cloud, HandClock::at_ten());
+    cloud.is_down.store(true, Ordering::SeqCst);
     service.prefetch_rooms().await;
-    assert_eq!(numbers(&cloud), ["room002", "room003"]);
+    assert_eq!(
+        (numbers(&hq).concat(), numbers(&cloud).concat()),
+        ("01".into(), "1".into())
+    );
+    cloud.is_down.store(false, Ordering::SeqCst);
+    service.prefetch_rooms().await;
+    // The first need not say it again.
+    assert_eq!(
+        (numbers(&hq).concat(), numbers(&cloud).concat()),
+        (String::new(), "1".into())
+    );
+}
+
+#[tokio::test]
+async fn a_fallback_is_never_asked_unless_the_first_says_that_a_room_is_not_there() {
+    let (hq, cloud) = (source(0), source(4));
+    let service = in_a_row(&hq, &cloud, HandClock::at_ten());
+    // Its server tells no rooms, and is down.
+    hq.is_down.store(true, Ordering::SeqCst);
+    service.prefetch_rooms().await;
+    assert!(!numbers(&hq).is_empty());
+    assert!(numbers(&cloud).is_empty());
+    hq.is_down.store(false, Ordering::SeqCst);
+    let answer = service.answer(&question("room000@x.example"), soon()).await;
+    assert!(answer.per_mailbox[0].is_ok());
+    assert_eq!(numbers(&hq), ["0"]);
+    assert!(numbers(&cloud).is_empty());
+    service.prefetch_rooms().await;
+    assert_eq!(numbers(&hq).concat().replace('0', ""), "123");
+    assert!(numbers(&cloud).is_empty());
 }

@@ -69,6 +69,10 @@ pub(super) struct Stub {
     pub(super) refreshes: AtomicUsize,
     /// Of these mailboxes merged times alone are told, as of lists.
     pub(super) merged: Vec<SmtpAddress>,
+    /// Mailboxes that are not found.
+    pub(super) absent: Mutex<Vec<SmtpAddress>>,
+    /// Calls for calendars fail.
+    pub(super) is_down: AtomicBool,
     /// The mailboxes of each call that was begun.
     pub(super) asked: Mutex<Vec<Vec<SmtpAddress>>>,
     /// Calls for more than one mailbox wait until they are let go.
@@ -101,6 +105,9 @@ impl Backend for Stub {
         _deadline: Instant,
     ) -> Result<BTreeMap<SmtpAddress, Outcome>, EndpointError> {
         self.asked.lock().unwrap().push(ask.mailboxes.clone());
+        if self.is_down.load(Ordering::SeqCst) {
+            return Err(EndpointError::Status(503));
+        }
         if self.holds.load(Ordering::SeqCst) && ask.mailboxes.len() > 1 {
             self.let_go.notified().await;
         }
@@ -117,6 +124,8 @@ impl Backend for Stub {
         let told = |mailbox: &SmtpAddress| {
             if mailbox.local_part() == "crowd" {
                 Err(MailboxError::ListTooLong)
+            } else if self.absent.lock().unwrap().contains(mailbox) {
+                Err(MailboxError::NotFound)
             } else if self.merged.contains(mailbox) {
                 Ok(known().stripped_to(Detail::DigitsOnly))
             } else {
