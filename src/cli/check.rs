@@ -82,16 +82,10 @@ fn examined(endpoint: &EndpointSettings) -> (String, Vec<RoomEntry>) {
 /// Nobody can be asked whether such rooms are free: callers are not told of them. Their domain may be misspelt.
 fn warn_of_strangers(endpoint: &str, rooms: &[RoomEntry], availability: &Availability) {
     let mut seen = BTreeSet::new();
-    let mut warn = |address: &SmtpAddress, what: &str| {
-        if !availability.asks_for(address) && seen.insert(address.clone()) {
-            let text = format_args!("no endpoint has the mail domain of the {what} {address}");
+    for address in rooms.iter().map(|entry| &entry.room.address) {
+        if !availability.asks_for(address) && seen.insert(address) {
+            let text = format_args!("no endpoint has the mail domain of the room {address}");
             complain(endpoint, &text);
-        }
-    };
-    for entry in rooms {
-        warn(&entry.room.address, "room");
-        if let Some(list) = &entry.list {
-            warn(&list.address, "room list");
         }
     }
 }
