@@ -63,6 +63,15 @@ impl BuildError {
             Self::Start(_) | Self::Endpoint(_) | Self::State(_) => None,
         }
     }
+
+    /// Whether the machine or a file is at fault and not what the configuration says: trying again may help.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::State(_) => true,
+            Self::Start(error) => error.may_pass(),
+            Self::Endpoint(error) => error.problem.is_of_file(),
+        }
+    }
 }
 
 impl Gateway {

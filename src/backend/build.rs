@@ -46,6 +46,23 @@ pub enum BuildProblem {
     Client(String),
 }
 
+impl BuildProblem {
+    /// Whether a file is at fault that the settings name.
+    pub fn is_of_file(&self) -> bool {
+        match self {
+            Self::CaUnreadable { .. } | Self::CaInvalid { .. } => true,
+            Self::Url
+            | Self::Proxy
+            | Self::NoRoleAccount
+            | Self::UserName(_)
+            | Self::NoPassword(_)
+            | Self::TokenUrl
+            | Self::ClientKey(_)
+            | Self::Client(_) => false,
+        }
+    }
+}
+
 /// An endpoint, and what it was built from.
 pub struct Built {
     pub endpoint: Arc<Endpoint>,

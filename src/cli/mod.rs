@@ -53,8 +53,7 @@ impl Cli {
     }
 }
 
-const EXIT_STATUS: &str =
-    "Exit status: 0 success, 1 failure, 2 wrong usage or an invalid configuration";
+const EXIT_STATUS: &str = "Exit status: 0 success, 1 failure (also of a file that the configuration names), 2 wrong usage or an invalid configuration";
 
 #[derive(Debug, Subcommand)]
 enum Command {
@@ -101,7 +100,7 @@ struct ConfigFile {
 enum Exit {
     Success,
     Failure,
-    /// Wrong usage, or a configuration that cannot be used.
+    /// Wrong usage, or a configuration that says what cannot be used.
     Usage,
 }
 
@@ -149,8 +148,9 @@ impl CommandError {
     fn exit(&self) -> Exit {
         match self {
             Self::Failed(_) => Exit::Failure,
-            // A port in use is a fact of the machine, not of the configuration.
-            Self::Build(error) if error.refused_address().is_some() => Exit::Failure,
+            // Facts of the machine, as a port in use, that may pass while the configuration stays.
+            Self::Build(error) if error.may_pass() => Exit::Failure,
+            Self::Config(errors) if errors.are_of_files() => Exit::Failure,
             Self::Usage(_) | Self::Config(_) | Self::Build(_) => Exit::Usage,
         }
     }

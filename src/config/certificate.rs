@@ -70,12 +70,12 @@ pub(super) fn chain(
     path: &Located<'_, &str>,
     around: &Surroundings<'_>,
 ) -> Option<Vec<CertificateDer<'static>>> {
-    let pem = path.parse(|path| around.file(path))?;
+    let pem = path.parse_file(|path| around.file(path))?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match chain {
         Ok(chain) if !chain.is_empty() => Some(chain),
         Ok(_) | Err(_) => {
-            path.problem("the file holds no certificate in PEM form");
+            path.file_problem("the file holds no certificate in PEM form");
             None
         }
     }
@@ -85,9 +85,9 @@ pub(super) fn private_key(
     path: &Located<'_, &str>,
     around: &Surroundings<'_>,
 ) -> Option<PrivateKeyDer<'static>> {
-    let pem = path.parse(|path| around.file(path))?;
+    let pem = path.parse_file(|path| around.file(path))?;
     // The parser's own error might repeat parts of the file.
-    path.parse(|_| {
+    path.parse_file(|_| {
         PrivateKeyDer::from_pem_slice(&pem)
             .map_err(|_| "the file holds no private key in PEM form (PKCS#8, PKCS#1 or SEC1)")
     })
@@ -99,7 +99,7 @@ pub(super) fn check_pair(
     key: PrivateKeyDer<'static>,
 ) -> Option<()> {
     let provider = aws_lc_rs::default_provider();
-    key_path.parse(|_| match CertifiedKey::from_der(chain, key, &provider) {
+    key_path.parse_file(|_| match CertifiedKey::from_der(chain, key, &provider) {
         Ok(_) => Ok(()),
         Err(rustls::Error::InconsistentKeys(_)) => {
             Err("the key does not belong to the certificate".to_owned())

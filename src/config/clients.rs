@@ -42,7 +42,7 @@ pub(super) fn read(
 
 fn token_key(section: &Section<'_>, around: &Surroundings<'_>) -> Option<Arc<TokenKey>> {
     let path = section.text("token_key")?;
-    let pem = path.parse(|path| around.file(path))?;
+    let pem = path.parse_file(|path| around.file(path))?;
     path.parse(|_| TokenKey::from_pem(&pem)).map(Arc::new)
 }
 

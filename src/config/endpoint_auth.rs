@@ -145,7 +145,7 @@ fn certificate(
         .and_then(|path| certificate::chain(path, around));
     let key_path = section.text("client_key")?;
     let key = certificate::private_key(&key_path, around)?;
-    let pem = key_path.parse(|path| around.file(path))?;
+    let pem = key_path.parse_file(|path| around.file(path))?;
     let pem = SecretString::from(String::from_utf8_lossy(&pem).into_owned());
     key_path.parse(|_| assertion::check_key(&pem))?;
     let (path, chain) = (path?, chain?);

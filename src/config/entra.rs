@@ -36,7 +36,7 @@ pub(super) fn read(
     let authority = section.text("authority").map(|text| https_url(&text));
     let authority_ca = section.text("authority_ca").and_then(|path| {
         certificate::chain(&path, around)?;
-        path.parse(|path| around.file(path))
+        path.parse_file(|path| around.file(path))
     });
     let mut caller = rights::caller(section, CallerId::Nobody);
     caller.role_accounts = Some(role_accounts(section, accounts));

@@ -32,6 +32,13 @@ impl<'a> Findings<'a> {
         self.problems.borrow_mut().push(note(place, text));
     }
 
+    pub(super) fn file_problem(&self, place: &Place, text: impl Display) {
+        self.problems.borrow_mut().push(Problem {
+            of_file: true,
+            ..note(place, text)
+        });
+    }
+
     pub(super) fn warning(&self, place: &Place, text: impl Display) {
         self.warnings.borrow_mut().push(note(place, text));
     }
@@ -52,12 +59,17 @@ fn note(place: &Place, text: impl Display) -> Problem {
     Problem {
         place: place.clone(),
         text: text.to_string(),
+        of_file: false,
     }
 }
 
 impl<T> Located<'_, T> {
     pub(super) fn problem(&self, text: impl Display) {
         self.findings.problem(&self.place, text);
+    }
+
+    pub(super) fn file_problem(&self, text: impl Display) {
+        self.findings.file_problem(&self.place, text);
     }
 
     pub(super) fn warning(&self, text: impl Display) {
@@ -68,6 +80,15 @@ impl<T> Located<'_, T> {
     pub(super) fn parse<U, E: Display>(&self, parse: impl FnOnce(&T) -> Result<U, E>) -> Option<U> {
         parse(&self.value)
             .inspect_err(|error| self.problem(error))
+            .ok()
+    }
+    /// The same for what stands in the file that the value names, not in the configuration.
+    pub(super) fn parse_file<U, E: Display>(
+        &self,
+        parse: impl FnOnce(&T) -> Result<U, E>,
+    ) -> Option<U> {
+        parse(&self.value)
+            .inspect_err(|error| self.file_problem(error))
             .ok()
     }
 }

@@ -80,6 +80,7 @@ pub fn load(file: &Path) -> Result<Config, ConfigErrors> {
                 key: String::new(),
             },
             text: format!("cannot be read: {error}"),
+            of_file: false,
         }],
     })?;
     load_text(&text, file, &process_environment)

@@ -19,6 +19,8 @@ pub struct Place {
 pub struct Problem {
     pub place: Place,
     pub text: String,
+    /// What the configuration says may be right: a file that it names cannot be read or used now.
+    pub of_file: bool,
 }
 
 impl Problem {
@@ -57,6 +59,13 @@ pub struct ConfigErrors {
     pub problems: Vec<Problem>,
 }
 
+impl ConfigErrors {
+    /// Whether the configuration itself may be right, and trying again may help.
+    pub fn are_of_files(&self) -> bool {
+        self.problems.iter().all(|problem| problem.of_file)
+    }
+}
+
 impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, problem) in self.problems.iter().enumerate() {
@@ -82,6 +91,7 @@ mod tests {
 
     fn problem(line: Option<usize>, key: &str, text: &str) -> Problem {
         Problem {
+            of_file: false,
             place: Place {
                 line,
                 key: key.to_owned(),

@@ -45,6 +45,7 @@ fn syntax_problems(findings: &Findings<'_>, errors: &[toml::de::Error]) -> Vec<P
                 key: String::new(),
             },
             text: format!("not valid TOML: {}", error.message()),
+            of_file: false,
         })
         .collect();
     problems::sort(&mut problems);

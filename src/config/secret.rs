@@ -83,7 +83,7 @@ fn found<'a>(
     around: &Surroundings<'_>,
 ) -> Option<(Located<'a, &'a str>, SecretString)> {
     if let Some(path) = section.text(file) {
-        let secret = from_bytes(&path, path.parse(|path| around.file(path))?)?;
+        let secret = from_bytes(&path, path.parse_file(|path| around.file(path))?)?;
         return Some((path, secret));
     }
     if let Some(name) = section.text(variable) {

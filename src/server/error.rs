@@ -50,6 +50,30 @@ pub enum StartError {
 }
 
 impl StartError {
+    /// Whether the machine or a file is at fault and not what the configuration says.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Listen { .. }
+            | Self::ListenOps { .. }
+            | Self::Audit { .. }
+            | Self::Unreadable { .. }
+            | Self::NoCertificate { .. }
+            | Self::NoPrivateKey { .. }
+            | Self::BadPem { .. }
+            | Self::BadCertificate { .. }
+            | Self::BadPrivateKey { .. }
+            | Self::KeyMismatch { .. } => true,
+            Self::NoAddress
+            | Self::PasswordHash { .. }
+            | Self::TokenKey(_)
+            | Self::Authority { .. }
+            | Self::ClientCa { .. }
+            | Self::Tls(_) => false,
+        }
+    }
+}
+
+impl StartError {
     /// Whether another process holds one of the addresses.
     pub fn is_address_in_use(&self) -> bool {
         matches!(self, Self::Listen { source, .. } | Self::ListenOps { source, .. }

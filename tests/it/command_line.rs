@@ -190,6 +190,37 @@ fn check_looks_at_the_places_that_the_service_writes_to() {
     assert!(!folder.path().join("audit.jsonl").exists());
 }
 
+/// systemd tries 1 again and not 2: the disk may have room again, a certificate may be half renewed.
+#[test]
+fn faults_that_may_pass_are_no_mistakes_of_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("calendars")).unwrap();
+    let run = |command: &str, more: &str, code: i32| {
+        let more = files("example.com", "UTC") + more;
+        let file = install(folder.path(), "127.0.0.1:0", "any", &more).file;
+        let arguments = [command, "--config", file.to_str().unwrap()];
+        stderr(&kept(&mut calbridge(&arguments)).code(code))
+    };
+    let audit = "[audit]\nfile = \"missing/audit.jsonl\"\nmailboxes = \"clear\"\n";
+    let said = run("serve", audit, 1);
+    assert!(said.contains("cannot be written to"), "{said}");
+    let role_account = |more: &str| {
+        format!(
+            r#"[[endpoint]]
+name = "cloud"
+kind = "ews"
+domains = ["example.org"]
+url = "https://mail.example.org/EWS/Exchange.asmx"
+role_account = [{{ address = "svc@example.org", password_file = "none"{more} }}]
+"#
+        )
+    };
+    let said = run("check", &role_account(""), 1);
+    assert!(said.contains("none cannot be read"), "{said}");
+    let said = run("check", &role_account(", passwrod = 1"), 2);
+    assert!(said.contains("none cannot be read"), "{said}");
+}
+
 #[test]
 fn check_warns_of_a_client_secret_that_ends() {
     let folder = tempfile::tempdir().unwrap();

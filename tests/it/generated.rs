@@ -83,7 +83,7 @@ fn known_keys() -> BTreeMap<String, BTreeSet<String>> {
     std::fs::write(&full, text).unwrap();
     let mut known = BTreeMap::<_, BTreeSet<_>>::new();
     for problem in load(&full).unwrap_err().problems {
-        let config::Problem { place, text } = problem;
+        let config::Problem { place, text, .. } = problem;
         let keys = text.split_once("known here: ");
         let (_, keys) = keys.unwrap_or_else(|| panic!("{}: {text}", place.key));
         let table = place.key.trim_end_matches("strange").trim_end_matches('.');
