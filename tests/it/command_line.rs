@@ -282,7 +282,6 @@ fn check_names_rooms_that_nobody_is_asked_for() {
         told,
         [
             format!("{nobody} room d@elsewhere.example"),
-            format!("{nobody} room list halls@misspelt.example"),
             format!("{nobody} room c@nowhere.example"),
         ]
     );
