@@ -120,6 +120,11 @@ impl Directory {
         self.expansions.forget();
     }
 
+    /// Whether nothing at all is known of the rooms of some endpoint.
+    fn any_silent(&self) -> bool {
+        self.lock().parts.iter().any(Part::is_silent)
+    }
+
     /// A panic elsewhere leaves the state whole: each change is a plain assignment.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)

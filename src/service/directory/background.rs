@@ -12,7 +12,7 @@ use crate::domain::SmtpAddress;
 use crate::service::Availability;
 use crate::service::desk::Desk;
 
-/// How soon a source that failed is asked again; twice as long after each further time.
+/// How soon a source that failed is asked again; twice as long after each further time, once every source has told something.
 const RETRY: Duration = Duration::from_mins(1);
 
 impl Availability {
@@ -74,6 +74,7 @@ async fn refreshing(rooms: Weak<Availability>) {
         let all_well = availability.refresh_rooms().await;
         let pause = availability.directory.settings.refresh;
         let places = availability.desks.len();
+        let any_silent = availability.directory.any_silent();
         drop(availability);
         for place in 0..places {
             complete(&rooms, place).await;
@@ -81,6 +82,9 @@ async fn refreshing(rooms: Weak<Availability>) {
         if all_well {
             retry = RETRY;
             sleep(pause).await;
+        } else if any_silent {
+            // Nothing at all is known of an endpoint, and callers get less for it.
+            sleep(RETRY.min(pause)).await;
         } else {
             // What fails once may go well soon; what fails for ever must not cost the servers a reading each minute.
             sleep(retry.min(pause)).await;

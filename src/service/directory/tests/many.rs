@@ -171,6 +171,20 @@ async fn rooms_that_are_written_down_are_there_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_source_that_has_told_nothing_yet_is_asked_each_minute() {
+    let stub = Stub::with(Vec::new());
+    stub.fails.store(true, Ordering::SeqCst);
+    let service = service(
+        vec![endpoint("one", "x.example", &stub, 4)],
+        &ServiceSettings::default(),
+    );
+    service.keep_rooms();
+    // The clock stands still but for this.
+    tokio::time::sleep(Duration::from_mins(40) + Duration::from_secs(10)).await;
+    assert_eq!(stub.refreshes.load(Ordering::SeqCst), 41);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_catalogue_is_read_again_from_time_to_time() {
     let stub = Stub::with(Vec::new());
     let service = service(
