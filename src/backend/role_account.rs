@@ -87,7 +87,7 @@ enum Pick {
 /// One call's place at an account.
 struct Picked {
     number: u64,
-    /// How long it may wait for the server's answer.
+    /// See [`Lease::patience`].
     patience: Duration,
     /// Where the server has not taken the login yet: nobody else of this process tries it meanwhile.
     trial: Option<Trial>,

@@ -64,13 +64,7 @@ impl Served {
         std::fs::write(&file, text).unwrap();
         let (name, more) = command.split_first().unwrap();
         let arguments = [&[*name, "--config", file.to_str().unwrap()], more].concat();
-        let stream = if errors {
-            Program::stderr
-        } else {
-            Program::stdout
-        };
-        let (status, lines) = Program::start(&arguments, stream).wait();
-        (status.code(), lines.join("\n"))
+        Program::run(&arguments, errors)
     }
 }
 

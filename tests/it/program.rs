@@ -30,6 +30,13 @@ impl Program {
         Self::start_with(arguments, &[], from)
     }
 
+    /// What a command that ends by itself exits with and writes: its errors, or else its output.
+    pub(crate) fn run(arguments: &[&str], errors: bool) -> (Option<i32>, String) {
+        let from = if errors { Self::stderr } else { Self::stdout };
+        let (status, lines) = Self::start(arguments, from).wait();
+        (status.code(), lines.join("\n"))
+    }
+
     /// `calbridge serve` with this configuration; its log is read.
     pub(crate) fn serve(file: &Path) -> Self {
         let arguments = ["serve", "--config", file.to_str().unwrap()];

@@ -63,13 +63,7 @@ impl Served {
     /// The status and the lines of `calbridge reload`.
     fn reload(&self, errors: bool) -> (Option<i32>, String) {
         let arguments = ["reload", "--config", self.asked.to_str().unwrap()];
-        let stream = if errors {
-            Program::stderr
-        } else {
-            Program::stdout
-        };
-        let (status, lines) = Program::start(&arguments, stream).wait();
-        (status.code(), lines.join("\n"))
+        Program::run(&arguments, errors)
     }
 
     /// The status and the findings of the doctor.

@@ -208,8 +208,8 @@ impl Ews {
 impl<A: Asking> Call<A> {
     /// The same, and no caller who gives up can end it: a password that is on its way is counted by the directory, so what
     /// comes of it is heard. The account is lent until then: the call counts among those that it may make at once, and
-    /// where the server has not taken the login yet, nobody sends the same password meanwhile. So the lease bounds how long
-    /// it goes on after its caller has given up.
+    /// where the server has not taken the login yet, nobody sends the same password meanwhile. So it ends when the lease
+    /// says, but never before its caller gives up.
     async fn make_to_the_end(
         self,
         lease: Lease<Login>,

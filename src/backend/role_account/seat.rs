@@ -48,12 +48,12 @@ impl<L> Lease<L> {
         self.number
     }
 
-    /// How long it may wait for the server's answer.
+    /// How long it may go on without the server's answer, unless its caller waits longer.
     pub(in crate::backend) fn patience(&self) -> Duration {
         self.patience
     }
 
-    /// The server has said nothing for as long as that.
+    /// The server has said nothing until the call was ended.
     pub(in crate::backend) fn unheard(&self) {
         let now = Instant::now();
         self.seat

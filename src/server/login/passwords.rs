@@ -4,7 +4,8 @@
 //! while, askers with the same credential share one verification, at most one verification runs per core, and only so
 //! many wait for a core. What is remembered is a keyed hash of account, password and the account's hash, never the
 //! password: a changed hash makes every verdict about the old one worthless, so this outlives a reload. Whoever was right
-//! once is never limited again, nor who shows the very password that is configured in plain, whatever others behind the same address or for the same account try.
+//! once is never limited again, nor who shows the very password that is configured in plain, whatever others behind the
+//! same address or for the same account try.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
