@@ -154,20 +154,23 @@ pub fn forbidden_character(text: &str) -> Option<(usize, u32)> {
 }
 
 /// The first byte that may begin a forbidden character. Every request passes here: without a branch for each byte, whole
-/// chunks are judged at once.
+/// chunks are judged at once, and mostly none of them has a line break.
 fn next_suspicious(bytes: &[u8]) -> Option<usize> {
     const CHUNK: usize = 64;
     let is_suspicious = |byte: u8| matches!(byte, 0..=8 | 11 | 12 | 14..=31 | 0xEF);
-    let has_one = |chunk: &[u8]| {
-        chunk
-            .iter()
-            .fold(false, |any, &byte| any | is_suspicious(byte))
-    };
+    let is_remarkable = |byte: u8| byte < b' ' || byte == 0xEF;
+    let has_one = |chunk: &[u8]| has(chunk, is_remarkable) && has(chunk, is_suspicious);
     let (number, chunk) = bytes
         .chunks(CHUNK)
         .enumerate()
         .find(|(_, chunk)| has_one(chunk))?;
     Some(number * CHUNK + chunk.iter().position(|&byte| is_suspicious(byte))?)
+}
+
+/// Looks at all bytes, also behind one that is found.
+#[inline(always)]
+fn has(chunk: &[u8], is: impl Fn(u8) -> bool) -> bool {
+    chunk.iter().fold(false, |any, &byte| any | is(byte))
 }
 
 /// The Char production of XML 1.0.

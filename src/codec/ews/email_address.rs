@@ -31,27 +31,23 @@ const KINDS: [&str; 9] = [
 /// missing. Name and kind say nothing that is believed: clients get them wrong.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Option<String>, Fault> {
     let mut parts = Sequence::of(cursor);
-    if let Some(name) = parts.optional(cursor, Ns::Types, "Name")? {
-        cursor.string(&name)?;
-    }
-    let address = match parts.optional(cursor, Ns::Types, "EmailAddress")? {
-        Some(address) => Some(cursor.value(&address, NON_EMPTY, |text| {
-            (!text.is_empty()).then(|| text.to_owned())
-        })?),
-        None => None,
-    };
-    if let Some(routing) = parts.optional(cursor, Ns::Types, "RoutingType")? {
-        cursor.value(&routing, NON_EMPTY, |text| (!text.is_empty()).then_some(()))?;
-    }
-    if let Some(kind) = parts.optional(cursor, Ns::Types, "MailboxType")? {
-        cursor.value(&kind, KIND_TYPE, |text| KINDS.contains(&text).then_some(()))?;
-    }
+    parts.optional_string(cursor, Ns::Types, "Name")?;
+    let address = (Ns::Types, "EmailAddress");
+    let address = parts.optional_value(cursor, address, NON_EMPTY, |text| {
+        (!text.is_empty()).then(|| text.to_owned())
+    })?;
+    let routing = (Ns::Types, "RoutingType");
+    parts.optional_value(cursor, routing, NON_EMPTY, |text| {
+        (!text.is_empty()).then_some(())
+    })?;
+    let kind = (Ns::Types, "MailboxType");
+    parts.optional_value(cursor, kind, KIND_TYPE, |text| {
+        KINDS.contains(&text).then_some(())
+    })?;
     if parts.optional(cursor, Ns::Types, "ItemId")?.is_some() {
         cursor.skip()?;
     }
-    if let Some(original) = parts.optional(cursor, Ns::Types, "OriginalDisplayName")? {
-        cursor.string(&original)?;
-    }
+    parts.optional_string(cursor, Ns::Types, "OriginalDisplayName")?;
     parts.end(cursor)?;
     Ok(address)
 }

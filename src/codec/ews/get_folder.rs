@@ -80,10 +80,10 @@ impl GetFolderRequest {
 
 fn read_shape(cursor: &mut Cursor<'_>) -> Result<FolderShape, Fault> {
     let mut parts = Sequence::of(cursor);
-    let base = parts.required(cursor, Ns::Types, "BaseShape")?;
     let datatype =
         "http://schemas.microsoft.com/exchange/services/2006/types:DefaultShapeNamesType";
-    let base = cursor.value(&base, datatype, |text| match text {
+    let base = (Ns::Types, "BaseShape");
+    let base = parts.value(cursor, base, datatype, |text| match text {
         "IdOnly" => Some(BaseShape::IdOnly),
         "Default" => Some(BaseShape::Default),
         "AllProperties" => Some(BaseShape::AllProperties),

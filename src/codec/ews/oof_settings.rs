@@ -25,14 +25,10 @@ impl OofSettingsRequest {
         let mailbox = parts.required(cursor, Ns::Types, "Mailbox")?;
         cursor.only_attributes(&mailbox, &[])?;
         let mut inner = Sequence::of(cursor);
-        if let Some(name) = inner.optional(cursor, Ns::Types, "Name")? {
-            cursor.string(&name)?;
-        }
-        let address = inner.required(cursor, Ns::Types, "Address")?;
-        let address = cursor.string(&address)?.trim().to_owned();
-        if let Some(routing) = inner.optional(cursor, Ns::Types, "RoutingType")? {
-            cursor.string(&routing)?;
-        }
+        inner.optional_string(cursor, Ns::Types, "Name")?;
+        let address = inner.string(cursor, Ns::Types, "Address")?;
+        let address = address.trim().to_owned();
+        inner.optional_string(cursor, Ns::Types, "RoutingType")?;
         inner.end(cursor)?;
         parts.end(cursor)?;
         Ok(Self { address })

@@ -49,10 +49,10 @@ impl ResolveNamesRequest {
         {
             cursor.skip()?;
         }
-        let entry = parts.required(cursor, Ns::Messages, "UnresolvedEntry")?;
         let datatype =
             "http://schemas.microsoft.com/exchange/services/2006/types:NonEmptyStringType";
-        let entry = cursor.value(&entry, datatype, |text| {
+        let entry = (Ns::Messages, "UnresolvedEntry");
+        let entry = parts.value(cursor, entry, datatype, |text| {
             (!text.is_empty()).then(|| text.to_owned())
         })?;
         parts.end(cursor)?;

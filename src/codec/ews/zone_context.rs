@@ -4,6 +4,7 @@ use jiff::civil::{DateTime, Time, Weekday};
 use jiff::{SpanRelativeTo, Unit};
 
 use super::fault::Fault;
+use super::zone_rules::read_weekday;
 use crate::codec::xml::{Cursor, Element, Foreign, Moment, Ns, Sequence};
 use crate::domain::zone::{Zone, ZoneError, ZoneRule, ZoneRules, windows};
 
@@ -153,18 +154,15 @@ fn read_change<'a>(
     if change.local() != "RecurringDayTransition" {
         return Err(Fault::UnknownTimeZone);
     }
-    let offset = parts.required(cursor, Ns::Types, "TimeOffset")?;
-    let seconds = cursor.value(
-        &offset,
+    let seconds = parts.value(
+        cursor,
+        (Ns::Types, "TimeOffset"),
         "http://www.w3.org/2001/XMLSchema:duration",
         duration_seconds,
     )?;
-    let month = parts.required(cursor, Ns::Types, "Month")?;
-    let month = cursor.int(&month)?;
-    let day = parts.required(cursor, Ns::Types, "DayOfWeek")?;
-    let weekday = super::zone_rules::read_weekday(cursor, &day)?.ok_or(Fault::UnknownTimeZone)?;
-    let occurrence = parts.required(cursor, Ns::Types, "Occurrence")?;
-    let occurrence = cursor.int(&occurrence)?;
+    let month = parts.int(cursor, Ns::Types, "Month")?;
+    let weekday = read_weekday(&mut parts, cursor)?.ok_or(Fault::UnknownTimeZone)?;
+    let occurrence = parts.int(cursor, Ns::Types, "Occurrence")?;
     parts.end(cursor)?;
     let in_day = |seconds: i64| (0..86_400).contains(&seconds);
     let time = Some(seconds)
@@ -192,17 +190,16 @@ fn read_target<'a>(cursor: &mut Cursor<'a>, parts: &mut Sequence<'a>) -> Result<
 fn read_transition(cursor: &mut Cursor<'_>) -> Result<(String, Option<DateTime>), Fault> {
     let mut parts = Sequence::of(cursor);
     let to = read_target(cursor, &mut parts)?;
-    let from = match parts.optional(cursor, Ns::Types, "DateTime")? {
-        None => None,
-        Some(element) => match cursor.value(
-            &element,
-            "http://www.w3.org/2001/XMLSchema:dateTime",
-            Moment::parse,
-        )? {
-            Moment::Local(local) => Some(local),
-            Moment::Instant(instant) => Some(jiff::tz::Offset::UTC.to_datetime(instant)),
-        },
-    };
+    let from = parts.optional_value(
+        cursor,
+        (Ns::Types, "DateTime"),
+        "http://www.w3.org/2001/XMLSchema:dateTime",
+        Moment::parse,
+    )?;
+    let from = from.map(|from| match from {
+        Moment::Local(local) => local,
+        Moment::Instant(instant) => jiff::tz::Offset::UTC.to_datetime(instant),
+    });
     parts.end(cursor)?;
     Ok((to, from))
 }

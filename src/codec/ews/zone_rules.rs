@@ -1,16 +1,18 @@
 //! `SerializableTimeZone`: bias and the two rules of the year, read strictly from callers and tolerantly from servers.
 
+use std::borrow::Cow;
+
 use jiff::civil::{Time, Weekday};
 
 use super::fault::Fault;
-use crate::codec::xml::{Cursor, Element, Ns, Sequence, XmlWriter};
+use crate::codec::xml::moment::digit_pair;
+use crate::codec::xml::{Cursor, DecodeError, Ns, Sequence, XmlWriter};
 use crate::domain::zone::{ZoneError, ZoneRule, ZoneRules};
 
 /// The content of `t:TimeZone` in a request.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<ZoneRules, Fault> {
     let mut parts = Sequence::of(cursor);
-    let bias = parts.required(cursor, Ns::Types, "Bias")?;
-    let bias = cursor.int(&bias)?;
+    let bias = parts.int(cursor, Ns::Types, "Bias")?;
     parts.required(cursor, Ns::Types, "StandardTime")?;
     let standard = read_rule(cursor)?;
     parts.required(cursor, Ns::Types, "DaylightTime")?;
@@ -21,31 +23,23 @@ pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<ZoneRules, Fault> {
 }
 
 /// A rule as written: of the right types, not yet of sensible values.
-struct RawRule {
+struct RawRule<'a> {
     bias: i32,
-    time: String,
+    time: Cow<'a, str>,
     day_order: i16,
     month: i16,
     weekday: Option<Weekday>,
-    year: Option<String>,
+    year: Option<Cow<'a, str>>,
 }
 
-fn read_rule(cursor: &mut Cursor<'_>) -> Result<RawRule, Fault> {
+fn read_rule<'a>(cursor: &mut Cursor<'a>) -> Result<RawRule<'a>, Fault> {
     let mut parts = Sequence::of(cursor);
-    let bias = parts.required(cursor, Ns::Types, "Bias")?;
-    let bias = cursor.int(&bias)?;
-    let time = parts.required(cursor, Ns::Types, "Time")?;
-    let time = cursor.string(&time)?.trim().to_owned();
-    let day_order = parts.required(cursor, Ns::Types, "DayOrder")?;
-    let day_order = short(cursor, &day_order)?;
-    let month = parts.required(cursor, Ns::Types, "Month")?;
-    let month = short(cursor, &month)?;
-    let weekday = parts.required(cursor, Ns::Types, "DayOfWeek")?;
-    let weekday = read_weekday(cursor, &weekday)?;
-    let year = match parts.optional(cursor, Ns::Types, "Year")? {
-        Some(element) => Some(cursor.string(&element)?.trim().to_owned()),
-        None => None,
-    };
+    let bias = parts.int(cursor, Ns::Types, "Bias")?;
+    let time = parts.string(cursor, Ns::Types, "Time")?;
+    let day_order = short(&mut parts, cursor, "DayOrder")?;
+    let month = short(&mut parts, cursor, "Month")?;
+    let weekday = read_weekday(&mut parts, cursor)?;
+    let year = parts.optional_string(cursor, Ns::Types, "Year")?;
     parts.end(cursor)?;
     Ok(RawRule {
         bias,
@@ -57,30 +51,34 @@ fn read_rule(cursor: &mut Cursor<'_>) -> Result<RawRule, Fault> {
     })
 }
 
-fn short<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<i16, Fault> {
-    Ok(
-        cursor.value(element, "http://www.w3.org/2001/XMLSchema:short", |text| {
-            text.parse().ok()
-        })?,
-    )
+fn short<'a>(
+    parts: &mut Sequence<'a>,
+    cursor: &mut Cursor<'a>,
+    local: &'static str,
+) -> Result<i16, DecodeError> {
+    let datatype = "http://www.w3.org/2001/XMLSchema:short";
+    parts.value(cursor, (Ns::Types, local), datatype, |text| {
+        text.parse().ok()
+    })
 }
 
-/// One of the seven days; None for the groups of days that the schema also allows.
+/// `DayOfWeek`: one of the seven days; None for the groups of days that the schema also allows.
 pub(super) fn read_weekday<'a>(
+    parts: &mut Sequence<'a>,
     cursor: &mut Cursor<'a>,
-    element: &Element<'a>,
-) -> Result<Option<Weekday>, Fault> {
+) -> Result<Option<Weekday>, DecodeError> {
     let datatype = "http://schemas.microsoft.com/exchange/services/2006/types:DayOfWeekType";
-    Ok(cursor.value(element, datatype, |text| match text {
+    let name = (Ns::Types, "DayOfWeek");
+    parts.value(cursor, name, datatype, |text| match text {
         "Day" | "Weekday" | "WeekendDay" => Some(None),
         day => weekday(day).map(Some),
-    })?)
+    })
 }
 
-impl RawRule {
+impl RawRule<'_> {
     fn into_rule(self) -> Result<ZoneRule, Fault> {
         let (day_order, month) = (i32::from(self.day_order), i32::from(self.month));
-        let year = match self.year.as_deref() {
+        let year = match self.year.as_deref().map(str::trim) {
             None | Some("" | "0") => None,
             Some(text) => Some(
                 text.parse::<i16>()
@@ -89,7 +87,7 @@ impl RawRule {
         };
         Ok(ZoneRule {
             bias_minutes: self.bias,
-            time: parse_time(&self.time).ok_or(Fault::TimeZone(ZoneError::Time))?,
+            time: parse_time(self.time.trim()).ok_or(Fault::TimeZone(ZoneError::Time))?,
             day_order: i8::try_from(self.day_order)
                 .map_err(|_| Fault::TimeZone(ZoneError::DayOrder(day_order)))?,
             month: i8::try_from(self.month)
@@ -109,6 +107,12 @@ impl RawRule {
 
 /// `HH:MM:SS`, fractions cut.
 fn parse_time(text: &str) -> Option<Time> {
+    if let [h1, h2, b':', m1, m2, b':', s1, s2] = text.as_bytes()
+        && let (Some(hour), Some(minute), Some(second)) =
+            (digit_pair(h1, h2), digit_pair(m1, m2), digit_pair(s1, s2))
+    {
+        return Time::new(hour, minute, second, 0).ok();
+    }
     let mut parts = text.split('.').next()?.split(':');
     let mut next = || parts.next().and_then(|part| part.parse::<i8>().ok());
     let time = Time::new(next()?, next()?, next()?, 0).ok()?;
@@ -141,9 +145,7 @@ pub(super) fn weekday_name(weekday: Weekday) -> &'static str {
 }
 
 /// The rules of a server's working hours, lenient cursor; None where they cannot be kept exactly.
-pub(super) fn read_tolerantly(
-    cursor: &mut Cursor<'_>,
-) -> Result<Option<ZoneRules>, crate::codec::xml::DecodeError> {
+pub(super) fn read_tolerantly(cursor: &mut Cursor<'_>) -> Result<Option<ZoneRules>, DecodeError> {
     let (mut bias, mut standard, mut daylight) = (None, None, None);
     while let Some(element) = cursor.child()? {
         match element.local() {

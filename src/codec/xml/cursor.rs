@@ -258,7 +258,8 @@ impl<'a> Cursor<'a> {
             )));
         }
         let whole = tag.name();
-        let (prefix, local) = whole.split_at(whole.find(':').map_or(0, |colon| colon + 1));
+        let colon = whole.bytes().position(|byte| byte == b':');
+        let (prefix, local) = whole.split_at(colon.map_or(0, |colon| colon + 1));
         let (mut ns, mut declares) = (Ns::None, false);
         if self.is_strict() {
             declares = tag.has_attributes() && self.declare(&tag)?;
@@ -282,6 +283,12 @@ impl<'a> Cursor<'a> {
     /// Checks an element's attributes and declares its namespaces; whether it may have any.
     fn declare(&mut self, tag: &Tag<'a>) -> Result<bool, DecodeError> {
         let mut declares = false;
+        if let Some(attributes) = tag.plain_attributes() {
+            for (name, value) in attributes {
+                declares |= self.bind(QName(name), value, declares)?;
+            }
+            return Ok(declares);
+        }
         for (before, attribute) in Attributes::new(tag.content, tag.name).enumerate() {
             let attribute = attribute.map_err(|error| self.error(error.to_string()))?;
             if before >= self.caps.attributes {
@@ -290,22 +297,26 @@ impl<'a> Cursor<'a> {
                     self.caps.attributes
                 )));
             }
-            let (Some(prefix), Some(resolver)) =
-                (attribute.key.as_namespace_binding(), self.resolver.as_mut())
-            else {
-                continue;
-            };
-            if !declares {
-                declares = true;
-                self.scopes += 1;
-                resolver.set_level(self.scopes);
-                self.prefixes.clear();
-            }
-            if let Err(error) = resolver.add(prefix, Namespace(&attribute.value)) {
-                return Err(self.error(error.to_string()));
-            }
+            declares |= self.bind(attribute.key, &attribute.value, declares)?;
         }
         Ok(declares)
+    }
+
+    /// Declares a namespace if that is what this attribute does; whether it is. `in_scope`: one before it did.
+    fn bind(&mut self, name: QName<'_>, value: &str, in_scope: bool) -> Result<bool, DecodeError> {
+        let (Some(prefix), Some(resolver)) = (name.as_namespace_binding(), self.resolver.as_mut())
+        else {
+            return Ok(false);
+        };
+        if !in_scope {
+            self.scopes += 1;
+            resolver.set_level(self.scopes);
+            self.prefixes.clear();
+        }
+        match resolver.add(prefix, Namespace(value)) {
+            Ok(()) => Ok(true),
+            Err(error) => Err(self.error(error.to_string())),
+        }
     }
 
     /// What the prefix of an element means here.

@@ -75,14 +75,19 @@ fn parse_plain(text: &str) -> Option<DateTime> {
     else {
         return None;
     };
-    let two = |tens: &u8, ones: &u8| match (tens, ones) {
-        (b'0'..=b'9', b'0'..=b'9') => Some(((tens - b'0') * 10 + (ones - b'0')) as i8),
-        _ => None,
-    };
+    let two = digit_pair;
     let year = i16::from(two(y1, y2)?) * 100 + i16::from(two(y3, y4)?);
     let date = Date::new(year, two(o1, o2)?, two(d1, d2)?).ok()?;
     let time = Time::new(two(h1, h2)?, two(m1, m2)?, two(s1, s2)?, 0).ok()?;
     Some(date.to_datetime(time))
+}
+
+/// The number that two ASCII digits write.
+pub fn digit_pair(tens: &u8, ones: &u8) -> Option<i8> {
+    match (tens, ones) {
+        (b'0'..=b'9', b'0'..=b'9') => Some(((tens - b'0') * 10 + (ones - b'0')) as i8),
+        _ => None,
+    }
 }
 
 fn parse_local(text: &str) -> Option<DateTime> {

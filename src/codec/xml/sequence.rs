@@ -1,9 +1,14 @@
 //! Reading the children of one element in schema order, with the violations that Exchange's schema validation reports.
 
+use std::borrow::Cow;
+
 use smallvec::SmallVec;
 
 use super::cursor::{Name, shortened};
 use super::{Cursor, DecodeError, Element, Ns};
+
+const BOOLEAN: &str = "http://www.w3.org/2001/XMLSchema:boolean";
+const INT: &str = "http://www.w3.org/2001/XMLSchema:int";
 
 /// The children of the element whose content a strict cursor is about to read. Every call names the next child that
 /// the schema allows; [`Sequence::end`] refuses what is left.
@@ -82,6 +87,108 @@ impl<'a> Sequence<'a> {
         }
     }
 
+    /// The value of the simple child `local`, if it stands here; see [`Cursor::value`].
+    #[inline]
+    pub fn optional_value<T>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        (ns, local): (Ns, &'static str),
+        datatype: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, DecodeError> {
+        if matches!(self.held, Held::Nothing)
+            && let Some((at, text)) = cursor.plain_leaf(ns, local)
+        {
+            self.expected.clear();
+            let found = Found {
+                at,
+                local,
+                datatype,
+            };
+            return found.read(cursor, text, parse).map(Some);
+        }
+        match self.looked_at(cursor, ns, local)? {
+            Some(element) => cursor.value(&element, datatype, parse).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The value of the simple child `local`, which must stand here.
+    #[inline]
+    pub fn value<T>(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        name: (Ns, &'static str),
+        datatype: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        match self.optional_value(cursor, name, datatype, parse)? {
+            Some(value) => Ok(value),
+            None => Err(self.violation(cursor)),
+        }
+    }
+
+    pub fn int(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<i32, DecodeError> {
+        self.value(cursor, (ns, local), INT, parse_int)
+    }
+
+    pub fn optional_int(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Option<i32>, DecodeError> {
+        self.optional_value(cursor, (ns, local), INT, parse_int)
+    }
+
+    pub fn optional_boolean(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Option<bool>, DecodeError> {
+        self.optional_value(cursor, (ns, local), BOOLEAN, parse_boolean)
+    }
+
+    /// The text of the child `local` as it stands, which has no children, if it stands here.
+    #[inline]
+    pub fn optional_string(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Option<Cow<'a, str>>, DecodeError> {
+        if matches!(self.held, Held::Nothing)
+            && let Some((_, text)) = cursor.plain_leaf(ns, local)
+        {
+            self.expected.clear();
+            return Ok(Some(Cow::Borrowed(text)));
+        }
+        match self.looked_at(cursor, ns, local)? {
+            Some(element) => cursor.string(&element).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The same, where it must stand here.
+    #[inline]
+    pub fn string(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Cow<'a, str>, DecodeError> {
+        match self.optional_string(cursor, ns, local)? {
+            Some(text) => Ok(text),
+            None => Err(self.violation(cursor)),
+        }
+    }
+
     /// Nothing may follow.
     pub fn end(mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
         self.held = self.next(cursor)?;
@@ -140,43 +247,63 @@ impl<'a> Cursor<'a> {
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<T, DecodeError> {
         self.only_attributes(element, &[])?;
-        let at = element.at;
+        let found = Found {
+            at: element.at,
+            local: element.local(),
+            datatype,
+        };
         let text = self.text()?;
-        let trimmed = text.trim_matches([' ', '\t', '\r', '\n']);
-        parse(trimmed).ok_or_else(|| {
-            self.error_at(
-                at,
-                format!(
-                    "The '{}' element is invalid - The value '{}' is invalid according to its datatype '{datatype}'.",
-                    element.local(),
-                    shortened(trimmed)
-                ),
-            )
-        })
-    }
-
-    pub fn int(&mut self, element: &Element<'a>) -> Result<i32, DecodeError> {
-        self.value(element, "http://www.w3.org/2001/XMLSchema:int", |text| {
-            text.parse().ok()
-        })
-    }
-
-    pub fn boolean(&mut self, element: &Element<'a>) -> Result<bool, DecodeError> {
-        self.value(
-            element,
-            "http://www.w3.org/2001/XMLSchema:boolean",
-            parse_boolean,
-        )
+        found.read(self, &text, parse)
     }
 
     /// The text of an element without children, as it stands.
-    pub fn string(
-        &mut self,
-        element: &Element<'a>,
-    ) -> Result<std::borrow::Cow<'a, str>, DecodeError> {
+    pub fn string(&mut self, element: &Element<'a>) -> Result<Cow<'a, str>, DecodeError> {
         self.only_attributes(element, &[])?;
         self.text()
     }
+}
+
+/// A simple element whose text has been read.
+struct Found<'e> {
+    at: usize,
+    local: &'e str,
+    datatype: &'e str,
+}
+
+impl Found<'_> {
+    #[inline]
+    fn read<T>(
+        &self,
+        cursor: &Cursor<'_>,
+        text: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, DecodeError> {
+        let text = trimmed(text);
+        parse(text).ok_or_else(|| {
+            let Self {
+                local, datatype, ..
+            } = self;
+            let value = shortened(text);
+            cursor.error_at(
+                self.at,
+                format!("The '{local}' element is invalid - The value '{value}' is invalid according to its datatype '{datatype}'."),
+            )
+        })
+    }
+}
+
+/// Without the white space of XML at both ends, of which there is mostly none.
+fn trimmed(text: &str) -> &str {
+    let is_bare = |byte: Option<&u8>| byte.is_some_and(|&byte| byte > b' ');
+    let bytes = text.as_bytes();
+    if is_bare(bytes.first()) && is_bare(bytes.last()) {
+        return text;
+    }
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
+fn parse_int(text: &str) -> Option<i32> {
+    text.parse().ok()
 }
 
 /// xs:boolean; clients send both forms.

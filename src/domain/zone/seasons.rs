@@ -26,6 +26,9 @@ impl ZoneRules {
         let Some(changes) = self.changes() else {
             return self.standard_offset();
         };
+        if let Some(offset) = Year::of(second).offset_at(&changes, second) {
+            return offset;
+        }
         let mut latest: Option<(i64, i32)> = None;
         let mut first: Option<(i64, i32)> = None;
         for change in &changes {
@@ -45,6 +48,9 @@ impl ZoneRules {
     /// The first moment after `second` at which a rule acts.
     pub(super) fn next_change(&self, second: i64) -> Option<i64> {
         let changes = self.changes()?;
+        if let Some(next) = Year::of(second).next_change(&changes, second) {
+            return Some(next);
+        }
         changes
             .iter()
             .flat_map(|change| change.instants_near(second))
@@ -103,10 +109,53 @@ impl Change<'_> {
             },
             |year| year..=year,
         );
-        years.filter_map(|year| {
-            let wall = wall_second(self.rule.day_in(year)?.to_datetime(self.rule.time));
-            Some(wall - i64::from(self.from))
-        })
+        years.filter_map(|year| self.instant_in(year))
+    }
+
+    fn instant_in(&self, year: i16) -> Option<i64> {
+        let wall = wall_second(self.rule.day_in(year)?.to_datetime(self.rule.time));
+        Some(wall - i64::from(self.from))
+    }
+}
+
+/// A short cut for nearly all moments and rules: what this year's changes say where no change of another year can lie
+/// between them and the moment. None elsewhere.
+struct Year {
+    number: i16,
+    /// In UTC. No offset is larger than a day, so that changes of the years before and after lie outside.
+    inner: std::ops::Range<i64>,
+}
+
+impl Year {
+    fn of(second: i64) -> Self {
+        const DAY: i64 = 24 * 60 * 60;
+        let day = Offset::UTC.to_datetime(nearest_timestamp(second)).date();
+        let start = (second.div_euclid(DAY) + 1 - i64::from(day.day_of_year())) * DAY;
+        Self {
+            number: day.year(),
+            inner: start + 2 * DAY..start + 363 * DAY,
+        }
+    }
+
+    fn offset_at(&self, changes: &[Change<'_>; 2], second: i64) -> Option<i32> {
+        let changes = self.instants(changes, second)?.into_iter().flatten();
+        let latest = changes.filter(|(at, _)| *at <= second).max()?;
+        self.inner.contains(&latest.0).then_some(latest.1)
+    }
+
+    fn next_change(&self, changes: &[Change<'_>; 2], second: i64) -> Option<i64> {
+        let changes = self.instants(changes, second)?.into_iter().flatten();
+        let instants = changes.map(|(at, _)| at);
+        let next = instants.filter(|at| *at > second).min()?;
+        self.inner.contains(&next).then_some(next)
+    }
+
+    /// When both rules act, each with the offset that it leads to.
+    fn instants(&self, changes: &[Change<'_>; 2], second: i64) -> Option<[Option<(i64, i32)>; 2]> {
+        let is_yearly = |change: &Change<'_>| change.rule.only_year().is_none();
+        let is_plain = self.inner.contains(&second) && changes.iter().all(is_yearly);
+        let instant = |change: &Change<'_>| Some((change.instant_in(self.number)?, change.to));
+        is_plain.then(|| changes.each_ref().map(instant))
     }
 }
 
@@ -135,4 +184,70 @@ pub(super) fn nearest_timestamp(second: i64) -> Timestamp {
 
 fn year_of(second: i64) -> i16 {
     Offset::UTC.to_datetime(nearest_timestamp(second)).year()
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::{Time, Weekday};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rule() -> impl Strategy<Value = ZoneRule> {
+        let days = (
+            1_i8..=5,
+            prop_oneof![Just(1_i8), Just(12), 1_i8..=12],
+            0_i8..7,
+        );
+        let year = prop_oneof![3 => Just(None), 1 => Just(Some(2026_i16))];
+        (days, -1440_i32..=1440, 0_i32..86_400, year).prop_map(|(days, bias, second, year)| {
+            let (day_order, month, weekday) = days;
+            ZoneRule {
+                bias_minutes: bias / 2,
+                time: Time::midnight() + jiff::SignedDuration::from_secs(second.into()),
+                day_order,
+                month,
+                weekday: Weekday::from_sunday_zero_offset(weekday).unwrap(),
+                year,
+            }
+        })
+    }
+
+    /// The offset and the next change by all instants of five years.
+    fn by_all(rules: &ZoneRules, second: i64) -> (i32, Option<i64>) {
+        let Some(changes) = rules.changes() else {
+            return (rules.standard_offset(), None);
+        };
+        let mut all: Vec<(i64, i32, i32)> = Vec::new();
+        for change in &changes {
+            let years = match change.rule.only_year() {
+                Some(year) => year..=year,
+                None => year_of(second) - 2..=year_of(second) + 2,
+            };
+            let at = years.filter_map(|year| change.instant_in(year));
+            all.extend(at.map(|at| (at, change.to, change.from)));
+        }
+        all.sort_unstable();
+        let next = all.iter().find(|(at, ..)| *at > second);
+        let latest = all.iter().rfind(|(at, ..)| *at <= second);
+        let offset = latest.map(|latest| latest.1).or(next.map(|next| next.2));
+        (offset.unwrap(), next.map(|next| next.0))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #[test]
+        fn the_short_cut_leads_where_the_long_way_does(
+            (standard, daylight, bias) in (rule(), rule(), -720_i32..=720),
+            day in prop_oneof![-4_i64..=4, 360_i64..=370, 0_i64..365],
+            of_day in 0_i64..86_400,
+        ) {
+            let rules = ZoneRules { bias_minutes: bias, standard, daylight };
+            // From 1 January 2026 on.
+            let second = 1_767_225_600 + day * 86_400 + of_day;
+            let (offset, next) = by_all(&rules, second);
+            prop_assert_eq!(rules.offset_at(second), offset);
+            prop_assert_eq!(rules.next_change(second), next);
+        }
+    }
 }

@@ -118,21 +118,18 @@ fn read_attendee<'a>(cursor: &mut Cursor<'a>) -> Result<(Attendee, Cow<'a, str>)
     let email = parts.required(cursor, Ns::Types, "Email")?;
     cursor.only_attributes(&email, &[])?;
     let (mailbox, address) = read_email(cursor)?;
-    let role = parts.required(cursor, Ns::Types, "AttendeeType")?;
-    let role = cursor.value(
-        &role,
+    let role = parts.value(
+        cursor,
+        (Ns::Types, "AttendeeType"),
         "http://schemas.microsoft.com/exchange/services/2006/types:MeetingAttendeeType",
         parse_role,
     )?;
-    let exclude_conflicts = match parts.optional(cursor, Ns::Types, "ExcludeConflicts")? {
-        Some(element) => cursor.boolean(&element)?,
-        None => false,
-    };
+    let exclude_conflicts = parts.optional_boolean(cursor, Ns::Types, "ExcludeConflicts")?;
     parts.end(cursor)?;
     let attendee = Attendee {
         mailbox,
         role,
-        exclude_conflicts,
+        exclude_conflicts: exclude_conflicts.unwrap_or(false),
     };
     Ok((attendee, address))
 }
@@ -143,15 +140,9 @@ type Mailbox = Result<SmtpAddress, MailboxError>;
 /// another routing type (a legacy distinguished name) is of nobody we could ask.
 fn read_email<'a>(cursor: &mut Cursor<'a>) -> Result<(Mailbox, Cow<'a, str>), Fault> {
     let mut parts = Sequence::of(cursor);
-    if let Some(name) = parts.optional(cursor, Ns::Types, "Name")? {
-        cursor.string(&name)?;
-    }
-    let address = parts.required(cursor, Ns::Types, "Address")?;
-    let address = cursor.string(&address)?;
-    let routing = match parts.optional(cursor, Ns::Types, "RoutingType")? {
-        Some(element) => Some(cursor.string(&element)?),
-        None => None,
-    };
+    parts.optional_string(cursor, Ns::Types, "Name")?;
+    let address = parts.string(cursor, Ns::Types, "Address")?;
+    let routing = parts.optional_string(cursor, Ns::Types, "RoutingType")?;
     parts.end(cursor)?;
     let foreign = routing
         .as_deref()
@@ -188,14 +179,13 @@ fn read_free_busy_options<'a>(
     let mut parts = Sequence::of(cursor);
     let window = parts.required(cursor, Ns::Types, "TimeWindow")?;
     let window = read_window(cursor, &window)?;
-    let interval = match parts.optional(cursor, Ns::Types, "MergedFreeBusyIntervalInMinutes")? {
-        Some(element) => Some(cursor.int(&element)?),
-        None => None,
-    };
-    let views = match parts.optional(cursor, Ns::Types, "RequestedView")? {
-        Some(element) => Some(read_views(cursor, &element)?),
-        None => None,
-    };
+    let interval = parts.optional_int(cursor, Ns::Types, "MergedFreeBusyIntervalInMinutes")?;
+    let views = parts.optional_value(
+        cursor,
+        (Ns::Types, "RequestedView"),
+        "http://schemas.microsoft.com/exchange/services/2006/types:FreeBusyViewType",
+        |text| text.split_ascii_whitespace().map(View::parse).collect(),
+    )?;
     parts.end(cursor)?;
     Ok(FreeBusyOptions {
         window,
@@ -204,37 +194,20 @@ fn read_free_busy_options<'a>(
     })
 }
 
-fn read_views<'a>(cursor: &mut Cursor<'a>, element: &Element<'a>) -> Result<Vec<View>, Fault> {
-    let datatype = "http://schemas.microsoft.com/exchange/services/2006/types:FreeBusyViewType";
-    Ok(cursor.value(element, datatype, |text| {
-        text.split_ascii_whitespace().map(View::parse).collect()
-    })?)
-}
-
 pub(super) fn read_window<'a>(
     cursor: &mut Cursor<'a>,
     element: &Element<'a>,
 ) -> Result<Window, Fault> {
     cursor.only_attributes(element, &[])?;
     let mut parts = Sequence::of(cursor);
-    let start = parts.required(cursor, Ns::Types, "StartTime")?;
-    let start = read_moment(cursor, &start)?;
-    let end = parts.required(cursor, Ns::Types, "EndTime")?;
-    let end = read_moment(cursor, &end)?;
+    let types = |local| (Ns::Types, local);
+    let start = parts.value(cursor, types("StartTime"), DATE_TIME, Moment::parse)?;
+    let end = parts.value(cursor, types("EndTime"), DATE_TIME, Moment::parse)?;
     parts.end(cursor)?;
     Ok(Window { start, end })
 }
 
-pub(super) fn read_moment<'a>(
-    cursor: &mut Cursor<'a>,
-    element: &Element<'a>,
-) -> Result<Moment, Fault> {
-    Ok(cursor.value(
-        element,
-        "http://www.w3.org/2001/XMLSchema:dateTime",
-        Moment::parse,
-    )?)
-}
+pub(super) const DATE_TIME: &str = "http://www.w3.org/2001/XMLSchema:dateTime";
 
 impl AvailabilityRequest {
     /// The request's element, to be put into an envelope that declares the prefixes `m` and `t`. An attendee without a

@@ -1,7 +1,9 @@
 //! `SuggestionsViewOptions` and `SuggestionsResponse` ([MS-OXWAVLS] sections 2.2.4.18 and 2.2.4.16): how suggested times
 //! are asked for and told. Which times are worth suggesting is worked out in the domain.
 
-use super::request::{read_moment, read_window, write_window};
+use std::borrow::Cow;
+
+use super::request::{DATE_TIME, read_window, write_window};
 use super::{Window, busy_type};
 use crate::codec::ews::fault::Fault;
 use crate::codec::xml::{Cursor, Element, Moment, Ns, Sequence, XmlWriter};
@@ -41,25 +43,17 @@ impl SuggestionsOptions {
         let mut parts = Sequence::of(cursor);
         let mut numbers = [None; 4];
         for (number, local) in numbers.iter_mut().zip(NUMBERS) {
-            if let Some(element) = parts.optional(cursor, Ns::Types, local)? {
-                *number = Some(cursor.int(&element)?);
-            }
+            *number = parts.optional_int(cursor, Ns::Types, local)?;
         }
         let [good_threshold, per_day, per_day_outside, duration] = numbers;
-        let minimum = match parts.optional(cursor, Ns::Types, "MinimumSuggestionQuality")? {
-            Some(element) => Some(cursor.value(&element, QUALITY_TYPE, parse_quality)?),
-            None => None,
-        };
+        let name = (Ns::Types, "MinimumSuggestionQuality");
+        let minimum = parts.optional_value(cursor, name, QUALITY_TYPE, parse_quality)?;
         let window = parts.required(cursor, Ns::Types, "DetailedSuggestionsWindow")?;
         let window = read_window(cursor, &window)?;
-        let current = match parts.optional(cursor, Ns::Types, "CurrentMeetingTime")? {
-            Some(element) => Some(read_moment(cursor, &element)?),
-            None => None,
-        };
-        let global_object_id = match parts.optional(cursor, Ns::Types, "GlobalObjectId")? {
-            Some(element) => Some(cursor.string(&element)?.into_owned()),
-            None => None,
-        };
+        let name = (Ns::Types, "CurrentMeetingTime");
+        let current = parts.optional_value(cursor, name, DATE_TIME, Moment::parse)?;
+        let global_object_id = parts.optional_string(cursor, Ns::Types, "GlobalObjectId")?;
+        let global_object_id = global_object_id.map(Cow::into_owned);
         parts.end(cursor)?;
         Ok(Self {
             good_threshold,

@@ -20,6 +20,16 @@ impl<'a> Cursor<'a> {
         element: &'e Element<'a>,
         foreign: Foreign,
     ) -> Result<Vec<(&'e str, Cow<'e, str>)>, DecodeError> {
+        // A reference or white space in a value means something else than it is.
+        let is_plain = |byte: u8| byte >= b' ' && byte != b'&';
+        if let Some(all) = element.tag.plain_attributes()
+            && all
+                .iter()
+                .all(|(name, value)| !name.contains(':') && value.bytes().all(is_plain))
+        {
+            let all = all.into_iter().filter(|(name, _)| *name != "xmlns");
+            return Ok(all.map(|(name, value)| (name, value.into())).collect());
+        }
         let mut found = Vec::new();
         for attribute in element.attributes() {
             let attribute =

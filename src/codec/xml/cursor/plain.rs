@@ -15,13 +15,10 @@ impl<'a> Cursor<'a> {
         local: &str,
     ) -> Option<Element<'a>> {
         let at = self.next_markup()?;
-        let (prefix, _) = self.prefixes.iter().find(|(_, meant)| *meant == ns)?;
+        let prefix = self.prefix_of(ns)?;
         let length = prefix.len() + local.len();
         let rest = self.text.as_bytes().get(at + 1..)?;
-        let is_due = rest.get(length) == Some(&b'>')
-            && rest.get(prefix.len()..length) == Some(local.as_bytes())
-            && prefix.bytes().zip(rest).all(|(due, found)| due == *found);
-        if !is_due || self.open.len() >= self.caps.depth {
+        if !begins_with_tag(rest, prefix, local) || self.open.len() >= self.caps.depth {
             return None;
         }
         let whole = self.text.get(at + 1..at + 1 + length)?;
@@ -39,6 +36,44 @@ impl<'a> Cursor<'a> {
             is_empty: false,
         };
         Some(Element { ns, tag, local, at })
+    }
+
+    /// The place and the whole text of the child `local`, if that comes next and neither markup nor an entity is in it.
+    /// It is then done.
+    #[inline]
+    pub(in crate::codec::xml) fn plain_leaf(
+        &mut self,
+        ns: Ns,
+        local: &str,
+    ) -> Option<(usize, &'a str)> {
+        let at = self.next_markup()?;
+        let prefix = self.prefix_of(ns)?;
+        let bytes = self.text.as_bytes();
+        if !begins_with_tag(bytes.get(at + 1..)?, prefix, local) {
+            return None;
+        }
+        let length = prefix.len() + local.len();
+        let begin = at + length + 2;
+        let text = bytes.get(begin..)?;
+        let text = text
+            .iter()
+            .position(|byte| matches!(byte, b'<' | b'&' | b'\r'))?;
+        let end = begin + text;
+        let is_closed = bytes.get(end) == Some(&b'<')
+            && bytes.get(end + 1) == Some(&b'/')
+            && begins_with_tag(bytes.get(end + 2..)?, prefix, local);
+        if !is_closed || self.open.len() >= self.caps.depth {
+            return None;
+        }
+        let text = self.text.get(begin..end)?;
+        (self.at, self.next) = (end, end + length + 3);
+        Some((at, text))
+    }
+
+    /// The prefix, with its colon, by which elements of this namespace go here, if one was met.
+    fn prefix_of(&self, ns: Ns) -> Option<&'a str> {
+        let known = self.prefixes.iter().find(|(_, meant)| *meant == ns);
+        known.map(|(prefix, _)| *prefix)
     }
 
     /// The whole text of the open element, if no markup and no entity is in it.
@@ -63,6 +98,9 @@ impl<'a> Cursor<'a> {
             return None;
         }
         let rest = self.text.as_bytes().get(self.next..)?;
+        if rest.first() == Some(&b'<') {
+            return Some(self.next);
+        }
         let blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
         let before = rest.iter().position(|byte| !blank(byte))?;
         (rest.get(before) == Some(&b'<')).then_some(self.next + before)
@@ -84,6 +122,15 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// Whether the name `prefix``local` and the end of a tag come next.
+#[inline(always)]
+fn begins_with_tag(rest: &[u8], prefix: &str, local: &str) -> bool {
+    let length = prefix.len() + local.len();
+    rest.get(length) == Some(&b'>')
+        && rest.get(prefix.len()..length) == Some(local.as_bytes())
+        && prefix.bytes().zip(rest).all(|(due, found)| due == *found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,12 +141,8 @@ mod tests {
         let mut cursor = Cursor::strict(document, Caps::REQUEST)?;
         cursor.root()?;
         let mut parts = Sequence::of(&cursor);
-        let first = parts.required(&mut cursor, Ns::Types, "A")?;
-        let first = cursor.int(&first)?;
-        let second = match parts.optional(&mut cursor, Ns::Types, "B")? {
-            Some(element) => Some(cursor.int(&element)?),
-            None => None,
-        };
+        let first = parts.int(&mut cursor, Ns::Types, "A")?;
+        let second = parts.optional_int(&mut cursor, Ns::Types, "B")?;
         parts.end(&mut cursor)?;
         cursor.finish()?;
         Ok((first, second))

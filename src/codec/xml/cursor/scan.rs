@@ -3,6 +3,7 @@
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesText, Event};
+use smallvec::SmallVec;
 
 use std::borrow::Cow;
 
@@ -32,11 +33,39 @@ impl<'a> Tag<'a> {
         self.content.get(..self.name).unwrap_or_default()
     }
 
+    /// Names and values of the attributes as they stand, if they are written as nearly everybody writes them. None leaves
+    /// them to quick-xml, and what may be wrong with them as well.
+    pub(super) fn plain_attributes(&self) -> Option<SmallVec<[(&'a str, &'a str); 4]>> {
+        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b":-_.".contains(byte);
+        let mut found = SmallVec::new();
+        let mut rest = self.content.get(self.name..)?;
+        while let Some(attribute) = rest.strip_prefix(' ') {
+            let bytes = attribute.as_bytes();
+            let name_end = bytes.iter().position(|byte| !is_name(byte))?;
+            let (name, begin) = (attribute.get(..name_end)?, name_end + 2);
+            let (b'=', quote @ (b'"' | b'\'')) = (bytes.get(name_end)?, bytes.get(name_end + 1)?)
+            else {
+                return None;
+            };
+            let end = begin + memchr::memchr(*quote, bytes.get(begin..)?)?;
+            let is_known = found.iter().any(|(known, _)| *known == name);
+            if name.is_empty() || is_known || found.len() == PLAIN_ATTRIBUTES {
+                return None;
+            }
+            found.push((name, attribute.get(begin..end)?));
+            rest = attribute.get(end + 1..)?;
+        }
+        rest.is_empty().then_some(found)
+    }
+
     /// Whether anything stands behind the name.
     pub(super) fn has_attributes(&self) -> bool {
         self.name < self.content.len()
     }
 }
+
+/// Nobody writes more of them.
+const PLAIN_ATTRIBUTES: usize = 16;
 
 /// What quick-xml has against a document, and at which byte.
 pub(super) struct Broken {
@@ -231,6 +260,73 @@ mod tests {
             }
         }
     }
+
+    /// As quick-xml alone reads them; None where it refuses them.
+    fn attributes_by_the_library(tag: &str) -> Option<Vec<(&str, String)>> {
+        let (content, _) = super::tag(tag)?;
+        let all = quick_xml::events::attributes::Attributes::new(content, 1);
+        let all = all.map(|attribute| {
+            let attribute = attribute.ok()?;
+            Some((attribute.key.into_inner(), attribute.value.into_owned()))
+        });
+        all.collect()
+    }
+
+    #[test]
+    fn plain_attributes_are_those_of_quick_xml() {
+        let check = |attributes: &str, is_plain: bool| {
+            let tag = format!("<a{attributes}>");
+            let Some((super::Piece::Start(start), _)) = super::start_tag(&tag) else {
+                panic!("{tag}");
+            };
+            let plain = start.plain_attributes();
+            assert_eq!(plain.is_some(), is_plain, "{tag}");
+            let library = attributes_by_the_library(&tag);
+            if let Some(plain) = plain {
+                let plain: Vec<_> = plain.into_iter().map(|(n, v)| (n, v.to_owned())).collect();
+                assert_eq!(Some(plain), library, "{tag}");
+            }
+        };
+        check("", true);
+        check(r#" b="1""#, true);
+        check(r#" b="1" c:d='"' e="""#, true);
+        check(r#" xmlns="urn:a" xmlns:b="urn:>b""#, true);
+        check(r#" b="&amp;" c="ü""#, true);
+        for other in [
+            r#" b="1" b="2""#,
+            r#"  b="1""#,
+            r#" b ="1""#,
+            r#" b= "1""#,
+            r#" b="1" "#,
+            r#" b="1"c="2""#,
+            " b=1",
+            " b",
+            r#" ="1""#,
+            r#" ü="1""#,
+            "\tb=\"1\"",
+        ] {
+            check(other, false);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn plain_attributes_of_all_kinds_are_those_of_quick_xml(pieces in prop::collection::vec(0_usize..PARTS.len(), 0..12)) {
+            let attributes: String = pieces.into_iter().map(|piece| PARTS[piece]).collect();
+            let tag = format!("<a {attributes}>");
+            if let Some((super::Piece::Start(start), _)) = super::start_tag(&tag)
+                && let Some(plain) = start.plain_attributes()
+            {
+                let plain: Vec<_> = plain.into_iter().map(|(n, v)| (n, v.to_owned())).collect();
+                prop_assert_eq!(Some(plain), attributes_by_the_library(&tag), "{}", tag);
+            }
+        }
+    }
+
+    const PARTS: [&str; 10] = [
+        "b", "c:d", "=", "\"", "'", " ", "x", "&lt;", "b=\"1\"", " c='2'",
+    ];
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(2000))]
