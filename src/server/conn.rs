@@ -90,6 +90,7 @@ impl Shared {
             source,
             certificate: tls::peer_fingerprint(stream.get_ref().1),
             pulse: Arc::clone(&pulse),
+            recent: Arc::default(),
         };
         let shared = Arc::clone(&self);
         let service = service_fn(move |request| {

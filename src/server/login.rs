@@ -6,6 +6,7 @@ mod basic;
 mod failures;
 mod passwords;
 mod rate;
+mod recent;
 mod verdict;
 
 use std::collections::HashMap;
@@ -22,6 +23,7 @@ use self::accounts::{Accounts, Listed};
 use self::basic::Credential;
 use self::passwords::Passwords;
 use self::rate::Rate;
+pub(super) use self::recent::Recent;
 use super::StartError;
 use super::denied;
 use super::settings::{AccessSettings, ClientAccount, InboundAccount};
@@ -81,6 +83,8 @@ pub(super) struct Shown<'a> {
     pub(super) client: IpAddr,
     /// SHA-256 of the certificate that the connection was opened with, which an authority of ours has issued.
     pub(super) certificate: Option<[u8; 32]>,
+    /// Of its connection, where that is remembered.
+    pub(super) recent: Option<&'a Recent>,
 }
 
 /// Everybody who may log in.
@@ -176,7 +180,14 @@ impl Login {
     }
 
     /// Who made this request.
-    pub(super) async fn caller(&self, shown: &Shown<'_>) -> Result<Arc<Caller>, Denied> {
+    pub(super) async fn caller(
+        self: &Arc<Self>,
+        shown: &Shown<'_>,
+    ) -> Result<Arc<Caller>, Denied> {
+        let recent = shown.recent;
+        if let Some(caller) = recent.and_then(|recent| recent.caller(self, shown.headers)) {
+            return Ok(caller);
+        }
         if let Some(token) = bearer::token_in(shown.headers) {
             return self.bearer(token?).await;
         }
@@ -192,7 +203,11 @@ impl Login {
             Credential::read(shown.headers).ok_or(Denied::Absent)?;
         let (attempt, caller) = self.accounts.attempt(user, password, shown.client);
         self.kept.passwords.check(attempt).await?;
-        caller.ok_or(Denied::Wrong)
+        let caller = caller.ok_or(Denied::Wrong)?;
+        if let Some(recent) = recent {
+            recent.note(self, shown.headers, &caller);
+        }
+        Ok(caller)
     }
 
     /// The client that one of these readings of one credential names, when the secret is the client's.

@@ -32,7 +32,7 @@ use super::body::{self, BodyReader};
 use super::compress::{self, Coding};
 use super::count::CountedRequest;
 use super::gate::Gates;
-use super::login::{Login, Shown};
+use super::login::{Login, Recent, Shown};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
@@ -64,13 +64,15 @@ pub(super) struct Pipeline {
 }
 
 /// Where a request comes from.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Origin {
     /// The peer, or who the peer announced in its PROXY header.
     pub(super) source: IpAddr,
     /// SHA-256 of the certificate that it has shown, where it has a valid one.
     pub(super) certificate: Option<[u8; 32]>,
     pub(super) pulse: Arc<Pulse>,
+    /// Who logged in before on this connection.
+    pub(super) recent: Arc<Recent>,
 }
 
 /// A request that a route's gate let through.
@@ -79,7 +81,7 @@ struct Passed<'a> {
     route: &'a Route,
     parameters: Parameters,
     client: IpAddr,
-    certificate: Option<[u8; 32]>,
+    origin: &'a Origin,
     id: Uuid,
     trace: Option<Trace>,
 }
@@ -200,7 +202,7 @@ impl Pipeline {
                     route,
                     parameters,
                     client,
-                    certificate: origin.certificate,
+                    origin,
                     id,
                     trace,
                 };
@@ -244,7 +246,8 @@ impl Pipeline {
         let shown = Shown {
             headers: &head.headers,
             client: passed.client,
-            certificate: passed.certificate,
+            certificate: passed.origin.certificate,
+            recent: Some(&passed.origin.recent),
         };
         let caller = self.gates.caller(route, &passed.parameters, &shown);
         let caller = match caller.await {

@@ -48,6 +48,7 @@ fn from<'a>(client: &str, headers: &'a HeaderMap) -> Shown<'a> {
         headers,
         client: client.parse().unwrap(),
         certificate: None,
+        recent: None,
     }
 }
 
@@ -59,7 +60,7 @@ fn basic(user: &str, password: &str) -> HeaderMap {
 }
 
 /// Logs in with the right password.
-async fn anna(login: &Login) -> Result<Arc<Caller>, Denied> {
+async fn anna(login: &Arc<Login>) -> Result<Arc<Caller>, Denied> {
     login.caller(&from(HERE, &basic(ANNA, "right"))).await
 }
 
@@ -120,6 +121,42 @@ async fn success_counts_for_a_minute_and_failure_for_seconds() {
     tokio::time::advance(SUCCESS_LIFETIME).await;
     assert!(login.caller(&from(HERE, &right)).await.is_ok());
     assert_eq!(login.verifications(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_known_for_a_second_by_the_very_header_that_was_right() {
+    let (login, recent) = (login(8), Recent::default());
+    let right = basic(ANNA, "right");
+    let recent = &recent;
+    let ask = async |login: &Arc<Login>, headers: &HeaderMap| {
+        let shown = Shown {
+            recent: Some(recent),
+            ..from(HERE, headers)
+        };
+        login.caller(&shown).await.map(drop)
+    };
+    assert_eq!(ask(&login, &right).await, Ok(()));
+    // The verdict of the minute before ends within the second.
+    let left = Duration::from_millis(500);
+    tokio::time::advance(SUCCESS_LIFETIME - left).await;
+    assert_eq!(ask(&login, &right).await, Ok(()));
+    tokio::time::advance(left).await;
+    assert_eq!(ask(&login, &right).await, Ok(()));
+    assert_eq!(login.verifications(), 1);
+    for wrong in [basic(ANNA, "right2"), basic(ANNA, "wrong"), basic("anna", "right")] {
+        assert_eq!(ask(&login, &wrong).await, Err(Denied::Wrong));
+    }
+    let mut twice = right.clone();
+    twice.append(AUTHORIZATION, right[AUTHORIZATION].clone());
+    assert_eq!(ask(&login, &twice).await, Err(Denied::Absent));
+    assert_eq!(ask(&login, &HeaderMap::new()).await, Err(Denied::Absent));
+    let without = Login::new(&access(Vec::new()), 8, Some(login.kept())).unwrap();
+    assert_eq!(ask(&without, &right).await, Err(Denied::Wrong));
+    let before = login.verifications();
+    assert_eq!(ask(&login, &right).await, Ok(()));
+    tokio::time::advance(recent::LIFETIME).await;
+    assert_eq!(ask(&login, &right).await, Ok(()));
+    assert_eq!(login.verifications(), before + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -204,7 +241,7 @@ async fn without_accounts_nobody_gets_in() {
     assert_eq!(login.verifications(), 1);
 }
 
-async fn ask(login: &Login, client: &str, password: &str) -> Option<Denied> {
+async fn ask(login: &Arc<Login>, client: &str, password: &str) -> Option<Denied> {
     login
         .caller(&from(client, &basic(ANNA, password)))
         .await

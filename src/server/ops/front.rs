@@ -55,6 +55,7 @@ impl Front {
                     headers,
                     client,
                     certificate: None,
+                    recent: None,
                 };
                 login.caller(&shown).await.map(drop)
             }
