@@ -180,10 +180,7 @@ impl Login {
     }
 
     /// Who made this request.
-    pub(super) async fn caller(
-        self: &Arc<Self>,
-        shown: &Shown<'_>,
-    ) -> Result<Arc<Caller>, Denied> {
+    pub(super) async fn caller(self: &Arc<Self>, shown: &Shown<'_>) -> Result<Arc<Caller>, Denied> {
         let recent = shown.recent;
         if let Some(caller) = recent.and_then(|recent| recent.caller(self, shown.headers)) {
             return Ok(caller);

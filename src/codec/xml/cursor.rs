@@ -6,26 +6,26 @@ mod plain;
 mod rarity;
 mod repeated;
 mod scan;
+mod scopes;
 
 use std::borrow::Cow;
 
 use quick_xml::errors::IllFormedError;
 use quick_xml::events::attributes::Attributes;
-use quick_xml::name::{Namespace, NamespaceResolver, QName, ResolveResult};
+use quick_xml::name::QName;
 
 pub use attributes::Foreign;
 use rarity::invalid_character;
 pub use repeated::Form;
 use scan::{Piece, Tag};
+use scopes::Scopes;
 
 use super::{Caps, DecodeError, Ns, forbidden_character};
 
 pub struct Cursor<'a> {
     text: &'a str,
-    /// Present when the cursor is strict. Knows the elements that declare a namespace, and no others.
-    resolver: Option<NamespaceResolver>,
-    /// How many open elements declare a namespace.
-    scopes: u16,
+    /// Present when the cursor is strict.
+    scopes: Option<Scopes<'a>>,
     /// What prefixes, with their colons, mean as long as no element declares or ends a namespace.
     prefixes: Vec<(&'a str, Ns)>,
     caps: Caps,
@@ -89,7 +89,7 @@ impl<'a> Cursor<'a> {
         if let Some((offset, code)) = forbidden_character(cursor.text) {
             return Err(cursor.error_at(offset, invalid_character(code)));
         }
-        cursor.resolver = Some(NamespaceResolver::default());
+        cursor.scopes = Some(Scopes::default());
         Ok(cursor)
     }
 
@@ -97,8 +97,7 @@ impl<'a> Cursor<'a> {
     pub fn lenient(text: &'a str, caps: Caps) -> Self {
         Self {
             text: text.strip_prefix('\u{FEFF}').unwrap_or(text),
-            resolver: None,
-            scopes: 0,
+            scopes: None,
             prefixes: Vec::new(),
             caps,
             open: Vec::with_capacity(16),
@@ -109,7 +108,7 @@ impl<'a> Cursor<'a> {
     }
 
     pub fn is_strict(&self) -> bool {
-        self.resolver.is_some()
+        self.scopes.is_some()
     }
 
     /// The root element, and what stands before it.
@@ -263,7 +262,7 @@ impl<'a> Cursor<'a> {
         let (mut ns, mut declares) = (Ns::None, false);
         if self.is_strict() {
             declares = tag.has_attributes() && self.declare(&tag)?;
-            ns = self.namespace(prefix, whole)?;
+            ns = self.namespace(prefix)?;
         }
         self.open.push(Name {
             ns,
@@ -285,7 +284,7 @@ impl<'a> Cursor<'a> {
         let mut declares = false;
         if let Some(attributes) = tag.plain_attributes() {
             for (name, value) in attributes {
-                declares |= self.bind(QName(name), value, declares)?;
+                declares |= self.bind(QName(name), value)?;
             }
             return Ok(declares);
         }
@@ -297,42 +296,37 @@ impl<'a> Cursor<'a> {
                     self.caps.attributes
                 )));
             }
-            declares |= self.bind(attribute.key, &attribute.value, declares)?;
+            declares |= self.bind(attribute.key, &attribute.value)?;
         }
         Ok(declares)
     }
 
-    /// Declares a namespace if that is what this attribute does; whether it is. `in_scope`: one before it did.
-    fn bind(&mut self, name: QName<'_>, value: &str, in_scope: bool) -> Result<bool, DecodeError> {
-        let (Some(prefix), Some(resolver)) = (name.as_namespace_binding(), self.resolver.as_mut())
-        else {
+    /// Declares a namespace if that is what this attribute does; whether it is.
+    fn bind(&mut self, name: QName<'a>, value: &str) -> Result<bool, DecodeError> {
+        let Some(scopes) = &mut self.scopes else {
             return Ok(false);
         };
-        if !in_scope {
-            self.scopes += 1;
-            resolver.set_level(self.scopes);
+        let declares = scopes
+            .declare(name, value, self.open.len())
+            .map_err(|violation| self.error(violation))?;
+        if declares {
             self.prefixes.clear();
         }
-        match resolver.add(prefix, Namespace(value)) {
-            Ok(()) => Ok(true),
-            Err(error) => Err(self.error(error.to_string())),
-        }
+        Ok(declares)
     }
 
     /// What the prefix of an element means here.
-    fn namespace(&mut self, prefix: &'a str, whole: &'a str) -> Result<Ns, DecodeError> {
+    fn namespace(&mut self, prefix: &'a str) -> Result<Ns, DecodeError> {
         if let Some((_, ns)) = self.prefixes.iter().find(|(known, _)| *known == prefix) {
             return Ok(*ns);
         }
-        let Some(resolver) = &self.resolver else {
+        let Some(scopes) = &self.scopes else {
             return Ok(Ns::None);
         };
-        let ns = match resolver.resolve_element(QName(whole)).0 {
-            ResolveResult::Unknown(prefix) => {
-                let violation = format!("'{}' is an undeclared prefix.", shortened(&prefix));
-                return Err(self.error(violation));
-            }
-            known => ns_of(&known),
+        let name = prefix.strip_suffix(':').unwrap_or(prefix);
+        let Some(ns) = scopes.meaning(name) else {
+            let violation = format!("'{}' is an undeclared prefix.", shortened(name));
+            return Err(self.error(violation));
         };
         self.prefixes.push((prefix, ns));
         Ok(ns)
@@ -353,21 +347,12 @@ impl<'a> Cursor<'a> {
     /// Closes the element that is open.
     fn end(&mut self) -> Token<'a> {
         if let Some(Name { declares: true, .. }) = self.open.pop()
-            && let Some(resolver) = &mut self.resolver
+            && let Some(scopes) = &mut self.scopes
         {
-            self.scopes = self.scopes.saturating_sub(1);
-            resolver.set_level(self.scopes);
+            scopes.close(self.open.len());
             self.prefixes.clear();
         }
         Token::End
-    }
-}
-
-fn ns_of(resolved: &ResolveResult<'_>) -> Ns {
-    match resolved {
-        ResolveResult::Bound(namespace) => Ns::of(namespace.0),
-        ResolveResult::Unbound => Ns::None,
-        ResolveResult::Unknown(_) => Ns::Other,
     }
 }
 

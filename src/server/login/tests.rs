@@ -143,7 +143,11 @@ async fn a_connection_is_known_for_a_second_by_the_very_header_that_was_right() 
     tokio::time::advance(left).await;
     assert_eq!(ask(&login, &right).await, Ok(()));
     assert_eq!(login.verifications(), 1);
-    for wrong in [basic(ANNA, "right2"), basic(ANNA, "wrong"), basic("anna", "right")] {
+    for wrong in [
+        basic(ANNA, "right2"),
+        basic(ANNA, "wrong"),
+        basic("anna", "right"),
+    ] {
         assert_eq!(ask(&login, &wrong).await, Err(Denied::Wrong));
     }
     let mut twice = right.clone();

@@ -174,7 +174,7 @@ impl Parts {
     }
 }
 
-fn says_more(cursor: &Cursor<'_>, element: &Element<'_>) -> Result<bool, DecodeError> {
+fn says_more<'a>(cursor: &Cursor<'a>, element: &Element<'a>) -> Result<bool, DecodeError> {
     let attributes = cursor.attributes(element, Foreign::Ignored)?;
     let last = attributes
         .iter()

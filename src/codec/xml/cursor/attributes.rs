@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{Cursor, Element, ns_of};
+use super::{Cursor, Element};
 use crate::codec::xml::{DecodeError, Ns};
 
 /// Attributes of namespaces that nobody here knows.
@@ -71,27 +71,23 @@ impl<'a> Cursor<'a> {
 
     /// Whether `s:mustUnderstand` or another SOAP attribute of this local name has the value 1 or true.
     pub fn soap_flag(&self, element: &Element<'a>, local: &str) -> bool {
-        let Some(resolver) = &self.resolver else {
-            return false;
-        };
-        element.attributes().flatten().any(|attribute| {
-            let (ns, name) = resolver.resolve_attribute(attribute.key);
-            ns_of(&ns) == Ns::Soap
-                && name.into_inner() == local
-                && matches!(attribute.value.as_ref().trim(), "1" | "true")
-        })
+        self.flag(element, Ns::Soap, local)
     }
 
     /// Whether the element says `xsi:nil="true"`.
     pub fn is_nil(&self, element: &Element<'a>) -> bool {
-        let Some(resolver) = self
-            .resolver
-            .as_ref()
-            .filter(|_| element.tag.has_attributes())
-        else {
+        element.tag.has_attributes() && self.flag(element, Ns::SchemaInstance, "nil")
+    }
+
+    fn flag(&self, element: &Element<'a>, ns: Ns, local: &str) -> bool {
+        let Some(scopes) = &self.scopes else {
             return false;
         };
-        element.attributes().has_nil(resolver)
+        element.attributes().flatten().any(|attribute| {
+            scopes.meaning_for_attribute(attribute.key) == Some(ns)
+                && attribute.key.local_name().into_inner() == local
+                && matches!(attribute.value.trim(), "1" | "true")
+        })
     }
 
     fn undeclared(&self, element: &Element<'a>, attribute: &str) -> DecodeError {
@@ -102,11 +98,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn is_known_foreign(&self, key: &quick_xml::name::QName<'_>) -> bool {
-        let Some(resolver) = &self.resolver else {
+        let Some(scopes) = &self.scopes else {
             return true;
         };
-        let (ns, _) = resolver.resolve_attribute(*key);
-        ns_of(&ns) == Ns::SchemaInstance
+        scopes.meaning_for_attribute(*key) == Some(Ns::SchemaInstance)
             || key.prefix().is_some_and(|prefix| prefix.as_ref() == "xml")
     }
 }

@@ -1,0 +1,180 @@
+//! What prefixes mean in the element that is open (Namespaces in XML 1.0): as quick-xml's resolver, whose words for what is
+//! reserved these are, but with the namespaces that we know in place of their names.
+
+use quick_xml::name::{Namespace, NamespaceResolver, PrefixDeclaration, QName};
+use smallvec::SmallVec;
+
+use crate::codec::xml::Ns;
+
+/// Declarations that may be in force at once: far more than any client makes, and each look-up passes all of them.
+const MAX_DECLARATIONS: usize = 128;
+
+/// Of XML itself.
+const RESERVED: [&str; 2] = [
+    "http://www.w3.org/XML/1998/namespace",
+    "http://www.w3.org/2000/xmlns/",
+];
+
+/// The declarations of all elements that are open, in their order.
+#[derive(Default)]
+pub(super) struct Scopes<'a>(SmallVec<[Declaration<'a>; 6]>);
+
+struct Declaration<'a> {
+    /// Empty for the default namespace.
+    prefix: &'a str,
+    /// [`Ns::None`] where the namespace is taken away again.
+    ns: Ns,
+    /// How many elements were open outside of the one that it stands in.
+    outside: usize,
+}
+
+impl<'a> Scopes<'a> {
+    /// Takes note of an attribute of the element that so many are `outside` of; whether it declares a namespace.
+    pub(super) fn declare(
+        &mut self,
+        name: QName<'a>,
+        uri: &str,
+        outside: usize,
+    ) -> Result<bool, String> {
+        let prefix = match name.as_namespace_binding() {
+            None => return Ok(false),
+            Some(PrefixDeclaration::Default) => "",
+            Some(PrefixDeclaration::Named(prefix)) => {
+                if matches!(prefix, "xml" | "xmlns") || RESERVED.contains(&uri) {
+                    NamespaceResolver::default()
+                        .add(PrefixDeclaration::Named(prefix), Namespace(uri))
+                        .map_err(|error| error.to_string())?;
+                }
+                prefix
+            }
+        };
+        if self.0.len() >= MAX_DECLARATIONS {
+            return Err(format!(
+                "More than {MAX_DECLARATIONS} namespace declarations are in force."
+            ));
+        }
+        self.0.push(Declaration {
+            prefix,
+            ns: Ns::of(uri),
+            outside,
+        });
+        Ok(true)
+    }
+
+    /// Forgets what was declared inside of so many elements.
+    pub(super) fn close(&mut self, outside: usize) {
+        while self.0.last().is_some_and(|last| last.outside >= outside) {
+            self.0.pop();
+        }
+    }
+
+    /// The namespace of elements with this prefix, which is empty where they have none; None where it is not declared.
+    pub(super) fn meaning(&self, prefix: &str) -> Option<Ns> {
+        match self.0.iter().rfind(|known| known.prefix == prefix) {
+            Some(known) if known.ns != Ns::None || prefix.is_empty() => Some(known.ns),
+            Some(_) => None,
+            None => match prefix {
+                "" => Some(Ns::None),
+                "xml" | "xmlns" => Some(Ns::Other),
+                _ => None,
+            },
+        }
+    }
+
+    /// The same for attributes, which belong to no namespace without a prefix.
+    pub(super) fn meaning_for_attribute(&self, name: QName<'_>) -> Option<Ns> {
+        match name.prefix() {
+            None => Some(Ns::None),
+            Some(prefix) => self.meaning(prefix.into_inner()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use quick_xml::name::ResolveResult;
+
+    use super::*;
+
+    fn by_the_library(resolver: &NamespaceResolver, prefix: &str) -> Option<Ns> {
+        let name = if prefix.is_empty() {
+            "x".to_owned()
+        } else {
+            format!("{prefix}:x")
+        };
+        match resolver.resolve_element(QName(&name)).0 {
+            ResolveResult::Bound(namespace) => Some(Ns::of(namespace.0)),
+            ResolveResult::Unbound => Some(Ns::None),
+            ResolveResult::Unknown(_) => None,
+        }
+    }
+
+    const NAMES: [&str; 10] = [
+        "xmlns",
+        "xmlns:a",
+        "xmlns:b",
+        "xmlns:xml",
+        "xmlns:xmlns",
+        "xmlns:",
+        "a",
+        "xmlnsa",
+        "a:xmlns",
+        "xmlns:xmlish",
+    ];
+    const URIS: [&str; 6] = [
+        "",
+        Ns::TYPES,
+        Ns::SOAP,
+        "urn:other",
+        RESERVED[0],
+        RESERVED[1],
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn prefixes_mean_what_they_mean_to_quick_xml(
+            steps in prop::collection::vec(prop::option::weighted(0.8, (0_usize..NAMES.len(), 0_usize..URIS.len())), 0..12)
+        ) {
+            let (mut own, mut its) = (Scopes::default(), NamespaceResolver::default());
+            let mut depth = 1;
+            for step in steps {
+                // An element begins, or the last one ends.
+                match step {
+                    Some((name, uri)) => {
+                        let (name, uri) = (QName(NAMES[name]), URIS[uri]);
+                        its.set_level(depth);
+                        let expected = match name.as_namespace_binding() {
+                            Some(prefix) => its.add(prefix, Namespace(uri)).map(|()| true),
+                            None => Ok(false),
+                        };
+                        let expected = expected.map_err(|error| error.to_string());
+                        prop_assert_eq!(own.declare(name, uri, depth.into()), expected);
+                        depth += 1;
+                    }
+                    None => {
+                        depth = 1.max(depth - 1);
+                        own.close(depth.into());
+                        its.set_level(depth - 1);
+                    }
+                }
+                for prefix in ["", "a", "b", "xml", "xmlns", "xmlish", "c"] {
+                    prop_assert_eq!(own.meaning(prefix), by_the_library(&its, prefix), "{}", prefix);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn declarations_have_a_bound() {
+        let mut scopes = Scopes::default();
+        for _ in 0..MAX_DECLARATIONS {
+            assert_eq!(scopes.declare(QName("xmlns:a"), "urn:a", 1), Ok(true));
+        }
+        assert!(scopes.declare(QName("xmlns:a"), "urn:a", 1).is_err());
+        assert_eq!(scopes.meaning("a"), Some(Ns::Other));
+        scopes.close(1);
+        assert_eq!(scopes.meaning("a"), None);
+    }
+}
