@@ -1,5 +1,7 @@
 //! The SOAP headers of a request that mean something here; the others are stepped over, unless they must be understood.
 
+use smallvec::SmallVec;
+
 use super::fault::Fault;
 use super::version::RequestVersion;
 use super::zone_context;
@@ -53,7 +55,7 @@ impl Header {
     /// The content of `s:Header`.
     pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<Self, Fault> {
         let mut header = Self::default();
-        let mut seen: Vec<String> = Vec::new();
+        let mut seen: SmallVec<[&str; 4]> = SmallVec::new();
         let mut count = 0;
         while let Some(element) = cursor.child()? {
             count += 1;
@@ -66,10 +68,10 @@ impl Header {
                 skip_unknown(cursor, &element)?;
                 continue;
             }
-            if seen.iter().any(|name| name == local) {
+            if seen.contains(&local) {
                 return Err(Fault::DuplicateSoapHeader);
             }
-            seen.push(local.to_owned());
+            seen.push(local);
             match local {
                 "RequestServerVersion" => header.version = read_version(cursor, &element)?,
                 "TimeZoneContext" => header.zone = Some(zone_context::read(cursor)?),

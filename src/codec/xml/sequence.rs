@@ -19,6 +19,15 @@ pub struct Sequence<'a> {
     expected: SmallVec<[(Ns, &'static str); 4]>,
 }
 
+/// A child without children of its own.
+enum Leaf<'a> {
+    /// Where it begins, and its text; it is done.
+    Plain(usize, &'a str),
+    /// Its content follows in the cursor.
+    Element(Element<'a>),
+    Absent,
+}
+
 /// What was read of the cursor and not yet taken.
 enum Held<'a> {
     Nothing,
@@ -44,11 +53,15 @@ impl<'a> Sequence<'a> {
         ns: Ns,
         local: &'static str,
     ) -> Result<Option<Element<'a>>, DecodeError> {
-        if matches!(self.held, Held::Nothing)
-            && let Some(element) = cursor.plain_start(ns, local)
-        {
-            self.expected.clear();
-            return Ok(Some(element));
+        if matches!(self.held, Held::Nothing) {
+            if let Some(element) = cursor.plain_start(ns, local) {
+                self.expected.clear();
+                return Ok(Some(element));
+            }
+            if cursor.plainly_lacks(ns, local) {
+                self.expected.push((ns, local));
+                return Ok(None);
+            }
         }
         self.looked_at(cursor, ns, local)
     }
@@ -83,7 +96,7 @@ impl<'a> Sequence<'a> {
     ) -> Result<Element<'a>, DecodeError> {
         match self.optional(cursor, ns, local)? {
             Some(element) => Ok(element),
-            None => Err(self.violation(cursor)),
+            None => Err(self.missing(cursor)),
         }
     }
 
@@ -96,21 +109,39 @@ impl<'a> Sequence<'a> {
         datatype: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Result<Option<T>, DecodeError> {
-        if matches!(self.held, Held::Nothing)
-            && let Some((at, text)) = cursor.plain_leaf(ns, local)
-        {
-            self.expected.clear();
-            let found = Found {
-                at,
-                local,
-                datatype,
-            };
-            return found.read(cursor, text, parse).map(Some);
+        match self.leaf(cursor, ns, local)? {
+            Leaf::Plain(at, text) => {
+                let found = Found {
+                    at,
+                    local,
+                    datatype,
+                };
+                found.read(cursor, text, parse).map(Some)
+            }
+            Leaf::Element(element) => cursor.value(&element, datatype, parse).map(Some),
+            Leaf::Absent => Ok(None),
         }
-        match self.looked_at(cursor, ns, local)? {
-            Some(element) => cursor.value(&element, datatype, parse).map(Some),
-            None => Ok(None),
+    }
+
+    #[inline]
+    fn leaf(
+        &mut self,
+        cursor: &mut Cursor<'a>,
+        ns: Ns,
+        local: &'static str,
+    ) -> Result<Leaf<'a>, DecodeError> {
+        if matches!(self.held, Held::Nothing) {
+            if let Some((at, text)) = cursor.plain_leaf(ns, local) {
+                self.expected.clear();
+                return Ok(Leaf::Plain(at, text));
+            }
+            if cursor.plainly_lacks(ns, local) {
+                self.expected.push((ns, local));
+                return Ok(Leaf::Absent);
+            }
         }
+        let found = self.looked_at(cursor, ns, local)?;
+        Ok(found.map_or(Leaf::Absent, Leaf::Element))
     }
 
     /// The value of the simple child `local`, which must stand here.
@@ -124,7 +155,7 @@ impl<'a> Sequence<'a> {
     ) -> Result<T, DecodeError> {
         match self.optional_value(cursor, name, datatype, parse)? {
             Some(value) => Ok(value),
-            None => Err(self.violation(cursor)),
+            None => Err(self.missing(cursor)),
         }
     }
 
@@ -163,15 +194,10 @@ impl<'a> Sequence<'a> {
         ns: Ns,
         local: &'static str,
     ) -> Result<Option<Cow<'a, str>>, DecodeError> {
-        if matches!(self.held, Held::Nothing)
-            && let Some((_, text)) = cursor.plain_leaf(ns, local)
-        {
-            self.expected.clear();
-            return Ok(Some(Cow::Borrowed(text)));
-        }
-        match self.looked_at(cursor, ns, local)? {
-            Some(element) => cursor.string(&element).map(Some),
-            None => Ok(None),
+        match self.leaf(cursor, ns, local)? {
+            Leaf::Plain(_, text) => Ok(Some(Cow::Borrowed(text))),
+            Leaf::Element(element) => cursor.string(&element).map(Some),
+            Leaf::Absent => Ok(None),
         }
     }
 
@@ -185,12 +211,24 @@ impl<'a> Sequence<'a> {
     ) -> Result<Cow<'a, str>, DecodeError> {
         match self.optional_string(cursor, ns, local)? {
             Some(text) => Ok(text),
-            None => Err(self.violation(cursor)),
+            None => Err(self.missing(cursor)),
         }
+    }
+
+    /// What is wrong where the child that was asked for last is not there and had to be.
+    fn missing(&mut self, cursor: &mut Cursor<'a>) -> DecodeError {
+        match self.next(cursor) {
+            Ok(found) => self.held = found,
+            Err(error) => return error,
+        }
+        self.violation(cursor)
     }
 
     /// Nothing may follow.
     pub fn end(mut self, cursor: &mut Cursor<'a>) -> Result<(), DecodeError> {
+        if matches!(self.held, Held::Nothing) && cursor.plain_end() {
+            return Ok(());
+        }
         self.held = self.next(cursor)?;
         match self.held {
             Held::Nothing | Held::End => Ok(()),

@@ -59,15 +59,31 @@ impl<'a> Cursor<'a> {
             .iter()
             .position(|byte| matches!(byte, b'<' | b'&' | b'\r'))?;
         let end = begin + text;
-        let is_closed = bytes.get(end) == Some(&b'<')
-            && bytes.get(end + 1) == Some(&b'/')
-            && begins_with_tag(bytes.get(end + 2..)?, prefix, local);
+        let name = bytes.get(at + 1..at + 1 + length)?;
+        let tag = bytes.get(end..end + length + 3)?;
+        let is_closed = matches!(tag, [b'<', b'/', closed @ .., b'>'] if closed == name);
         if !is_closed || self.open.len() >= self.caps.depth {
             return None;
         }
-        let text = self.text.get(begin..end)?;
         (self.at, self.next) = (end, end + length + 3);
-        Some((at, text))
+        Some((at, self.text.get(begin..end)?))
+    }
+
+    /// Whether what comes next can be seen not to be the child `local`: an end tag, or a start tag of another name with
+    /// the same prefix and without attributes.
+    #[inline]
+    pub(in crate::codec::xml) fn plainly_lacks(&self, ns: Ns, local: &str) -> bool {
+        let lacks = || {
+            let at = self.next_markup()?;
+            let rest = self.text.as_bytes().get(at + 1..)?;
+            if rest.first() == Some(&b'/') {
+                return Some(true);
+            }
+            let name = rest.strip_prefix(self.prefix_of(ns)?.as_bytes())?;
+            let length = name.iter().position(|byte| !byte.is_ascii_alphanumeric())?;
+            Some(name.get(length) == Some(&b'>') && name.get(..length)? != local.as_bytes())
+        };
+        lacks().unwrap_or(false)
     }
 
     /// The prefix, with its colon, by which elements of this namespace go here, if one was met.
@@ -88,7 +104,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Whether the open element ends here, which is then done.
-    pub(super) fn plain_end(&mut self) -> bool {
+    pub(in crate::codec::xml) fn plain_end(&mut self) -> bool {
         self.next_markup().is_some_and(|at| self.end_at(at))
     }
 
