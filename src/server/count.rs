@@ -2,6 +2,7 @@
 //! the requests that nobody else sees the end of.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -29,19 +30,20 @@ impl<'a> CountedRequest<'a> {
         }
     }
 
-    pub(super) fn started(&self) -> Instant {
-        self.started
+    /// How long it has lasted.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
     }
 
+    /// It lasted for `took`.
     pub(super) fn end(
         mut self,
-        face: &'static str,
-        operation: &'static str,
+        (face, operation): (&'static str, &'static str),
         outcome: &'static str,
+        took: Duration,
     ) {
         self.ended = true;
-        let elapsed = self.started.elapsed();
-        self.metrics.request(face, operation, outcome, elapsed);
+        self.metrics.request(face, operation, outcome, took);
     }
 }
 

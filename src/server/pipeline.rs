@@ -165,10 +165,11 @@ impl Pipeline {
                 .catch_unwind()
                 .await
                 .unwrap_or_else(|panic| broken(id, panic.as_ref()));
-        let (took, trace) = (counted.started().elapsed(), wanted.trace.as_ref());
+        let (took, trace) = (counted.elapsed(), wanted.trace.as_ref());
         log(&head.method, &outgoing, took, (id, trace));
         span::tell(&head.method, &outgoing, took, (id, trace));
-        counted.end(outgoing.face, outgoing.operation(), outgoing.outcome);
+        let asked = (outgoing.face, outgoing.operation());
+        counted.end(asked, outgoing.outcome, took);
         if outgoing.body_left {
             origin.pulse.leave_body_unread();
         }

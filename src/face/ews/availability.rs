@@ -2,6 +2,7 @@
 
 mod suggestions;
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::HeaderMap;
@@ -159,21 +160,21 @@ impl Question<'_> {
         asked: Option<&Asked>,
         search: Option<&SuggestionOptions>,
     ) -> (Vec<Outcome>, Option<Vec<Outcome>>) {
-        let view = async {
+        let mut view = pin!(async {
             match asked {
                 Some(asked) => self.known(service, asked.window, asked.detail()).await,
                 None => Vec::new(),
             }
-        };
+        });
         let further = search
             .filter(|search| asked.is_none_or(|asked| !asked.window.contains(&search.window)));
-        let further = async {
-            match further {
-                Some(search) => Some(self.known(service, search.window, Detail::BusyOnly).await),
-                None => None,
-            }
+        let Some(search) = further else {
+            return (view.as_mut().await, None);
         };
-        futures_util::future::join(view, further).await
+        // Seldom needed, and as large as the other one.
+        let further = Box::pin(self.known(service, search.window, Detail::BusyOnly));
+        let (known, further) = futures_util::future::join(view, further).await;
+        (known, Some(further))
     }
 
     async fn known(
