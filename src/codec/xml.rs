@@ -168,7 +168,7 @@ fn next_suspicious(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Looks at all bytes, also behind one that is found.
-#[inline(always)]
+#[inline]
 fn has(chunk: &[u8], is: impl Fn(u8) -> bool) -> bool {
     chunk.iter().fold(false, |any, &byte| any | is(byte))
 }

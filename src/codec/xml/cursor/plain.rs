@@ -139,7 +139,7 @@ impl<'a> Cursor<'a> {
 }
 
 /// Whether the name `prefix``local` and the end of a tag come next.
-#[inline(always)]
+#[inline]
 fn begins_with_tag(rest: &[u8], prefix: &str, local: &str) -> bool {
     let length = prefix.len() + local.len();
     rest.get(length) == Some(&b'>')

@@ -141,23 +141,20 @@ mod tests {
             let mut depth = 1;
             for step in steps {
                 // An element begins, or the last one ends.
-                match step {
-                    Some((name, uri)) => {
-                        let (name, uri) = (QName(NAMES[name]), URIS[uri]);
-                        its.set_level(depth);
-                        let expected = match name.as_namespace_binding() {
-                            Some(prefix) => its.add(prefix, Namespace(uri)).map(|()| true),
-                            None => Ok(false),
-                        };
-                        let expected = expected.map_err(|error| error.to_string());
-                        prop_assert_eq!(own.declare(name, uri, depth.into()), expected);
-                        depth += 1;
-                    }
-                    None => {
-                        depth = 1.max(depth - 1);
-                        own.close(depth.into());
-                        its.set_level(depth - 1);
-                    }
+                if let Some((name, uri)) = step {
+                    let (name, uri) = (QName(NAMES[name]), URIS[uri]);
+                    its.set_level(depth);
+                    let expected = match name.as_namespace_binding() {
+                        Some(prefix) => its.add(prefix, Namespace(uri)).map(|()| true),
+                        None => Ok(false),
+                    };
+                    let expected = expected.map_err(|error| error.to_string());
+                    prop_assert_eq!(own.declare(name, uri, depth.into()), expected);
+                    depth += 1;
+                } else {
+                    depth = 1.max(depth - 1);
+                    own.close(depth.into());
+                    its.set_level(depth - 1);
                 }
                 for prefix in ["", "a", "b", "xml", "xmlns", "xmlish", "c"] {
                     prop_assert_eq!(own.meaning(prefix), by_the_library(&its, prefix), "{}", prefix);
