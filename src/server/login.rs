@@ -23,6 +23,7 @@ use self::accounts::{Accounts, Listed};
 use self::basic::Credential;
 use self::passwords::Passwords;
 use self::rate::Rate;
+use self::recent::PrintKey;
 pub(super) use self::recent::Recent;
 use super::StartError;
 use super::denied;
@@ -103,8 +104,9 @@ pub(super) struct Kept {
     bounds: (usize, NonZeroU32),
     entra: Option<Arc<Entra>>,
     rate: Option<Arc<Rate>>,
-    /// The key that was made at the start.
+    /// The keys that were made at the start.
     key: Arc<TokenKey>,
+    print_key: PrintKey,
 }
 
 impl Login {
@@ -267,6 +269,7 @@ impl Kept {
             passwords: Arc::new(Passwords::new(queue, access.login_failures)?),
             bounds: (queue, access.login_failures),
             key: Arc::new(TokenKey::generate()?),
+            print_key: PrintKey::generate()?,
             entra: made_entra(access)?,
             rate: made_rate(access),
         })

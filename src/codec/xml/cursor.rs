@@ -35,6 +35,9 @@ pub struct Cursor<'a> {
     /// Where the piece that was read last begins, and where the next one does.
     at: usize,
     next: usize,
+    /// So that both ways can be compared.
+    #[cfg(test)]
+    long_way: bool,
 }
 
 const DECLARATIONS: [&str; 2] = [
@@ -104,7 +107,21 @@ impl<'a> Cursor<'a> {
             ends_at_once: false,
             at: 0,
             next: 0,
+            #[cfg(test)]
+            long_way: false,
         }
+    }
+
+    /// Whether each piece is to be read by itself, as a document of another form would be.
+    #[cfg(test)]
+    fn takes_no_short_cut(&self) -> bool {
+        self.long_way
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, reason = "only tests choose")]
+    const fn takes_no_short_cut(&self) -> bool {
+        false
     }
 
     pub fn is_strict(&self) -> bool {
@@ -323,9 +340,10 @@ impl<'a> Cursor<'a> {
         let Some(scopes) = &self.scopes else {
             return Ok(Ns::None);
         };
-        let name = prefix.strip_suffix(':').unwrap_or(prefix);
+        let name = prefix.strip_suffix(':');
         let Some(ns) = scopes.meaning(name) else {
-            let violation = format!("'{}' is an undeclared prefix.", shortened(name));
+            let name = shortened(name.unwrap_or_default());
+            let violation = format!("'{name}' is an undeclared prefix.");
             return Err(self.error(violation));
         };
         self.prefixes.push((prefix, ns));

@@ -15,7 +15,7 @@ const INT: &str = "http://www.w3.org/2001/XMLSchema:int";
 pub struct Sequence<'a> {
     parent: Option<Name<'a>>,
     held: Held<'a>,
-    /// What could have stood where the held child stands.
+    /// What could have stood where the next child stands.
     expected: SmallVec<[(Ns, &'static str); 4]>,
 }
 
@@ -331,7 +331,7 @@ impl Found<'_> {
 }
 
 /// Without the white space of XML at both ends, of which there is mostly none.
-fn trimmed(text: &str) -> &str {
+pub(super) fn trimmed(text: &str) -> &str {
     let is_bare = |byte: Option<&u8>| byte.is_some_and(|&byte| byte > b' ');
     let bytes = text.as_bytes();
     if is_bare(bytes.first()) && is_bare(bytes.last()) {

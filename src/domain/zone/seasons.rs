@@ -29,9 +29,14 @@ impl ZoneRules {
         if let Some(offset) = Year::of(second).offset_at(&changes, second) {
             return offset;
         }
+        self.offset_among(&changes, second)
+    }
+
+    /// By all changes around `second`.
+    fn offset_among(&self, changes: &[Change<'_>; 2], second: i64) -> i32 {
         let mut latest: Option<(i64, i32)> = None;
         let mut first: Option<(i64, i32)> = None;
-        for change in &changes {
+        for change in changes {
             for at in change.instants_near(second) {
                 if at <= second {
                     latest = latest.max(Some((at, change.to)));
@@ -51,11 +56,7 @@ impl ZoneRules {
         if let Some(next) = Year::of(second).next_change(&changes, second) {
             return Some(next);
         }
-        changes
-            .iter()
-            .flat_map(|change| change.instants_near(second))
-            .filter(|&at| at > second)
-            .min()
+        next_among(&changes, second)
     }
 
     /// The offsets of the two halves, seconds east of UTC; equal where there is no daylight time.
@@ -99,13 +100,23 @@ impl ZoneRules {
     }
 }
 
+/// By all changes around `second`.
+fn next_among(changes: &[Change<'_>; 2], second: i64) -> Option<i64> {
+    changes
+        .iter()
+        .flat_map(|change| change.instants_near(second))
+        .filter(|&at| at > second)
+        .min()
+}
+
 impl Change<'_> {
-    /// When the rule acts in the year of `second` and the two beside it, or in its only year.
+    /// When the rule acts in the years around `second`, or in its only year: the last time before and the first after it
+    /// are among them. Around New Year the nearest change may be that of the year before or after.
     fn instants_near(&self, second: i64) -> impl Iterator<Item = i64> + '_ {
         let years = self.rule.only_year().map_or_else(
             || {
                 let year = year_of(second);
-                year.saturating_sub(1)..=year.saturating_add(1)
+                year.saturating_sub(2)..=year.saturating_add(2)
             },
             |year| year..=year,
         );
@@ -193,18 +204,16 @@ mod tests {
 
     use super::*;
 
-    fn rule() -> impl Strategy<Value = ZoneRule> {
-        let days = (
-            1_i8..=5,
-            prop_oneof![Just(1_i8), Just(12), 1_i8..=12],
-            0_i8..7,
-        );
-        let year = prop_oneof![3 => Just(None), 1 => Just(Some(2026_i16))];
-        (days, -1440_i32..=1440, 0_i32..86_400, year).prop_map(|(days, bias, second, year)| {
-            let (day_order, month, weekday) = days;
+    const DAY: i64 = 24 * 60 * 60;
+
+    fn rule(year: impl Strategy<Value = Option<i16>>) -> impl Strategy<Value = ZoneRule> {
+        let month = prop_oneof![Just(1_i8), Just(12), 1_i8..=12];
+        let order = prop_oneof![Just(1_i8), Just(5), 1_i8..=5];
+        let day = (month, order, 0_i8..7, year);
+        (day, -720_i32..=720, 0..DAY).prop_map(|((month, day_order, weekday, year), bias, time)| {
             ZoneRule {
-                bias_minutes: bias / 2,
-                time: Time::midnight() + jiff::SignedDuration::from_secs(second.into()),
+                bias_minutes: bias,
+                time: Time::midnight() + jiff::SignedDuration::from_secs(time),
                 day_order,
                 month,
                 weekday: Weekday::from_sunday_zero_offset(weekday).unwrap(),
@@ -213,7 +222,24 @@ mod tests {
         })
     }
 
-    /// The offset and the next change by all instants of five years.
+    /// In years of both lengths, half of them around New Year.
+    fn moment() -> impl Strategy<Value = i64> {
+        let day = prop_oneof![-3_i64..=3, 0_i64..365];
+        (2020_i16..2032, day, 0..DAY).prop_map(|(year, day, time)| {
+            let begins = wall_second(Date::constant(year, 1, 1).to_datetime(Time::midnight()));
+            begins + day * DAY + time
+        })
+    }
+
+    fn rules(standard: ZoneRule, daylight: ZoneRule, bias_minutes: i32) -> ZoneRules {
+        ZoneRules {
+            bias_minutes,
+            standard,
+            daylight,
+        }
+    }
+
+    /// The offset and the next change by all instants of nine years.
     fn by_all(rules: &ZoneRules, second: i64) -> (i32, Option<i64>) {
         let Some(changes) = rules.changes() else {
             return (rules.standard_offset(), None);
@@ -222,7 +248,7 @@ mod tests {
         for change in &changes {
             let years = match change.rule.only_year() {
                 Some(year) => year..=year,
-                None => year_of(second) - 2..=year_of(second) + 2,
+                None => year_of(second) - 4..=year_of(second) + 4,
             };
             let at = years.filter_map(|year| change.instant_in(year));
             all.extend(at.map(|at| (at, change.to, change.from)));
@@ -230,24 +256,64 @@ mod tests {
         all.sort_unstable();
         let next = all.iter().find(|(at, ..)| *at > second);
         let latest = all.iter().rfind(|(at, ..)| *at <= second);
-        let offset = latest.map(|latest| latest.1).or(next.map(|next| next.2));
-        (offset.unwrap(), next.map(|next| next.0))
+        let before_all = next.map(|next| next.2);
+        let offset = latest.map(|latest| latest.1).or(before_all);
+        (
+            offset.unwrap_or(rules.standard_offset()),
+            next.map(|next| next.0),
+        )
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(4000))]
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
         #[test]
         fn the_short_cut_leads_where_the_long_way_does(
-            (standard, daylight, bias) in (rule(), rule(), -720_i32..=720),
-            day in prop_oneof![-4_i64..=4, 360_i64..=370, 0_i64..365],
-            of_day in 0_i64..86_400,
+            (standard, daylight, bias) in (rule(Just(None)), rule(Just(None)), -720_i32..=720),
+            second in moment(),
         ) {
-            let rules = ZoneRules { bias_minutes: bias, standard, daylight };
-            // From 1 January 2026 on.
-            let second = 1_767_225_600 + day * 86_400 + of_day;
-            let (offset, next) = by_all(&rules, second);
-            prop_assert_eq!(rules.offset_at(second), offset);
-            prop_assert_eq!(rules.next_change(second), next);
+            let rules = rules(standard, daylight, bias);
+            let Some(changes) = rules.changes() else {
+                return Ok(());
+            };
+            let year = Year::of(second);
+            if let Some(offset) = year.offset_at(&changes, second) {
+                prop_assert_eq!(offset, rules.offset_among(&changes, second));
+            }
+            if let Some(next) = year.next_change(&changes, second) {
+                prop_assert_eq!(Some(next), next_among(&changes, second));
+            }
         }
+
+        #[test]
+        fn the_changes_of_other_years_change_nothing(
+            (standard, daylight) in {
+                let year = || prop::option::weighted(0.3, 2024_i16..2028);
+                (rule(year()), rule(year()))
+            },
+            bias in -720_i32..=720,
+            second in moment(),
+        ) {
+            let rules = rules(standard, daylight, bias);
+            let expected = by_all(&rules, second);
+            prop_assert_eq!((rules.offset_at(second), rules.next_change(second)), expected);
+        }
+    }
+
+    #[test]
+    fn nearly_all_moments_take_the_short_cut() {
+        let rule = |month, day_order| ZoneRule {
+            bias_minutes: -60 * i32::from(month == 3),
+            time: Time::midnight(),
+            day_order,
+            month,
+            weekday: Weekday::Sunday,
+            year: None,
+        };
+        let berlin = rules(rule(10, 5), rule(3, 5), -60);
+        let changes = berlin.changes().unwrap();
+        let july = 1_783_036_800;
+        let year = Year::of(july);
+        assert_eq!(year.offset_at(&changes, july), Some(7200));
+        assert!(year.next_change(&changes, july).is_some());
     }
 }

@@ -1,16 +1,18 @@
 //! Who was right on one connection a moment ago. Callers send their password with every request, and most send several a
 //! second over a connection: that the same header is right again need not be found out anew.
+//!
+//! What is kept of a header is a keyed hash, for the password's sake one of 128 bits that only this process can compute.
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use secrecy::zeroize::Zeroizing;
+use siphasher::sip128::SipHasher24;
 use tokio::time::Instant;
 
-use super::Login;
+use super::accounts::random_bytes;
+use super::{Login, StartError};
 use crate::domain::Caller;
 
 /// By so much a verdict may outlive what is said about it elsewhere.
@@ -21,7 +23,7 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(1);
 pub(in crate::server) struct Recent(Mutex<Option<Known>>);
 
 struct Known {
-    header: Zeroizing<Vec<u8>>,
+    print: u128,
     /// Another configuration has another one.
     login: Weak<Login>,
     caller: Arc<Caller>,
@@ -30,19 +32,19 @@ struct Known {
 
 impl Recent {
     pub(super) fn caller(&self, login: &Arc<Login>, headers: &HeaderMap) -> Option<Arc<Caller>> {
-        let header = only_authorization(headers)?;
+        let print = login.kept.print_key.print(headers)?;
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_ref()?;
         let holds = std::ptr::eq(known.login.as_ptr(), Arc::as_ptr(login))
-            && verify_slices_are_equal(&known.header, header).is_ok()
+            && known.print == print
             && Instant::now() < known.until;
         holds.then(|| Arc::clone(&known.caller))
     }
 
     /// The password in the headers was right just now.
     pub(super) fn note(&self, login: &Arc<Login>, headers: &HeaderMap, caller: &Arc<Caller>) {
-        let known = only_authorization(headers).map(|header| Known {
-            header: Zeroizing::new(header.to_vec()),
+        let known = login.kept.print_key.print(headers).map(|print| Known {
+            print,
             login: Arc::downgrade(login),
             caller: Arc::clone(caller),
             until: Instant::now() + LIFETIME,
@@ -51,8 +53,21 @@ impl Recent {
     }
 }
 
-fn only_authorization(headers: &HeaderMap) -> Option<&[u8]> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let (line, more) = (lines.next()?, lines.next());
-    more.is_none().then_some(line.as_bytes())
+/// The key of this process for such hashes.
+#[derive(Clone, Copy)]
+pub(super) struct PrintKey([u8; 16]);
+
+impl PrintKey {
+    pub(super) fn generate() -> Result<Self, StartError> {
+        let bytes = random_bytes()?;
+        Ok(Self(*bytes.first_chunk().unwrap_or(&[0; 16])))
+    }
+
+    /// Of the only `Authorization` line that there is.
+    fn print(&self, headers: &HeaderMap) -> Option<u128> {
+        let mut lines = headers.get_all(AUTHORIZATION).iter();
+        let (line, more) = (lines.next()?, lines.next());
+        let print = || SipHasher24::new_with_key(&self.0).hash(line.as_bytes());
+        more.is_none().then(|| print().into())
+    }
 }

@@ -1,5 +1,7 @@
 //! The login without sockets; time stands still unless a test moves it.
 
+mod recent;
+
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
@@ -121,46 +123,6 @@ async fn success_counts_for_a_minute_and_failure_for_seconds() {
     tokio::time::advance(SUCCESS_LIFETIME).await;
     assert!(login.caller(&from(HERE, &right)).await.is_ok());
     assert_eq!(login.verifications(), 4);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_connection_is_known_for_a_second_by_the_very_header_that_was_right() {
-    let (login, recent) = (login(8), Recent::default());
-    let right = basic(ANNA, "right");
-    let recent = &recent;
-    let ask = async |login: &Arc<Login>, headers: &HeaderMap| {
-        let shown = Shown {
-            recent: Some(recent),
-            ..from(HERE, headers)
-        };
-        login.caller(&shown).await.map(drop)
-    };
-    assert_eq!(ask(&login, &right).await, Ok(()));
-    // The verdict of the minute before ends within the second.
-    let left = Duration::from_millis(500);
-    tokio::time::advance(SUCCESS_LIFETIME.saturating_sub(left)).await;
-    assert_eq!(ask(&login, &right).await, Ok(()));
-    tokio::time::advance(left).await;
-    assert_eq!(ask(&login, &right).await, Ok(()));
-    assert_eq!(login.verifications(), 1);
-    for wrong in [
-        basic(ANNA, "right2"),
-        basic(ANNA, "wrong"),
-        basic("anna", "right"),
-    ] {
-        assert_eq!(ask(&login, &wrong).await, Err(Denied::Wrong));
-    }
-    let mut twice = right.clone();
-    twice.append(AUTHORIZATION, right[AUTHORIZATION].clone());
-    assert_eq!(ask(&login, &twice).await, Err(Denied::Absent));
-    assert_eq!(ask(&login, &HeaderMap::new()).await, Err(Denied::Absent));
-    let without = Login::new(&access(Vec::new()), 8, Some(login.kept())).unwrap();
-    assert_eq!(ask(&without, &right).await, Err(Denied::Wrong));
-    let before = login.verifications();
-    assert_eq!(ask(&login, &right).await, Ok(()));
-    tokio::time::advance(recent::LIFETIME).await;
-    assert_eq!(ask(&login, &right).await, Ok(()));
-    assert_eq!(login.verifications(), before + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

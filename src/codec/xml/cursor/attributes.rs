@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Cursor, Element};
+use crate::codec::xml::sequence::trimmed;
 use crate::codec::xml::{DecodeError, Ns};
 
 /// Attributes of namespaces that nobody here knows.
@@ -86,7 +87,7 @@ impl<'a> Cursor<'a> {
         element.attributes().flatten().any(|attribute| {
             scopes.meaning_for_attribute(attribute.key) == Some(ns)
                 && attribute.key.local_name().into_inner() == local
-                && matches!(attribute.value.trim(), "1" | "true")
+                && matches!(trimmed(&attribute.value), "1" | "true")
         })
     }
 
@@ -103,5 +104,64 @@ impl<'a> Cursor<'a> {
         };
         scopes.meaning_for_attribute(*key) == Some(Ns::SchemaInstance)
             || key.prefix().is_some_and(|prefix| prefix.as_ref() == "xml")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::xml::Caps;
+
+    /// The attributes of an element that is written so.
+    #[track_caller]
+    fn check(attributes: &str, expect: Result<&[(&str, &str)], &str>) {
+        let document = format!(r#"<R xmlns:x="urn:x"><A{attributes}/></R>"#);
+        let mut cursor = Cursor::strict(&document, Caps::REQUEST).unwrap();
+        cursor.root().unwrap();
+        let element = cursor.child().unwrap().unwrap();
+        let found = cursor.attributes(&element, Foreign::Refused);
+        let found = found.as_ref().map(|found| {
+            let found = found.iter().map(|(name, value)| (*name, value.as_ref()));
+            found.collect::<Vec<_>>()
+        });
+        match (&found, expect) {
+            (Ok(found), Ok(expect)) => assert_eq!(found, expect, "{attributes}"),
+            (Err(found), Err(expect)) if found.violation.contains(expect) => {}
+            (_, expect) => panic!("{attributes}: {found:?} instead of {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn values_are_what_xml_means_by_them() {
+        check("", Ok(&[]));
+        check(r#" a="1" b='"'"#, Ok(&[("a", "1"), ("b", "\"")]));
+        check(r#" a="1&amp;&#50;""#, Ok(&[("a", "1&2")]));
+        check(" a='1\t2\n3'", Ok(&[("a", "1 2 3")]));
+        check(r#" a="  1 ""#, Ok(&[("a", "  1 ")]));
+        check("\n a = 'ü'", Ok(&[("a", "ü")]));
+        check(r#" xmlns="urn:y" a="1""#, Ok(&[("a", "1")]));
+        check(r#" xml:lang="en" a="1""#, Ok(&[("a", "1")]));
+        check(r#" x:a="1""#, Err("The 'a' attribute is not declared."));
+        check(r#" a="&none;""#, Err("none"));
+    }
+
+    #[test]
+    fn an_element_is_nil_by_the_attribute_of_the_namespace_alone() {
+        let check = |attributes: &str, expect: bool| {
+            let instance = "http://www.w3.org/2001/XMLSchema-instance";
+            let document =
+                format!(r#"<R xmlns:i="{instance}" xmlns="{instance}"><i:A {attributes}/></R>"#);
+            let mut cursor = Cursor::strict(&document, Caps::REQUEST).unwrap();
+            cursor.root().unwrap();
+            let element = cursor.child().unwrap().unwrap();
+            assert_eq!(cursor.is_nil(&element), expect, "{attributes}");
+        };
+        check(r#"i:nil="true""#, true);
+        check(r#"i:nil=" 1 ""#, true);
+        check(r#"i:nil="false""#, false);
+        check("i:nil=\"\u{a0}1\"", false);
+        check(r#"nil="true""#, false);
+        check(r#":nil="true""#, false);
+        check(r#"xmlns:i="urn:other" i:nil="true""#, false);
     }
 }

@@ -94,7 +94,7 @@ impl<'a> Cursor<'a> {
 
     /// The whole text of the open element, if no markup and no entity is in it.
     pub(super) fn plain_text(&mut self) -> Option<&'a str> {
-        if self.ends_at_once {
+        if self.ends_at_once || self.takes_no_short_cut() {
             return None;
         }
         let rest = self.text.as_bytes().get(self.next..)?;
@@ -110,7 +110,7 @@ impl<'a> Cursor<'a> {
 
     /// Where markup begins with nothing but white space before it.
     fn next_markup(&self) -> Option<usize> {
-        if self.ends_at_once {
+        if self.ends_at_once || self.takes_no_short_cut() {
             return None;
         }
         let rest = self.text.as_bytes().get(self.next..)?;
@@ -138,7 +138,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// Whether the name `prefix``local` and the end of a tag come next.
+/// Whether this prefix, this local name and the end of a tag come next.
 #[inline]
 fn begins_with_tag(rest: &[u8], prefix: &str, local: &str) -> bool {
     let length = prefix.len() + local.len();
@@ -149,6 +149,8 @@ fn begins_with_tag(rest: &[u8], prefix: &str, local: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::codec::xml::{Caps, DecodeError, Sequence};
 
@@ -190,9 +192,14 @@ mod tests {
             "<t:A>&#49;</t:A><t:B>2<!-- two --></t:B>",
             "<!-- one --><t:A><![CDATA[1]]></t:A><?and two?><t:B>2</t:B>",
             r#"<A xmlns="http://schemas.microsoft.com/exchange/services/2006/types">1</A><t:B>2</t:B>"#,
+            "<t:A>1</t:A><t:B>&#50;</t:B>",
+            "<t:A>1</t:A><t:B>2<!-- two --></t:B>",
         ] {
             check(content, Ok((1, Some(2))));
         }
+        let types = Ns::TYPES;
+        let both = format!(r#"<R xmlns="{types}" xmlns:t="{types}"><A>1</A><t:B>2</t:B></R>"#);
+        assert_eq!(read(&both), Ok((1, Some(2))));
         check("<t:A>1</t:A>", Ok((1, None)));
     }
 
@@ -203,6 +210,8 @@ mod tests {
         check("<t:A></t:A>", Err("The value '' is invalid"));
         check("<t:A>x</t:A>", Err("The value 'x' is invalid"));
         check("<t:A>1</t:B>", Err("expected `</t:A>`"));
+        check("<t:A>1</t:A><t:B>2</t:C>", Err("expected `</t:B>`"));
+        check("<t:A>1</t:A><t:B>2</u:B>", Err("expected `</t:B>`"));
         check(
             "<t:A>1<t:B>2</t:B></t:A>",
             Err("cannot contain child elements"),
@@ -214,6 +223,14 @@ mod tests {
         check("<t:AB>1</t:AB>", Err("has invalid child element 'AB'"));
         check(
             "<t:B>2</t:B>",
+            Err(&format!("expected: 'A' in namespace '{types}'")),
+        );
+        check(
+            "<t:A>1</t:A><t:C>2</t:C>",
+            Err(&format!("expected: 'B' in namespace '{types}'")),
+        );
+        check(
+            "<t:C>1</t:C>",
             Err(&format!("expected: 'A' in namespace '{types}'")),
         );
         check(
@@ -233,6 +250,102 @@ mod tests {
             Err("has invalid child element 'B'"),
         );
     }
+
+    /// What is read of a document.
+    fn read_all(document: &str, long_way: bool) -> Result<Vec<String>, DecodeError> {
+        let mut told = Vec::new();
+        let cursor = &mut Cursor::strict(document, Caps::REQUEST)?;
+        cursor.long_way = long_way;
+        cursor.root()?;
+        let mut parts = Sequence::of(cursor);
+        if let Some(name) = parts.optional_string(cursor, Ns::Types, "Name")? {
+            told.push(format!("Name={name}"));
+        }
+        told.push(format!("A={}", parts.int(cursor, Ns::Types, "A")?));
+        let second = parts.optional_int(cursor, Ns::Types, "B")?;
+        told.push(format!("B={second:?}"));
+        while parts.optional(cursor, Ns::Types, "C")?.is_some() {
+            let mut inner = Sequence::of(cursor);
+            let text = inner.string(cursor, Ns::Types, "X")?;
+            told.push(format!("X={text}"));
+            inner.end(cursor)?;
+        }
+        if let Some(element) = parts.optional(cursor, Ns::Messages, "D")? {
+            cursor.value(&element, "flag", |text| (text == "1").then_some(()))?;
+            told.push("D".to_owned());
+        }
+        parts.end(cursor)?;
+        cursor.finish()?;
+        Ok(told)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+        #[test]
+        fn both_ways_lead_to_the_same(
+            pieces in prop::collection::vec(prop_oneof![
+                3 => 0_usize..WHOLE,
+                1 => WHOLE..PIECES.len(),
+            ], 0..8),
+            prefixes in 0_usize..3,
+        ) {
+            let (types, messages) = (Ns::TYPES, Ns::MESSAGES);
+            let declared = [
+                format!(r#"xmlns:t="{types}""#),
+                format!(r#"xmlns="{types}" xmlns:t="{types}""#),
+                format!(r#"xmlns:t="{types}" xmlns:u="{types}" xmlns="urn:other""#),
+            ];
+            let content: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            let prefixes = &declared[prefixes];
+            let document = format!(r#"<m:R xmlns:m="{messages}" {prefixes}>{content}</m:R>"#);
+            prop_assert_eq!(read_all(&document, false), read_all(&document, true), "{}", document);
+        }
+    }
+
+    /// So many of the pieces are whole elements.
+    const WHOLE: usize = 13;
+    const PIECES: [&str; 40] = [
+        "<t:Name>n</t:Name>",
+        "<t:A>1</t:A>",
+        "<t:A> 2\n</t:A>",
+        "<t:B>3</t:B>",
+        "<t:C><t:X>x</t:X></t:C>",
+        "<t:C>\n <t:X></t:X>\n</t:C>",
+        "<m:D>1</m:D>",
+        "<m:D>2</m:D>",
+        "<A>4</A>",
+        "<u:B>5</u:B>",
+        "<t:C><u:X>x</u:X></t:C>",
+        "<t:A>&#54;</t:A>",
+        "<t:E/>",
+        "<t:A>",
+        "</t:A>",
+        "<t:B>",
+        "</t:B>",
+        "<t:C>",
+        "</t:C>",
+        "<t:X>",
+        "</t:X>",
+        "<t:A xmlns:t='urn:o'>",
+        "<t:C xmlns:u='urn:o'>",
+        "<t:B a='1'>",
+        "<t:A >",
+        "</t:A >",
+        "<t:B/>",
+        "<t:NameX>",
+        "<t:Name-X>",
+        "<:A>",
+        "<v:A>",
+        "1",
+        "ü",
+        " ",
+        "\n",
+        "\r\n",
+        "&amp;",
+        "<!-- c -->",
+        "<![CDATA[1]]>",
+        "</m:R>",
+    ];
 
     #[test]
     fn the_place_of_an_error_is_that_of_the_element() {

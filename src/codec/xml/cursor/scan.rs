@@ -7,6 +7,8 @@ use smallvec::SmallVec;
 
 use std::borrow::Cow;
 
+use crate::codec::xml::Caps;
+
 /// One piece of a document.
 pub(super) enum Piece<'a> {
     Start(Tag<'a>),
@@ -64,8 +66,10 @@ impl<'a> Tag<'a> {
     }
 }
 
-/// Nobody writes more of them.
+/// Nobody writes more of them; an element with more is looked at by the library, and its bounds.
 const PLAIN_ATTRIBUTES: usize = 16;
+const _: () = assert!(PLAIN_ATTRIBUTES <= Caps::REQUEST.attributes);
+const _: () = assert!(PLAIN_ATTRIBUTES <= Caps::ANSWER.attributes);
 
 /// What quick-xml has against a document, and at which byte.
 pub(super) struct Broken {

@@ -68,12 +68,17 @@ impl<'a> Scopes<'a> {
         }
     }
 
-    /// The namespace of elements with this prefix, which is empty where they have none; None where it is not declared.
-    pub(super) fn meaning(&self, prefix: &str) -> Option<Ns> {
-        match self.0.iter().rfind(|known| known.prefix == prefix) {
-            Some(known) if known.ns != Ns::None || prefix.is_empty() => Some(known.ns),
+    /// The namespace of elements with this prefix, or without any; None where it is not declared.
+    pub(super) fn meaning(&self, prefix: Option<&str>) -> Option<Ns> {
+        // A name that begins with a colon has a prefix, and nothing can declare that one.
+        let wanted = prefix.unwrap_or_default();
+        if prefix == Some("") {
+            return None;
+        }
+        match self.0.iter().rfind(|known| known.prefix == wanted) {
+            Some(known) if known.ns != Ns::None || prefix.is_none() => Some(known.ns),
             Some(_) => None,
-            None => match prefix {
+            None => match wanted {
                 "" => Some(Ns::None),
                 "xml" | "xmlns" => Some(Ns::Other),
                 _ => None,
@@ -85,7 +90,7 @@ impl<'a> Scopes<'a> {
     pub(super) fn meaning_for_attribute(&self, name: QName<'_>) -> Option<Ns> {
         match name.prefix() {
             None => Some(Ns::None),
-            Some(prefix) => self.meaning(prefix.into_inner()),
+            Some(prefix) => self.meaning(Some(prefix.into_inner())),
         }
     }
 }
@@ -97,13 +102,12 @@ mod tests {
 
     use super::*;
 
-    fn by_the_library(resolver: &NamespaceResolver, prefix: &str) -> Option<Ns> {
-        let name = if prefix.is_empty() {
-            "x".to_owned()
-        } else {
-            format!("{prefix}:x")
-        };
-        match resolver.resolve_element(QName(&name)).0 {
+    const ASKED: [&str; 9] = [
+        "x", ":x", "a:x", "b:x", "xml:x", "xmlns:x", "xmlish:x", "c:x", "a:b:x",
+    ];
+
+    fn of_the_library(resolved: &ResolveResult<'_>) -> Option<Ns> {
+        match resolved {
             ResolveResult::Bound(namespace) => Some(Ns::of(namespace.0)),
             ResolveResult::Unbound => Some(Ns::None),
             ResolveResult::Unknown(_) => None,
@@ -135,13 +139,13 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(2000))]
         #[test]
         fn prefixes_mean_what_they_mean_to_quick_xml(
-            steps in prop::collection::vec(prop::option::weighted(0.8, (0_usize..NAMES.len(), 0_usize..URIS.len())), 0..12)
+            steps in prop::collection::vec(prop::option::weighted(0.8, (0_usize..NAMES.len(), 0_usize..URIS.len(), 0_u16..=1)), 0..12)
         ) {
             let (mut own, mut its) = (Scopes::default(), NamespaceResolver::default());
             let mut depth = 1;
             for step in steps {
-                // An element begins, or the last one ends.
-                if let Some((name, uri)) = step {
+                // An element begins, or has a further attribute, or the last one ends.
+                if let Some((name, uri, deeper)) = step {
                     let (name, uri) = (QName(NAMES[name]), URIS[uri]);
                     its.set_level(depth);
                     let expected = match name.as_namespace_binding() {
@@ -150,14 +154,18 @@ mod tests {
                     };
                     let expected = expected.map_err(|error| error.to_string());
                     prop_assert_eq!(own.declare(name, uri, depth.into()), expected);
-                    depth += 1;
+                    depth += deeper;
                 } else {
                     depth = 1.max(depth - 1);
                     own.close(depth.into());
                     its.set_level(depth - 1);
                 }
-                for prefix in ["", "a", "b", "xml", "xmlns", "xmlish", "c"] {
-                    prop_assert_eq!(own.meaning(prefix), by_the_library(&its, prefix), "{}", prefix);
+                for name in ASKED.map(QName) {
+                    let prefix = name.prefix().map(quick_xml::name::Prefix::into_inner);
+                    let its_meaning = of_the_library(&its.resolve_element(name).0);
+                    prop_assert_eq!(own.meaning(prefix), its_meaning, "{:?}", name);
+                    let its_meaning = of_the_library(&its.resolve_attribute(name).0);
+                    prop_assert_eq!(own.meaning_for_attribute(name), its_meaning, "{:?}", name);
                 }
             }
         }
@@ -170,8 +178,8 @@ mod tests {
             assert_eq!(scopes.declare(QName("xmlns:a"), "urn:a", 1), Ok(true));
         }
         assert!(scopes.declare(QName("xmlns:a"), "urn:a", 1).is_err());
-        assert_eq!(scopes.meaning("a"), Some(Ns::Other));
+        assert_eq!(scopes.meaning(Some("a")), Some(Ns::Other));
         scopes.close(1);
-        assert_eq!(scopes.meaning("a"), None);
+        assert_eq!(scopes.meaning(Some("a")), None);
     }
 }
