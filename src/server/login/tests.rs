@@ -1,6 +1,6 @@
 //! The login without sockets; time stands still unless a test moves it.
 
-mod recent;
+mod remembered;
 
 use argon2::password_hash::PasswordHasher;
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -105,24 +105,6 @@ async fn an_unknown_account_costs_one_verification_too() {
     assert_eq!(nobody.params, known.params);
     assert_eq!(nobody.algorithm, known.algorithm);
     assert_ne!(nobody.hash, known.hash);
-}
-
-#[tokio::test(start_paused = true)]
-async fn success_counts_for_a_minute_and_failure_for_seconds() {
-    let login = login(8);
-    let (right, wrong) = (basic(ANNA, "right"), basic(ANNA, "wrong"));
-    for _ in 0..3 {
-        assert!(login.caller(&from(HERE, &right)).await.is_ok());
-        assert!(login.caller(&from(HERE, &wrong)).await.is_err());
-    }
-    assert_eq!(login.verifications(), 2);
-    tokio::time::advance(FAILURE_LIFETIME).await;
-    assert!(login.caller(&from(HERE, &right)).await.is_ok());
-    assert!(login.caller(&from(HERE, &wrong)).await.is_err());
-    assert_eq!(login.verifications(), 3);
-    tokio::time::advance(SUCCESS_LIFETIME).await;
-    assert!(login.caller(&from(HERE, &right)).await.is_ok());
-    assert_eq!(login.verifications(), 4);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,24 @@
-//! Who is known on a connection without a look at the password.
+//! How long what was found about a password counts, everywhere and on one connection.
 
 use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn success_counts_for_a_minute_and_failure_for_seconds() {
+    let login = login(8);
+    let (right, wrong) = (basic(ANNA, "right"), basic(ANNA, "wrong"));
+    for _ in 0..3 {
+        assert!(login.caller(&from(HERE, &right)).await.is_ok());
+        assert!(login.caller(&from(HERE, &wrong)).await.is_err());
+    }
+    assert_eq!(login.verifications(), 2);
+    tokio::time::advance(FAILURE_LIFETIME).await;
+    assert!(login.caller(&from(HERE, &right)).await.is_ok());
+    assert!(login.caller(&from(HERE, &wrong)).await.is_err());
+    assert_eq!(login.verifications(), 3);
+    tokio::time::advance(SUCCESS_LIFETIME).await;
+    assert!(login.caller(&from(HERE, &right)).await.is_ok());
+    assert_eq!(login.verifications(), 4);
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_known_for_a_second_by_the_very_header_that_was_right() {
