@@ -173,6 +173,16 @@ fn has(chunk: &[u8], is: impl Fn(u8) -> bool) -> bool {
     chunk.iter().fold(false, |any, &byte| any | is(byte))
 }
 
+/// Without the white space of XML at both ends, of which there is mostly none.
+fn trimmed(text: &str) -> &str {
+    let is_bare = |byte: Option<&u8>| byte.is_some_and(|&byte| byte > b' ');
+    let bytes = text.as_bytes();
+    if is_bare(bytes.first()) && is_bare(bytes.last()) {
+        return text;
+    }
+    text.trim_matches([' ', '\t', '\r', '\n'])
+}
+
 /// The Char production of XML 1.0.
 pub(crate) fn is_allowed(character: char) -> bool {
     matches!(character, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..)

@@ -89,16 +89,22 @@ impl Route {
                 parameters.push(name, left.unwrap_or_default())?;
                 return Some(parameters);
             }
-            let (found, after) = match left?.split_once('/') {
-                Some((found, after)) => (found, Some(after)),
-                None => (left?, None),
+            let path = left?;
+            let length = match segment {
+                // Most routes are not the one that is looked for.
+                Segment::Literal(text) => text.len(),
+                Segment::Parameter(_) | Segment::Rest(_) => path.find('/').unwrap_or(path.len()),
             };
+            let (found, after) = path.split_at_checked(length)?;
             match segment {
                 Segment::Literal(text) if text.eq_ignore_ascii_case(found) => {}
                 Segment::Parameter(name) if !found.is_empty() => parameters.push(name, found)?,
                 Segment::Literal(_) | Segment::Parameter(_) | Segment::Rest(_) => return None,
             }
-            left = after;
+            left = after.strip_prefix('/');
+            if left.is_none() && !after.is_empty() {
+                return None;
+            }
         }
         left.is_none().then_some(parameters)
     }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use smallvec::SmallVec;
 
 use super::cursor::{Name, shortened};
-use super::{Cursor, DecodeError, Element, Ns};
+use super::{Cursor, DecodeError, Element, Ns, trimmed};
 
 const BOOLEAN: &str = "http://www.w3.org/2001/XMLSchema:boolean";
 const INT: &str = "http://www.w3.org/2001/XMLSchema:int";
@@ -328,16 +328,6 @@ impl Found<'_> {
             )
         })
     }
-}
-
-/// Without the white space of XML at both ends, of which there is mostly none.
-pub(super) fn trimmed(text: &str) -> &str {
-    let is_bare = |byte: Option<&u8>| byte.is_some_and(|&byte| byte > b' ');
-    let bytes = text.as_bytes();
-    if is_bare(bytes.first()) && is_bare(bytes.last()) {
-        return text;
-    }
-    text.trim_matches([' ', '\t', '\r', '\n'])
 }
 
 fn parse_int(text: &str) -> Option<i32> {

@@ -129,7 +129,7 @@ impl Change<'_> {
     }
 }
 
-/// A short cut for nearly all moments and rules: what this year's changes say where no change of another year can lie
+/// A short cut for most of a year and nearly all rules: what this year's changes say where no change of another year can lie
 /// between them and the moment. None elsewhere.
 struct Year {
     number: i16,
@@ -208,7 +208,8 @@ mod tests {
 
     fn rule(year: impl Strategy<Value = Option<i16>>) -> impl Strategy<Value = ZoneRule> {
         let month = prop_oneof![Just(1_i8), Just(12), 1_i8..=12];
-        let order = prop_oneof![Just(1_i8), Just(5), 1_i8..=5];
+        // 0 and 6 name no day, but where there is a year.
+        let order = prop_oneof![3 => Just(1_i8), 3 => Just(5), 3 => 1_i8..=5, 1 => 0_i8..=6];
         let day = (month, order, 0_i8..7, year);
         (day, -720_i32..=720, 0..DAY).prop_map(|((month, day_order, weekday, year), bias, time)| {
             ZoneRule {
@@ -253,9 +254,11 @@ mod tests {
             let at = years.filter_map(|year| change.instant_in(year));
             all.extend(at.map(|at| (at, change.to, change.from)));
         }
-        all.sort_unstable();
+        // Of two at once, the first in the order of the rules ends what was, and the larger offset begins.
+        all.sort_by_key(|(at, ..)| *at);
         let next = all.iter().find(|(at, ..)| *at > second);
-        let latest = all.iter().rfind(|(at, ..)| *at <= second);
+        let latest = all.iter().filter(|(at, ..)| *at <= second);
+        let latest = latest.max_by_key(|(at, to, _)| (*at, *to));
         let before_all = next.map(|next| next.2);
         let offset = latest.map(|latest| latest.1).or(before_all);
         (
@@ -299,21 +302,41 @@ mod tests {
         }
     }
 
-    #[test]
-    fn nearly_all_moments_take_the_short_cut() {
-        let rule = |month, day_order| ZoneRule {
-            bias_minutes: -60 * i32::from(month == 3),
-            time: Time::midnight(),
-            day_order,
+    fn yearly(bias_minutes: i32, month: i8, weekday: Weekday, hour: i8) -> ZoneRule {
+        ZoneRule {
+            bias_minutes,
+            time: Time::constant(hour, 0, 0, 0),
+            day_order: 5,
             month,
-            weekday: Weekday::Sunday,
+            weekday,
             year: None,
+        }
+    }
+
+    #[test]
+    fn beside_a_rule_for_one_year_the_change_before_new_year_is_not_overlooked() {
+        let once = ZoneRule {
+            day_order: 5,
+            year: Some(2024),
+            ..yearly(0, 1, Weekday::Friday, 0)
         };
-        let berlin = rules(rule(10, 5), rule(3, 5), -60);
+        let rules = rules(once, yearly(-60, 12, Weekday::Monday, 23), 720);
+        // 2030 has begun in UTC, and the daylight time of December 2029 comes eleven hours later.
+        let second = 1_893_456_000;
+        assert_eq!(rules.offset_at(second), -39_600);
+        assert_eq!(rules.next_change(second), Some(second + 11 * 3600));
+    }
+
+    #[test]
+    fn most_of_a_year_takes_the_short_cut() {
+        let standard = yearly(0, 10, Weekday::Sunday, 3);
+        let berlin = rules(standard, yearly(-60, 3, Weekday::Sunday, 2), -60);
         let changes = berlin.changes().unwrap();
-        let july = 1_783_036_800;
-        let year = Year::of(july);
-        assert_eq!(year.offset_at(&changes, july), Some(7200));
-        assert!(year.next_change(&changes, july).is_some());
+        let begins = wall_second(Date::constant(2026, 1, 1).to_datetime(Time::midnight()));
+        let days = || (0..365).map(|day| begins + day * DAY);
+        let short = |day: &i64| Year::of(*day).offset_at(&changes, *day).is_some();
+        assert!(days().filter(short).count() > 270);
+        let short = |day: &i64| Year::of(*day).next_change(&changes, *day).is_some();
+        assert!(days().filter(short).count() > 290);
     }
 }

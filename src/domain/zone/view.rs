@@ -55,10 +55,9 @@ impl LocalView {
     /// The same for an instant in seconds of Unix time.
     #[must_use]
     pub fn local_second(&self, second: i64) -> i64 {
-        let begun = self
-            .stretches
-            .partition_point(|&(start, _)| start <= second);
-        let offset = match begun.checked_sub(1).and_then(|at| self.stretches.get(at)) {
+        // There are mostly one or two.
+        let mut latest_first = self.stretches.iter().rev();
+        let offset = match latest_first.find(|&&(start, _)| start <= second) {
             Some(&(_, offset)) if second < self.end => offset,
             Some(_) | None => self.zone.offset_at(nearest_timestamp(second)),
         };

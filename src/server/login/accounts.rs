@@ -133,7 +133,7 @@ fn nobody<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Result<Passwor
             Params::DEFAULT.try_into().map_err(|_| unusable())?,
         ),
     };
-    let output = Output::new(&random_bytes()?).map_err(|_| unusable())?;
+    let output = Output::new(&random_bytes::<32>()?).map_err(|_| unusable())?;
     Ok(PasswordHash {
         algorithm,
         version,
@@ -143,8 +143,8 @@ fn nobody<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Result<Passwor
     })
 }
 
-pub(super) fn random_bytes() -> Result<[u8; 32], StartError> {
-    let mut bytes = [0; 32];
+pub(super) fn random_bytes<const COUNT: usize>() -> Result<[u8; COUNT], StartError> {
+    let mut bytes = [0; COUNT];
     rand::fill(&mut bytes).map_err(|_| rustls::Error::FailedToGetRandomBytes)?;
     Ok(bytes)
 }

@@ -88,7 +88,7 @@ impl Passwords {
     pub(super) fn new(queue: usize, failures: NonZeroU32) -> Result<Self, StartError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Ok(Self {
-            key: hmac::Key::new(hmac::HMAC_SHA256, &random_bytes()?),
+            key: hmac::Key::new(hmac::HMAC_SHA256, &random_bytes::<32>()?),
             verdicts: Cache::builder()
                 .max_capacity(REMEMBERED)
                 .time_to_live(SUCCESS_LIFETIME)

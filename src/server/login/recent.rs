@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use siphasher::sip128::SipHasher24;
+use siphasher::sip128::{Hash128, SipHasher24};
 use tokio::time::Instant;
 
 use super::accounts::random_bytes;
@@ -23,7 +23,7 @@ pub(super) const LIFETIME: Duration = Duration::from_secs(1);
 pub(in crate::server) struct Recent(Mutex<Option<Known>>);
 
 struct Known {
-    print: u128,
+    print: Hash128,
     /// Another configuration has another one.
     login: Weak<Login>,
     caller: Arc<Caller>,
@@ -32,12 +32,11 @@ struct Known {
 
 impl Recent {
     pub(super) fn caller(&self, login: &Arc<Login>, headers: &HeaderMap) -> Option<Arc<Caller>> {
-        let print = login.kept.print_key.print(headers)?;
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = known.as_ref()?;
         let holds = std::ptr::eq(known.login.as_ptr(), Arc::as_ptr(login))
-            && known.print == print
-            && Instant::now() < known.until;
+            && Instant::now() < known.until
+            && login.kept.print_key.print(headers) == Some(known.print);
         holds.then(|| Arc::clone(&known.caller))
     }
 
@@ -59,15 +58,14 @@ pub(super) struct PrintKey([u8; 16]);
 
 impl PrintKey {
     pub(super) fn generate() -> Result<Self, StartError> {
-        let bytes = random_bytes()?;
-        Ok(Self(*bytes.first_chunk().unwrap_or(&[0; 16])))
+        random_bytes().map(Self)
     }
 
     /// Of the only `Authorization` line that there is.
-    fn print(&self, headers: &HeaderMap) -> Option<u128> {
+    fn print(&self, headers: &HeaderMap) -> Option<Hash128> {
         let mut lines = headers.get_all(AUTHORIZATION).iter();
         let (line, more) = (lines.next()?, lines.next());
         let print = || SipHasher24::new_with_key(&self.0).hash(line.as_bytes());
-        more.is_none().then(|| print().into())
+        more.is_none().then(print)
     }
 }

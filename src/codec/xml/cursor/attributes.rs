@@ -3,8 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Cursor, Element};
-use crate::codec::xml::sequence::trimmed;
-use crate::codec::xml::{DecodeError, Ns};
+use crate::codec::xml::{DecodeError, Ns, trimmed};
 
 /// Attributes of namespaces that nobody here knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

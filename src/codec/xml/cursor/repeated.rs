@@ -41,7 +41,7 @@ impl<'a> Cursor<'a> {
 
     /// The text of the next sibling, if it has this form; it is then done.
     pub fn repeated(&mut self, form: &Form<'a>) -> Option<&'a str> {
-        if self.ends_at_once || self.takes_no_short_cut() {
+        if self.ends_at_once {
             return None;
         }
         let rest = self.text.get(self.next..)?.strip_prefix(form.before)?;
