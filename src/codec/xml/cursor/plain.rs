@@ -334,10 +334,9 @@ mod tests {
                 format!(r#"xmlns:t="{types}" xmlns:u="{types}" xmlns="urn:other""#),
             ];
             let prefixes = &declared[place];
-            let lists: String = inner
-                .into_iter()
-                .map(|form| format!("<t:C>{}</t:C>", form.replace('N', "X")))
-                .collect();
+            let lists = inner.iter().map(|form| form.replace('N', "X"));
+            let lists: Vec<_> = lists.map(|form| format!("<t:C>{form}</t:C>")).collect();
+            let lists = lists.concat();
             let document = format!(
                 r#"<m:R xmlns:m="{messages}" {prefixes}><t:First>0</t:First>{}{}{}{lists}{}</m:R>"#,
                 name.replace('N', "Name"),
