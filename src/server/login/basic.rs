@@ -5,11 +5,11 @@ use base64::alphabet::STANDARD;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use secrecy::SecretString;
 use secrecy::zeroize::Zeroizing;
 
 use crate::domain::SmtpAddress;
+use crate::server::token::bearer::only_authorization;
 
 /// Bytes of the whole header value; an address and a long pass phrase take a quarter of it.
 const MAX_HEADER: usize = 4096;
@@ -28,9 +28,8 @@ pub(super) struct Credential {
 
 impl Credential {
     pub(super) fn read(headers: &HeaderMap) -> Option<Self> {
-        let mut lines = headers.get_all(AUTHORIZATION).iter();
-        let (line, more) = (lines.next()?, lines.next());
-        if more.is_some() || line.len() > MAX_HEADER {
+        let line = only_authorization(headers)?;
+        if line.len() > MAX_HEADER {
             return None;
         }
         let (scheme, token) = line.to_str().ok()?.trim().split_once(' ')?;
@@ -62,6 +61,7 @@ pub(super) fn normalised(user: &str) -> String {
 #[cfg(test)]
 mod tests {
     use base64::engine::general_purpose::STANDARD;
+    use http::header::AUTHORIZATION;
     use secrecy::ExposeSecret;
 
     use super::*;

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use siphasher::sip128::{Hash128, SipHasher24};
 use tokio::time::Instant;
 
 use super::accounts::random_bytes;
 use super::{Login, StartError};
 use crate::domain::Caller;
+use crate::server::token::bearer::only_authorization;
 
 /// By so much a verdict may outlive what is said about it elsewhere.
 pub(super) const LIFETIME: Duration = Duration::from_secs(1);
@@ -63,9 +63,7 @@ impl PrintKey {
 
     /// Of the only `Authorization` line that there is.
     fn print(&self, headers: &HeaderMap) -> Option<Hash128> {
-        let mut lines = headers.get_all(AUTHORIZATION).iter();
-        let (line, more) = (lines.next()?, lines.next());
-        let print = || SipHasher24::new_with_key(&self.0).hash(line.as_bytes());
-        more.is_none().then(print)
+        let line = only_authorization(headers)?;
+        Some(SipHasher24::new_with_key(&self.0).hash(line.as_bytes()))
     }
 }

@@ -1,8 +1,8 @@
 //! The `Authorization: Bearer` header (RFC 6750 section 2.1), and what is refused of any token before its signature is
 //! looked at. Verifies no signature.
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
 use jsonwebtoken::{Header, decode_header};
 use serde::Deserialize;
 
@@ -24,11 +24,9 @@ impl From<InvalidToken> for Denied {
 /// The token of a request whose one `Authorization` header has the scheme Bearer; a token that cannot be one counts as
 /// invalid and not as absent.
 pub(in crate::server) fn token_in(headers: &HeaderMap) -> Option<Result<&str, InvalidToken>> {
-    let mut lines = headers.get_all(AUTHORIZATION).iter();
-    let (line, more) = (lines.next()?, lines.next());
-    let bytes = line.as_bytes();
-    let scheme = bytes.get(..7)?;
-    if more.is_some() || !scheme.eq_ignore_ascii_case(b"bearer ") {
+    let line = only_authorization(headers)?;
+    let scheme = line.as_bytes().get(..7)?;
+    if !scheme.eq_ignore_ascii_case(b"bearer ") {
         return None;
     }
     let token = line.to_str().ok().and_then(|line| line.get(7..));
@@ -37,6 +35,13 @@ pub(in crate::server) fn token_in(headers: &HeaderMap) -> Option<Result<&str, In
         token.len() <= MAX_TOKEN && token.bytes().all(alphabet)
     });
     Some(token.ok_or(InvalidToken))
+}
+
+/// The value of `Authorization`, if there is one: of two, none is believed.
+pub(in crate::server) fn only_authorization(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let mut lines = headers.get_all(AUTHORIZATION).iter();
+    let (line, more) = (lines.next()?, lines.next());
+    more.is_none().then_some(line)
 }
 
 /// The token's header, unless it wants a key to be taken from itself, names none, or must be understood by an extension
