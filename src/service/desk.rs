@@ -131,28 +131,24 @@ impl Desk {
         self.metrics.mailbox_lookups(result, mailboxes);
     }
 
-    /// One answer for each mailbox, in the order asked.
-    pub async fn ask(
+    /// What is known of each mailbox, in the order asked, without waiting for the endpoint; None where it has to be waited
+    /// for, see [`Desk::fetch`].
+    pub fn look<'a>(
         &self,
-        mailboxes: &[&SmtpAddress],
+        mailboxes: impl Iterator<Item = &'a SmtpAddress>,
         window: &TimeWindow,
         passage: &Passage,
-        deadline: Instant,
-    ) -> Vec<Told> {
-        let mut told: Vec<Option<Told>> = Vec::with_capacity(mailboxes.len());
-        let (mut missing, mut old) = (Vec::new(), Vec::new());
+    ) -> Vec<Option<Told>> {
         let keep = (&self.lifetimes, self.cache.now());
-        for (place, mailbox) in mailboxes.iter().enumerate() {
+        let mut old = Vec::new();
+        let look = |mailbox: &SmtpAddress| {
             let found = self.cache.find(self.seat, mailbox, window, keep);
             if let Found::Stale { refresh: true, .. } = found {
-                old.push((*mailbox).clone());
+                old.push(mailbox.clone());
             }
-            let known = from_cache(found);
-            if known.is_none() {
-                missing.push(place);
-            }
-            told.push(known);
-        }
+            from_cache(found)
+        };
+        let told: Vec<_> = mailboxes.map(look).collect();
         if !old.is_empty() {
             // Nobody waits for these, so that nobody can wait for themselves: one call does for all.
             let together = Passage {
@@ -161,26 +157,44 @@ impl Desk {
             };
             self.refresh(old, window, &together);
         }
-        if !missing.is_empty() {
-            self.ask_missing(mailboxes, &missing, &mut told, (window, passage, deadline))
-                .await;
-        }
+        self.count_lookups(told.iter().flatten().map(|told| told.from));
+        told
+    }
+
+    /// Fills the places of `told` that [`Desk::look`] left empty, all of them.
+    pub async fn fetch(
+        &self,
+        mailboxes: &[&SmtpAddress],
+        told: &mut [Option<Told>],
+        window: &TimeWindow,
+        (passage, deadline): (&Passage, Instant),
+    ) {
+        let is_missing = |(place, told): (usize, &Option<Told>)| told.is_none().then_some(place);
+        let missing: Vec<_> = told.iter().enumerate().filter_map(is_missing).collect();
+        let over = (window, passage, deadline);
+        self.ask_missing(mailboxes, &missing, told, over).await;
         let unanswered = || Told {
             outcome: Err(MailboxError::EndpointFailed),
             from: CacheResult::Miss,
             trip: None,
         };
-        let told: Vec<_> = told
-            .into_iter()
-            .map(|told| told.unwrap_or_else(unanswered))
-            .collect();
-        // Neighbours together: all threads count in the same places.
-        for alike in told.chunk_by(|one, next| one.from == next.from) {
-            if let Some(one) = alike.first() {
-                self.metrics.cache_lookups(one.from, alike.len());
+        let fetched = missing.into_iter().filter_map(|place| {
+            let slot = told.get_mut(place)?;
+            Some(slot.get_or_insert_with(unanswered).from)
+        });
+        self.count_lookups(fetched);
+    }
+
+    /// Neighbours together: all threads count in the same places.
+    fn count_lookups(&self, from: impl Iterator<Item = CacheResult>) {
+        let mut from = from.peekable();
+        while let Some(first) = from.next() {
+            let mut mailboxes = 1;
+            while from.next_if_eq(&first).is_some() {
+                mailboxes += 1;
             }
+            self.metrics.cache_lookups(first, mailboxes);
         }
-        told
     }
 
     async fn ask_missing(

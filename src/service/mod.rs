@@ -197,14 +197,13 @@ impl Availability {
     /// What becomes of each attendee, in the order of the question.
     async fn judge(&self, query: &AvailabilityQuery, deadline: Instant) -> Vec<Verdict> {
         let known = self.directory.known();
-        let mut verdicts: Vec<Option<Verdict>> = vec![None; query.attendees.len()];
+        let mut verdicts = Vec::with_capacity(query.attendees.len());
         let mut pending = Vec::with_capacity(query.attendees.len());
-        for (place, (attendee, verdict)) in query.attendees.iter().zip(&mut verdicts).enumerate() {
+        for (place, attendee) in query.attendees.iter().enumerate() {
             let planned = attendee.mailbox.as_ref().map_err(|error| *error);
-            match planned.and_then(|asked| self.plan(place, asked, (query, &known))) {
-                Ok(plan) => pending.push(plan),
-                Err(error) => *verdict = Some(Verdict::Refused(error)),
-            }
+            let planned = planned.and_then(|asked| self.plan(place, asked, (query, &known)));
+            verdicts.push(planned.as_ref().err().map(|error| Verdict::Refused(*error)));
+            pending.extend(planned);
         }
         let passage = passage(&query.origin);
         let question = Question {

@@ -2,6 +2,7 @@
 //! found, the next endpoint of its route.
 
 use futures_util::future::join_all;
+use smallvec::SmallVec;
 use tokio::time::Instant;
 
 use super::Availability;
@@ -101,6 +102,40 @@ impl<'a> Pending<'a> {
     }
 }
 
+/// What one endpoint is asked for in a round.
+struct Group {
+    endpoint: usize,
+    /// The places among those that have no answer yet, and what is told of each.
+    members: SmallVec<[usize; 8]>,
+    told: Vec<Option<Told>>,
+}
+
+impl Group {
+    fn mailboxes<'a>(&self, pending: &'a [Pending<'_>]) -> impl Iterator<Item = &'a SmtpAddress> {
+        let members = self.members.iter();
+        members
+            .filter_map(|at| pending.get(*at))
+            .map(|one| &one.mailbox)
+    }
+}
+
+/// Those of the same endpoint together.
+fn groups(pending: &[Pending<'_>]) -> SmallVec<[Group; 1]> {
+    let mut groups: SmallVec<[Group; 1]> = SmallVec::new();
+    for (at, one) in pending.iter().enumerate() {
+        let endpoint = one.endpoint();
+        match groups.iter_mut().find(|group| group.endpoint == endpoint) {
+            Some(group) => group.members.push(at),
+            None => groups.push(Group {
+                endpoint,
+                members: SmallVec::from_iter([at]),
+                told: Vec::new(),
+            }),
+        }
+    }
+    groups
+}
+
 impl Availability {
     /// Fills `verdicts` at the places of `pending`.
     pub(super) async fn ask_in_rounds(
@@ -143,58 +178,44 @@ impl Availability {
         }
     }
 
-    /// An answer for each of `pending`, in its order; the endpoints are asked side by side.
+    /// An answer for each of `pending`, in its order: from the cache, else the endpoints are asked side by side.
     async fn ask_once(
         &self,
         pending: &[Pending<'_>],
         question: &Question<'_>,
     ) -> Vec<Option<Told>> {
-        let mut answers = vec![None; pending.len()];
-        let mut groups: Vec<(usize, Vec<usize>)> = Vec::with_capacity(1);
-        for (at, one) in pending.iter().enumerate() {
-            match groups
-                .iter_mut()
-                .find(|(endpoint, _)| *endpoint == one.endpoint())
-            {
-                Some((_, members)) => members.push(at),
-                None => groups.push((one.endpoint(), vec![at])),
+        let mut groups = groups(pending);
+        for group in &mut groups {
+            if let Some(desk) = self.desks.get(group.endpoint) {
+                let mailboxes = group.mailboxes(pending);
+                group.told = desk.look(mailboxes, question.window, question.passage);
             }
         }
-        let asks = groups
-            .iter()
-            .map(|(endpoint, members)| self.ask_desk(*endpoint, members, pending, question));
-        for ((_, members), told) in groups.iter().zip(join_all(asks).await) {
-            for (at, one) in members.iter().zip(told) {
-                if let Some(slot) = answers.get_mut(*at) {
-                    *slot = Some(one);
+        let is_open = |group: &Group| group.told.iter().any(Option::is_none);
+        if groups.iter().any(is_open) {
+            let open = groups.iter_mut().filter(|group| is_open(group));
+            let fetches = open.map(|group| self.fetch(group, pending, question));
+            // Larger than all that an answer from the cache needs.
+            Box::pin(join_all(fetches)).await;
+        }
+        let mut answers: Vec<_> = pending.iter().map(|_| None).collect();
+        for group in groups {
+            for (at, told) in group.members.into_iter().zip(group.told) {
+                if let Some(slot) = answers.get_mut(at) {
+                    *slot = told;
                 }
             }
         }
         answers
     }
 
-    async fn ask_desk(
-        &self,
-        endpoint: usize,
-        members: &[usize],
-        pending: &[Pending<'_>],
-        question: &Question<'_>,
-    ) -> Vec<Told> {
-        let Some(desk) = self.desks.get(endpoint) else {
-            return Vec::new();
-        };
-        let mailboxes: Vec<_> = members
-            .iter()
-            .filter_map(|at| pending.get(*at))
-            .map(|one| &one.mailbox)
-            .collect();
-        desk.ask(
-            &mailboxes,
-            question.window,
-            question.passage,
-            question.deadline,
-        )
-        .await
+    async fn fetch(&self, group: &mut Group, pending: &[Pending<'_>], question: &Question<'_>) {
+        let mailboxes: Vec<_> = group.mailboxes(pending).collect();
+        if let Some(desk) = self.desks.get(group.endpoint) {
+            let by = (question.passage, question.deadline);
+            desk.fetch(&mailboxes, &mut group.told, question.window, by)
+                .await;
+        }
     }
 
     fn settle(
