@@ -1,16 +1,26 @@
 //! `SerializableTimeZone`: bias and the two rules of the year, read strictly from callers and tolerantly from servers.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use jiff::civil::{Time, Weekday};
 
 use super::fault::Fault;
 use crate::codec::xml::moment::digit_pair;
-use crate::codec::xml::{Cursor, DecodeError, Ns, Sequence, XmlWriter};
+use crate::codec::xml::{Cursor, DecodeError, Ns, Recalled, Sequence, XmlWriter};
 use crate::domain::zone::{ZoneError, ZoneRule, ZoneRules};
+
+thread_local! {
+    /// A company has few zones, and nearly every request brings the rules of one of them.
+    static ZONES: RefCell<Recalled<ZoneRules>> = const { RefCell::new(Recalled::new()) };
+}
 
 /// The content of `t:TimeZone` in a request.
 pub(super) fn read(cursor: &mut Cursor<'_>) -> Result<ZoneRules, Fault> {
+    ZONES.with_borrow_mut(|zones| cursor.recalled(zones, read_rules))
+}
+
+fn read_rules(cursor: &mut Cursor<'_>) -> Result<ZoneRules, Fault> {
     let mut parts = Sequence::of(cursor);
     let bias = parts.int(cursor, Ns::Types, "Bias")?;
     parts.required(cursor, Ns::Types, "StandardTime")?;

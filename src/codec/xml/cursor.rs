@@ -4,6 +4,7 @@
 mod attributes;
 mod plain;
 mod rarity;
+mod recalled;
 mod repeated;
 mod scan;
 mod scopes;
@@ -16,6 +17,7 @@ use quick_xml::name::QName;
 
 pub use attributes::Foreign;
 use rarity::invalid_character;
+pub use recalled::Recalled;
 pub use repeated::Form;
 use scan::{Piece, Tag};
 use scopes::Scopes;

@@ -26,6 +26,10 @@ impl<'a> Cursor<'a> {
         let Cow::Borrowed(text) = text else {
             return None;
         };
+        // Mostly there is one only.
+        if self.text.as_bytes().get(self.next..)?.starts_with(b"</") {
+            return None;
+        }
         // What was borrowed is a part of the document; this is where.
         let at = (text.as_ptr() as usize).checked_sub(self.text.as_ptr() as usize)?;
         let before = self.text.get(from..at)?;
@@ -34,7 +38,7 @@ impl<'a> Cursor<'a> {
         Some(Form {
             before,
             after,
-            end_at: after.rfind("</")?,
+            end_at: memchr::memrchr(b'<', after.as_bytes())?,
         })
         .filter(|_| stands_alone)
     }

@@ -38,12 +38,13 @@ impl<'a> Tag<'a> {
     /// Names and values of the attributes as they stand, if they are written as nearly everybody writes them. None leaves
     /// them to quick-xml, and what may be wrong with them as well.
     pub(super) fn plain_attributes(&self) -> Option<SmallVec<[(&'a str, &'a str); 4]>> {
-        let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || b":-_.".contains(byte);
         let mut found = SmallVec::new();
         let mut rest = self.content.get(self.name..)?;
         while let Some(attribute) = rest.strip_prefix(' ') {
             let bytes = attribute.as_bytes();
-            let name_end = bytes.iter().position(|byte| !is_name(byte))?;
+            let name_end = bytes
+                .iter()
+                .position(|byte| !IN_NAMES[usize::from(*byte)])?;
             let (name, begin) = (attribute.get(..name_end)?, name_end + 2);
             let (b'=', quote @ (b'"' | b'\'')) = (bytes.get(name_end)?, bytes.get(name_end + 1)?)
             else {
@@ -65,6 +66,18 @@ impl<'a> Tag<'a> {
         self.name < self.content.len()
     }
 }
+
+/// The bytes of which names of attributes are made as nearly everybody writes them.
+const IN_NAMES: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        table[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_' | b'.');
+        byte += 1;
+    }
+    table
+};
 
 /// Nobody writes more of them. The bound of a caller's element is looked at where there are more.
 const PLAIN_ATTRIBUTES: usize = 16;
