@@ -88,7 +88,7 @@ fn hits(c: &mut Criterion) {
     let bodies: Vec<_> = (0..BODIES).map(body).collect();
     let form = "application/x-www-form-urlencoded";
     let call = |body: &Bytes| face_call::post(PATH, form, body, &caller);
-    let ask = |body| runtime.block_on(face.answer(call(body)));
+    let ask = |body| runtime.block_on(face.answer(call(body))).response;
     for _ in 0..2 {
         for (place, body) in bodies.iter().enumerate() {
             let page = String::from_utf8(ask(body).into_body().into()).unwrap();

@@ -155,7 +155,7 @@ fn hits(c: &mut Criterion) {
     for workload in &WORKLOADS {
         let face = face(workload);
         let bodies: Vec<_> = (0..BODIES).map(|number| workload.body(number)).collect();
-        let ask = |body| runtime.block_on(face.answer(call(body)));
+        let ask = |body| runtime.block_on(face.answer(call(body))).response;
         let bytes: usize = bodies.iter().map(|body| ask(body).body().len()).sum();
         group.throughput(Throughput::Bytes((bytes / BODIES) as u64));
         let mut turn = bodies.iter().cycle();

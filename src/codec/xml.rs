@@ -7,7 +7,7 @@ pub mod moment;
 mod sequence;
 mod writer;
 
-pub use cursor::{Cursor, Element, Foreign, Form};
+pub use cursor::{Cursor, Element, Foreign, Form, Recalled};
 pub use moment::{LocalText, Moment};
 pub use sequence::{Sequence, parse_boolean};
 pub use writer::{XmlWriter, push_escaped};

@@ -48,8 +48,8 @@ impl fmt::Display for InstanceId {
 pub struct Via(Vec<InstanceId>);
 
 impl Via {
-    /// The name of the HTTP header that carries it.
-    pub const HEADER: &'static str = "X-Calbridge-Via";
+    /// The name of the HTTP header that carries it, `X-Calbridge-Via`, as HTTP libraries want it.
+    pub const HEADER: &'static str = "x-calbridge-via";
 
     /// Reads the value of [`Via::HEADER`], `id1, id2`; several headers of that name are joined with commas first, as
     /// RFC 9110 section 5.3 says. Never fails: what is not an id still makes the way longer.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
-use super::{Call, Face, OperationName};
+use super::{Answer, Call, Face};
 use crate::codec::autodiscover::{Found, pox, soap};
 use crate::domain::caller::CallerId;
 use crate::domain::{Caller, Clock, SmtpAddress};
@@ -113,14 +113,12 @@ impl Face for AutodiscoverFace {
         &[Method::POST, Method::GET]
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let (mut response, operation) = if *call.template == *Self::SOAP_PATH {
-            (self.answer_soap(&call), "GetUserSettings")
+    async fn answer(&self, call: Call) -> Answer {
+        if *call.template == *Self::SOAP_PATH {
+            Answer::to("GetUserSettings", self.answer_soap(&call))
         } else {
-            (self.answer_pox(&call), "Pox")
-        };
-        response.extensions_mut().insert(OperationName(operation));
-        response
+            Answer::to("Pox", self.answer_pox(&call))
+        }
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 
-use super::{Call, Face, OperationName};
+use super::{Answer, Call, Face};
 use crate::codec::xml::push_escaped;
 
 const SERVICES: &str = include_str!("description/services.wsdl");
@@ -49,7 +49,7 @@ impl Face for DescriptionFace {
         &[Method::GET]
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> Answer {
         let file = match &*call.template {
             Self::MESSAGES_PATH => Bytes::from_static(MESSAGES),
             Self::TYPES_PATH => Bytes::from_static(TYPES),
@@ -60,10 +60,7 @@ impl Face for DescriptionFace {
             header::CONTENT_TYPE,
             HeaderValue::from_static("text/xml; charset=utf-8"),
         );
-        response
-            .extensions_mut()
-            .insert(OperationName("Description"));
-        response
+        Answer::to("Description", response)
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use self::availability::Searches;
 use self::startup::Owner;
-use super::{Call, Face, OperationName};
+use super::{Answer, Call, Face};
 use crate::codec::ews::{
     Fault, Header, Impersonation, Operation, Request, envelope, item_change, server_time_zones,
 };
@@ -56,30 +56,30 @@ impl EwsFace {
         }
     }
 
-    async fn answer_soap(&self, request: Request, call: &mut Call) -> Result<Vec<u8>, Fault> {
+    async fn answer_soap(&self, request: &Request, call: &mut Call) -> Result<Vec<u8>, Fault> {
         if let Some(acting) = self.impersonated(&request.header, &call.caller)? {
             call.caller = Arc::new(acting);
         }
         let owner = Owner::of(&call.caller, &request.header);
-        match request.operation {
+        match &request.operation {
             Operation::GetUserAvailability(asked) => {
                 let service = (&*self.availability, &self.searches);
-                availability::answer(service, asked, request.header, call).await
+                availability::answer(service, asked, &request.header, call).await
             }
-            Operation::ConvertId(asked) => Ok(owner.ids(&asked)),
-            Operation::GetFolder(asked) => Ok(owner.folders(&asked)),
-            Operation::GetUserOofSettings(asked) => Ok(owner.oof_settings(&asked)),
-            Operation::ChangeItems(asked) => Ok(item_change::write_refusal(&asked)),
-            Operation::GetServerTimeZones(asked) => Ok(server_time_zones::write_answer(&asked)),
+            Operation::ConvertId(asked) => Ok(owner.ids(asked)),
+            Operation::GetFolder(asked) => Ok(owner.folders(asked)),
+            Operation::GetUserOofSettings(asked) => Ok(owner.oof_settings(asked)),
+            Operation::ChangeItems(asked) => Ok(item_change::write_refusal(asked)),
+            Operation::GetServerTimeZones(asked) => Ok(server_time_zones::write_answer(asked)),
             Operation::ResolveNames(asked) => {
-                Ok(directory::resolve_names(&self.availability, &asked, call).await)
+                Ok(directory::resolve_names(&self.availability, asked, call).await)
             }
             Operation::GetRoomLists => Ok(directory::room_lists(&self.availability, call).await),
             Operation::GetRooms(asked) => {
-                Ok(directory::rooms(&self.availability, &asked, call).await)
+                Ok(directory::rooms(&self.availability, asked, call).await)
             }
             Operation::ExpandDL(asked) => {
-                Ok(directory::expand(&self.availability, &asked, call).await)
+                Ok(directory::expand(&self.availability, asked, call).await)
             }
         }
     }
@@ -110,29 +110,29 @@ impl Face for EwsFace {
         &[Method::POST, Method::GET]
     }
 
-    async fn answer(&self, mut call: Call) -> Response<Bytes> {
+    async fn answer(&self, mut call: Call) -> Answer {
         if call.method == Method::GET || call.method == Method::HEAD {
             return text(
                 StatusCode::OK,
                 "calbridge: free/busy lookups by Exchange Web Services. POST SOAP requests to this address.\n",
-            );
+            )
+            .into();
         }
         if let Err(refused) =
             content_type::check(call.headers.get(header::CONTENT_TYPE), &call.body)
         {
-            return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused.to_string());
+            return text(StatusCode::UNSUPPORTED_MEDIA_TYPE, &refused.to_string()).into();
         }
         let request = match envelope::read(&call.body) {
             Ok(request) => request,
-            Err(fault) => return refuse(&fault, call.request_id),
+            Err(fault) => return refuse(&fault, call.request_id).into(),
         };
-        let operation = OperationName(request.operation.name());
-        let mut response = match self.answer_soap(request, &mut call).await {
+        let operation = request.operation.name();
+        let response = match self.answer_soap(&request, &mut call).await {
             Ok(document) => xml(StatusCode::OK, document),
             Err(fault) => refuse(&fault, call.request_id),
         };
-        response.extensions_mut().insert(operation);
-        response
+        Answer::to(operation, response)
     }
 
     fn busy(&self, request_id: Uuid) -> Response<Bytes> {

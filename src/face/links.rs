@@ -16,9 +16,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use ipnet::IpNet;
 use jiff::Timestamp;
 
-use super::{
-    Admission, Call, Face, OperationName, OwnAdmission, Parameters, no_such_path, question,
-};
+use super::{Admission, Answer, Call, Face, OwnAdmission, Parameters, no_such_path, question};
 use cached::{Changes, Validity};
 
 use crate::codec::query::Query;
@@ -197,13 +195,14 @@ impl Face for LinksFace {
         Some(&link.caller)
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let mut response = match self.open(&call.parameters, call.client) {
-            None => return no_such_path(),
-            Some((link, mailbox)) => self.publish(link, mailbox, &call).await,
-        };
-        response.extensions_mut().insert(OperationName("publish"));
-        response
+    async fn answer(&self, call: Call) -> Answer {
+        match self.open(&call.parameters, call.client) {
+            None => no_such_path().into(),
+            Some((link, mailbox)) => {
+                let response = self.publish(link, mailbox, &call).await;
+                Answer::to("publish", response)
+            }
+        }
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

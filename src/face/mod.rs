@@ -15,7 +15,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -68,13 +68,16 @@ impl Call {
     }
 }
 
+const TRACE: HeaderName = HeaderName::from_static(Trace::HEADER);
+const TRACE_STATE: HeaderName = HeaderName::from_static(Trace::STATE_HEADER);
+
 /// The trace that a caller names, in the caller's span. Two names are none.
 pub fn trace_of(headers: &HeaderMap) -> Option<Trace> {
-    let mut values = headers.get_all(Trace::HEADER).iter();
+    let mut values = headers.get_all(TRACE).iter();
     let value = values.next()?.to_str().ok()?;
     let is_alone = values.next().is_none();
     let trace = is_alone.then(|| Trace::parse(value)).flatten()?;
-    let states = headers.get_all(Trace::STATE_HEADER).iter();
+    let states = headers.get_all(TRACE_STATE).iter();
     // One that is no text makes the whole list no list.
     Some(trace.with_state(states.map(|state| state.to_str().unwrap_or("?"))))
 }
@@ -124,7 +127,7 @@ pub trait Face: Send + Sync + 'static {
     }
 
     /// Never fails: whatever is wrong with the call is told in the face's own form.
-    async fn answer(&self, call: Call) -> Response<Bytes>;
+    async fn answer(&self, call: Call) -> Answer;
 
     /// What the server refused by itself (a login, a method, a body), in the face's own form. Its status and what its
     /// headers say stay.
@@ -157,9 +160,34 @@ fn question(
     }
 }
 
-/// What a call turned out to ask for: a face puts it into the extensions of its response, for the metrics.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OperationName(pub &'static str);
+/// What a face answers to a call.
+#[derive(Debug)]
+pub struct Answer {
+    pub response: Response<Bytes>,
+    /// What the call turned out to ask for, for the metrics.
+    pub operation: Option<&'static str>,
+    /// It says that a secret which the face has compared is wrong, and is sent as late as the server says so.
+    pub is_held_back: bool,
+}
+
+impl Answer {
+    pub fn to(operation: &'static str, response: Response<Bytes>) -> Self {
+        Self {
+            operation: Some(operation),
+            ..response.into()
+        }
+    }
+}
+
+impl From<Response<Bytes>> for Answer {
+    fn from(response: Response<Bytes>) -> Self {
+        Self {
+            response,
+            operation: None,
+            is_held_back: false,
+        }
+    }
+}
 
 /// The answer of a path that does not exist, for faces that do not want to be found by everybody. It is the very answer
 /// that the server gives by itself.

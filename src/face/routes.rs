@@ -151,7 +151,7 @@ mod tests {
     use http::Response;
 
     use super::*;
-    use crate::face::Call;
+    use crate::face::{Answer, Call};
 
     struct Silent;
 
@@ -165,8 +165,8 @@ mod tests {
             &[Method::GET]
         }
 
-        async fn answer(&self, _: Call) -> Response<Bytes> {
-            Response::default()
+        async fn answer(&self, _: Call) -> Answer {
+            Response::default().into()
         }
 
         fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

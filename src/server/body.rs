@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 use super::settings::ServerLimits;
+use super::within::within;
 
 /// How much of a body nobody wants is read to keep the connection.
 const WORTH_READING: usize = 64 << 10;
@@ -74,10 +75,12 @@ impl BodyReader {
         if declared > self.max_body as u64 {
             return Err(BodyError::TooLarge);
         }
-        let end = Instant::now() + self.timeout;
-        timeout_at(end, self.collect(body, declared as usize))
-            .await
-            .unwrap_or(Err(BodyError::TooSlow))
+        within(
+            || Instant::now() + self.timeout,
+            self.collect(body, declared as usize),
+        )
+        .await
+        .unwrap_or(Err(BodyError::TooSlow))
     }
 
     async fn collect(&self, mut body: Incoming, declared: usize) -> Result<Held, BodyError> {

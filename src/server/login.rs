@@ -43,10 +43,6 @@ pub(super) async fn hold_back() {
     tokio::time::sleep(FAILURE_DELAY).await;
 }
 
-/// In the extensions of a face's answer: somebody was wrong, and the answer is to be held back as any other is.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct HeldBack;
-
 /// Why nobody logged in. Which part of a credential was wrong is not told to anyone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Denied {

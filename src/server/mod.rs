@@ -29,6 +29,7 @@ mod stop;
 mod tls;
 pub mod token;
 pub mod validity;
+mod within;
 
 pub use accept::Server;
 pub use certificates::CertificateInUse;

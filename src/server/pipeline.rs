@@ -22,7 +22,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use http_body_util::Full;
 use hyper::body::Incoming;
 use tokio::sync::Semaphore;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 use tracing::field::display;
 use uuid::Uuid;
 
@@ -32,13 +32,14 @@ use super::body::{self, BodyReader};
 use super::compress::{self, Coding};
 use super::count::CountedRequest;
 use super::gate::Gates;
-use super::login::{Login, Recent, Shown};
+use super::login::{self, Login, Recent, Shown};
 use super::pulse::Pulse;
 use super::reply::{self, Refusal};
 use super::settings::{ServerLimits, ServerSettings};
 use super::stop::Stop;
+use super::within::within;
 use crate::domain::Trace;
-use crate::face::{Call, Face, OperationName, Parameters, Route, Routes, trace_of};
+use crate::face::{Answer, Call, Face, Parameters, Route, Routes, trace_of};
 use crate::metrics::Metrics;
 use crate::metrics::labels::NONE;
 
@@ -111,6 +112,7 @@ struct Outgoing {
     route: Option<Arc<str>>,
     face: &'static str,
     /// For the metrics.
+    operation: &'static str,
     outcome: &'static str,
     /// Most refusals are logged at a lower level than answers.
     refused: bool,
@@ -168,7 +170,7 @@ impl Pipeline {
         let (took, trace) = (counted.elapsed(), wanted.trace.as_ref());
         log(&head.method, &outgoing, took, (id, trace));
         span::tell(&head.method, &outgoing, took, (id, trace));
-        let asked = (outgoing.face, outgoing.operation());
+        let asked = (outgoing.face, outgoing.operation);
         counted.end(asked, outgoing.outcome, took);
         if outgoing.body_left {
             origin.pulse.leave_body_unread();
@@ -196,7 +198,7 @@ impl Pipeline {
         let Some((route, parameters)) = self.routes.find(head.uri.path()) else {
             return refuse_unread(head, body, NONE, Refusal::NoSuchPath).await;
         };
-        let outgoing = match self.admit(head, route, &parameters, origin) {
+        let mut outgoing = match self.admit(head, route, &parameters, origin) {
             Ok(client) => {
                 let passed = Passed {
                     head,
@@ -214,16 +216,11 @@ impl Pipeline {
             }
             Err(refusal) => refuse_unread(head, body, route.face.name(), refusal).await,
         };
-        let response = if outgoing.refused {
-            route.face.reword(outgoing.response)
-        } else {
-            outgoing.response
-        };
-        Outgoing {
-            response,
-            route: Some(Arc::clone(&route.template)),
-            ..outgoing
+        if outgoing.refused {
+            outgoing.response = route.face.reword(outgoing.response);
         }
+        outgoing.route = Some(Arc::clone(&route.template));
+        outgoing
     }
 
     /// A request that may be made here, from its body on.
@@ -275,10 +272,14 @@ impl Pipeline {
             trace: passed.trace,
             deadline,
         };
-        match timeout_at(deadline + overtime, face.answer(call)).await {
-            Ok(response) => Self::hold_back(answered(face, response), (permit, share)).await,
-            Err(_) => refuse(face.name(), &Refusal::Late(COME_BACK)),
+        let Ok(answer) = within(|| deadline + overtime, face.answer(call)).await else {
+            return refuse(face.name(), &Refusal::Late(COME_BACK));
+        };
+        if answer.is_held_back {
+            drop((permit, share));
+            login::hold_back().await;
         }
+        answered(face, answer)
     }
 
     /// What can be told from the head alone.
@@ -314,20 +315,14 @@ impl Pipeline {
     }
 }
 
-impl Outgoing {
-    fn operation(&self) -> &'static str {
-        let name = self.response.extensions().get::<OperationName>();
-        name.map_or(NONE, |name| name.0)
-    }
-}
-
-fn answered(face: &dyn Face, response: Response<Bytes>) -> Outgoing {
-    let status = response.status();
+fn answered(face: &dyn Face, answer: Answer) -> Outgoing {
+    let status = answer.response.status();
     let failed = status.is_client_error() || status.is_server_error();
     Outgoing {
-        response,
+        response: answer.response,
         route: None,
         face: face.name(),
+        operation: answer.operation.unwrap_or(NONE),
         outcome: if failed { "fault" } else { "answered" },
         refused: false,
         body_left: false,

@@ -141,7 +141,8 @@ pub(super) fn client_request_id(asked: &HeaderMap) -> Option<HeaderValue> {
 
 /// The headers of every answer.
 pub(super) fn sign(headers: &mut HeaderMap, id: Uuid, client_id: Option<HeaderValue>) {
-    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+    let mut text = Uuid::encode_buffer();
+    if let Ok(id) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
         headers.insert(REQUEST_ID, id);
     }
     if let Some(client_id) = client_id {

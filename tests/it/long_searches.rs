@@ -50,7 +50,7 @@ async fn answer(face: &EwsFace, question: Question<'_>) -> String {
         trace: None,
         deadline: tokio::time::Instant::now() + Duration::from_mins(1),
     };
-    let response = face.answer(call).await;
+    let response = face.answer(call).await.response;
     assert_eq!(response.status(), 200);
     String::from_utf8(response.into_body().to_vec()).unwrap()
 }

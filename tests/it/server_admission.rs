@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use calbridge::domain::{Caller, CallerId, Detail};
-use calbridge::face::{Admission, Call, Face, OwnAdmission, OwnLogin, Routes};
+use calbridge::face::{self, Admission, Call, Face, OwnAdmission, OwnLogin, Routes};
 use calbridge::server::settings::ServerSettings;
 use http::{Method, Response};
 
@@ -28,7 +28,7 @@ impl Face for Door {
         self.0.clone()
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> face::Answer {
         let saw = call.headers.contains_key("authorization");
         Response::new(Bytes::from(format!(
             "{} {} {} {} {} {:?} {saw}",
@@ -39,6 +39,7 @@ impl Face for Door {
             call.parameters.get("key").unwrap_or("-"),
             call.query.as_deref(),
         )))
+        .into()
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

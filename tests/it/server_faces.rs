@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use calbridge::face::{Call, Face};
+use calbridge::face::{Answer, Call, Face};
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Method, Response, StatusCode};
 use tokio::sync::{mpsc, oneshot};
@@ -45,11 +45,11 @@ impl Face for Echo {
         METHODS
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> Answer {
         assert!(!call.headers.contains_key("authorization"));
         let body = String::from_utf8(call.body.to_vec()).unwrap();
         assert_ne!(body, "panic", "as asked");
-        xml(format!("{} {} {body}", call.method, call.caller.id))
+        xml(format!("{} {} {body}", call.method, call.caller.id)).into()
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {
@@ -101,10 +101,10 @@ impl Face for ByHand {
         METHODS
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> Answer {
         let (answer, answered) = oneshot::channel();
         let _ = self.0.send(Waiting { call, answer });
-        answered.await.unwrap()
+        answered.await.unwrap().into()
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

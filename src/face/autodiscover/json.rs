@@ -10,7 +10,7 @@ use http::{Method, Response, StatusCode};
 use super::{busy, respond};
 use crate::codec::autodiscover::json::{self, Query, Refusal};
 use crate::domain::SmtpAddress;
-use crate::face::{Admission, Call, Face, OperationName};
+use crate::face::{Admission, Answer, Call, Face};
 use crate::service::Availability;
 
 const JSON: &str = "application/json; charset=utf-8";
@@ -60,8 +60,8 @@ impl Face for AutodiscoverJsonFace {
         Admission::Open
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let mut response = match self.find(&call) {
+    async fn answer(&self, call: Call) -> Answer {
+        let response = match self.find(&call) {
             Ok(()) => respond(StatusCode::OK, JSON, self.found.clone()),
             Err(refusal) => {
                 let status =
@@ -69,8 +69,7 @@ impl Face for AutodiscoverJsonFace {
                 respond(status, JSON, refusal.write())
             }
         };
-        response.extensions_mut().insert(OperationName("Json"));
-        response
+        Answer::to("Json", response)
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

@@ -19,7 +19,7 @@ use crate::codec::ical::content::Writer;
 use crate::codec::ical::freebusy::{self, BusyPeriod, BusyType, FreeBusyHead};
 use crate::domain::freebusy::bounds::Listing;
 use crate::domain::{BusyStatus, Detail, FreeBusy, MailboxError, TimeWindow};
-use crate::face::{Admission, Call, Face, OperationName};
+use crate::face::{Admission, Answer, Call, Face};
 
 const CALENDAR: &str = "text/calendar; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -95,14 +95,12 @@ impl Face for AsIcalFace {
         self.0.admission()
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let mut response = match self.tell(&call).await {
+    async fn answer(&self, call: Call) -> Answer {
+        let response = match self.tell(&call).await {
             Ok(document) => respond(StatusCode::OK, CALENDAR, document),
             Err((status, text)) => respond(status, TEXT, format!("{text}\n")),
         };
-        let operation = OperationName("ExchangeQuerierAsIcal");
-        response.extensions_mut().insert(operation);
-        response
+        Answer::to("ExchangeQuerierAsIcal", response)
     }
 
     fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {

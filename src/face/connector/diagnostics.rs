@@ -18,7 +18,7 @@ use crate::codec::connector::answer::Form;
 use crate::codec::connector::form;
 use crate::domain::freebusy::bounds::Listing;
 use crate::domain::{Detail, MailboxError, TimeWindow};
-use crate::face::{Admission, Call, Face, OperationName, OwnAdmission, OwnLogin};
+use crate::face::{Admission, Answer, Call, Face, OwnAdmission, OwnLogin};
 use crate::service::explain::Explanation;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -110,7 +110,7 @@ impl Face for DiagnosticsFace {
         })
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> Answer {
         let query = call.query.as_deref().unwrap_or_default();
         let fields = form::urlencoded(query.as_bytes());
         let address = form::joined(&fields, "address").unwrap_or_default();
@@ -140,9 +140,7 @@ impl Face for DiagnosticsFace {
         ] {
             headers.insert(name, HeaderValue::from_static(value));
         }
-        let operation = OperationName("Diagnostics");
-        response.extensions_mut().insert(operation);
-        response
+        Answer::to("Diagnostics", response)
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

@@ -19,7 +19,7 @@ use crate::codec::connector::{ErrorId, form, page};
 use crate::domain::freebusy::bounds::Listing;
 use crate::domain::zone::Zone;
 use crate::domain::{Detail, MailboxError};
-use crate::face::{Admission, Call, Face, OperationName};
+use crate::face::{self, Admission, Call, Face};
 
 const HTML: &str = "text/html; charset=utf-8";
 
@@ -161,14 +161,12 @@ impl Face for QuerierFace {
         self.0.admission()
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> face::Answer {
         // The query is not looked at: the original did not.
         let fields = form::body(content_type(&call), &call.body);
         let message = form::joined(&fields, "text").unwrap_or_default();
-        let mut response = shown(self.tell(&message, &call).await);
-        let operation = OperationName("ExchangeQuerier");
-        response.extensions_mut().insert(operation);
-        response
+        let response = shown(self.tell(&message, &call).await);
+        face::Answer::to("ExchangeQuerier", response)
     }
 
     fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {

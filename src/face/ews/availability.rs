@@ -2,10 +2,9 @@
 
 mod suggestions;
 
-use std::pin::pin;
 use std::sync::Arc;
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use jiff::SignedDuration;
 
 use crate::codec::ews::availability::{
@@ -37,8 +36,8 @@ const MAX_MEMBERS: usize = 1_000;
 
 pub(super) async fn answer(
     (service, searches): (&Availability, &Searches),
-    request: AvailabilityRequest,
-    header: Header,
+    request: &AvailabilityRequest,
+    header: &Header,
     call: &Call,
 ) -> Result<Vec<u8>, Fault> {
     check_count(request.attendees.len())?;
@@ -46,7 +45,7 @@ pub(super) async fn answer(
     let zone = request
         .zone
         .map(Zone::from_rules)
-        .or(header.zone)
+        .or_else(|| header.zone.clone())
         .unwrap_or_else(Zone::utc);
     let asked = request.free_busy.as_ref();
     let asked = asked
@@ -59,10 +58,9 @@ pub(super) async fn answer(
     if asked.is_none() && search.is_none() {
         return Err(Fault::InvalidFreeBusyViewType);
     }
-    let attendees: Arc<[Attendee]> = request.attendees.into();
     let question = Question {
         call,
-        attendees: Arc::clone(&attendees),
+        attendees: &request.attendees,
         cross_forest: header.cross_forest,
     };
     // Another Exchange makes its suggestions itself, from what it is told here.
@@ -71,13 +69,14 @@ pub(super) async fn answer(
     let counted = match wanted {
         Some(search) => {
             let outcomes = known_for_search.as_deref().unwrap_or(&known);
-            Some(question.counted(service, search.window, outcomes).await)
+            let counted = question.counted(service, search.window, outcomes);
+            Some(Box::pin(counted).await)
         }
         None => None,
     };
     let is_searched = counted.is_some();
     let known = Known {
-        attendees,
+        attendees: Arc::clone(&request.attendees),
         outcomes: known,
         counted,
     };
@@ -86,7 +85,7 @@ pub(super) async fn answer(
     if !is_searched {
         return Ok(write());
     }
-    searches.run(call.deadline, write).await
+    Box::pin(searches.run(call.deadline, write)).await
 }
 
 fn check_count(mailboxes: usize) -> Result<(), Fault> {
@@ -148,7 +147,7 @@ impl Known {
 /// What stays the same, whichever window is asked about.
 struct Question<'a> {
     call: &'a Call,
-    attendees: Arc<[Attendee]>,
+    attendees: &'a Arc<[Attendee]>,
     cross_forest: bool,
 }
 
@@ -160,31 +159,31 @@ impl Question<'_> {
         asked: Option<&Asked>,
         search: Option<&SuggestionOptions>,
     ) -> (Vec<Outcome>, Option<Vec<Outcome>>) {
-        let mut view = pin!(async {
+        let view = async {
             match asked {
                 Some(asked) => self.known(service, asked.window, asked.detail()).await,
                 None => Vec::new(),
             }
-        });
+        };
         let further = search
             .filter(|search| asked.is_none_or(|asked| !asked.window.contains(&search.window)));
         let Some(search) = further else {
-            return (view.as_mut().await, None);
+            return (view.await, None);
         };
-        // Seldom needed, and as large as the other one.
-        let further = Box::pin(self.known(service, search.window, Detail::BusyOnly));
-        let (known, further) = futures_util::future::join(view, further).await;
+        let further = self.known(service, search.window, Detail::BusyOnly);
+        // Seldom needed, and large.
+        let both = Box::pin(futures_util::future::join(view, further));
+        let (known, further) = both.await;
         (known, Some(further))
     }
 
-    async fn known(
+    fn known(
         &self,
         service: &Availability,
         window: TimeWindow,
         detail: Detail,
-    ) -> Vec<Outcome> {
-        self.known_of(service, Arc::clone(&self.attendees), window, detail)
-            .await
+    ) -> impl Future<Output = Vec<Outcome>> {
+        self.known_of(service, Arc::clone(self.attendees), window, detail)
     }
 
     async fn known_of(
@@ -218,7 +217,7 @@ impl Question<'_> {
         outcomes: &[Outcome],
     ) -> Vec<Counted> {
         let (caller, deadline) = (&self.call.caller, self.call.deadline);
-        let members = service.members(caller, &self.attendees, outcomes, deadline);
+        let members = service.members(caller, self.attendees, outcomes, deadline);
         let members = members.await;
         let mut left = MAX_MEMBERS;
         let counted = members.into_iter().zip(outcomes).map(|(members, outcome)| {
@@ -252,12 +251,14 @@ impl Question<'_> {
     }
 }
 
+const VIA: HeaderName = HeaderName::from_static(Via::HEADER);
+
 /// The gateways that the question came through. What cannot be read is no way that one of ours has written.
 fn via(headers: &HeaderMap) -> Via {
-    let mut values = headers.get_all(Via::HEADER).iter().peekable();
-    if values.peek().is_none() {
+    if !headers.contains_key(VIA) {
         return Via::default();
     }
+    let values = headers.get_all(VIA).iter();
     let values: Vec<_> = values
         .map(|value| String::from_utf8_lossy(value.as_bytes()))
         .collect();

@@ -23,6 +23,10 @@ pub(super) fn check(header: Option<&HeaderValue>, body: &[u8]) -> Result<(), Uns
             Err(Unsupported(String::new()))
         };
     };
+    // As nearly everybody writes it.
+    if header == "text/xml; charset=utf-8" {
+        return Ok(());
+    }
     let value = String::from_utf8_lossy(header.as_bytes());
     let mut parts = value.split(';').map(str::trim);
     let is_xml = parts

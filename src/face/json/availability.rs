@@ -15,7 +15,7 @@ use crate::codec::json::{Failure, instant};
 use crate::codec::query::Query;
 use crate::domain::freebusy::bounds::{Listing, MAX_LISTED};
 use crate::domain::{Detail, FreeBusy, MailboxError, SmtpAddress, TimeWindow};
-use crate::face::{Call, Face, OperationName};
+use crate::face::{Answer, Call, Face};
 use crate::service::Availability;
 
 /// The project's own question.
@@ -156,12 +156,9 @@ impl Face for AvailabilityFace {
         true
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let mut response = super::answer(availability(&self.availability, &call).await);
-        response
-            .extensions_mut()
-            .insert(OperationName("availability"));
-        response
+    async fn answer(&self, call: Call) -> Answer {
+        let response = super::answer(availability(&self.availability, &call).await);
+        Answer::to("availability", response)
     }
 
     fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {

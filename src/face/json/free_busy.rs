@@ -15,7 +15,7 @@ use crate::codec::json::free_busy::{
 };
 use crate::domain::Detail;
 use crate::domain::freebusy::bounds::Listing;
-use crate::face::{Call, Face, OperationName};
+use crate::face::{Answer, Call, Face};
 use crate::service::Availability;
 
 /// Google's free/busy question.
@@ -89,12 +89,9 @@ impl Face for FreeBusyFace {
         true
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let mut response = super::answer(query(&self.availability, &call).await);
-        response
-            .extensions_mut()
-            .insert(OperationName("freeBusy.query"));
-        response
+    async fn answer(&self, call: Call) -> Answer {
+        let response = super::answer(query(&self.availability, &call).await);
+        Answer::to("freeBusy.query", response)
     }
 
     fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {

@@ -7,7 +7,7 @@ use http::{Method, Response};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use crate::face::{Admission, Call, Face, OperationName};
+use crate::face::{Admission, Answer, Call, Face};
 
 /// The description, made once. It tells nothing of this gateway, so it needs no login.
 pub struct OpenApiFace {
@@ -72,10 +72,9 @@ impl Face for OpenApiFace {
         true
     }
 
-    async fn answer(&self, _call: Call) -> Response<Bytes> {
-        let mut response = super::respond(http::StatusCode::OK, self.document.to_vec());
-        response.extensions_mut().insert(OperationName("openapi"));
-        response
+    async fn answer(&self, _call: Call) -> Answer {
+        let response = super::respond(http::StatusCode::OK, self.document.to_vec());
+        Answer::to("openapi", response)
     }
 
     fn reword(&self, refused: Response<Bytes>) -> Response<Bytes> {

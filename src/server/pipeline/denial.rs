@@ -7,7 +7,7 @@ use http::HeaderValue;
 use super::refusals::refuse;
 use super::{COME_BACK, Outgoing, Pipeline};
 use crate::face::Route;
-use crate::server::login::{self, Denied, HeldBack};
+use crate::server::login::{self, Denied};
 use crate::server::reply::{self, Refusal};
 
 impl Pipeline {
@@ -30,15 +30,6 @@ impl Pipeline {
         }
         let challenges = self.challenges(route, denied == Denied::InvalidToken);
         refuse(route.face.name(), &Refusal::NotLoggedIn(challenges))
-    }
-
-    /// An answer of a face that looks at secrets itself. `held` is what the request has taken up.
-    pub(super) async fn hold_back(outgoing: Outgoing, held: impl Sized) -> Outgoing {
-        if outgoing.response.extensions().get::<HeldBack>().is_some() {
-            drop(held);
-            login::hold_back().await;
-        }
-        outgoing
     }
 
     /// One for each scheme that is accepted here.

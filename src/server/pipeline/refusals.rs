@@ -18,6 +18,7 @@ pub(super) fn refuse(face: &'static str, refusal: &Refusal) -> Outgoing {
         response: refusal.response(),
         route: None,
         face,
+        operation: NONE,
         outcome: refusal.outcome(),
         refused: true,
         body_left: false,
@@ -62,6 +63,6 @@ pub(super) fn busy(face: &dyn Face, id: Uuid) -> Outgoing {
     Outgoing {
         refused: true,
         outcome: "busy",
-        ..answered(face, face.busy(id))
+        ..answered(face, face.busy(id).into())
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn tell(
         http.route = route,
         http.response.status_code = status.as_u16(),
         calbridge.face = outgoing.face,
-        calbridge.operation = outgoing.operation(),
+        calbridge.operation = outgoing.operation,
         calbridge.outcome = outgoing.outcome,
         calbridge.request_id = %id,
     );

@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::Issuer;
-use crate::face::{Admission, Call, Face};
+use crate::face::{Admission, Answer, Call, Face};
 
 /// What stands in a path as it is (RFC 3986 section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
@@ -40,7 +40,7 @@ impl Face for Discovery {
         Admission::Open
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
+    async fn answer(&self, call: Call) -> Answer {
         // Any one will do, as at the token endpoint.
         let tenant = call.parameters.get("tenant");
         let document = match self {
@@ -52,7 +52,7 @@ impl Face for Discovery {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // A key made at the start is another one after a restart.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
-        response
+        response.into()
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

@@ -20,10 +20,10 @@ use url::form_urlencoded;
 
 use super::Issuer;
 use crate::domain::Clock;
-use crate::face::{Admission, Call, Face};
+use crate::face::{Admission, Answer, Call, Face};
 use crate::metrics::Metrics;
 use crate::server::clock::SystemClock;
-use crate::server::login::{Denied, HeldBack, Login};
+use crate::server::login::{Denied, Login};
 
 /// Bytes of a request. Secrets and scopes are short.
 const MAX_FORM: usize = 16 << 10;
@@ -109,19 +109,19 @@ impl Face for TokenEndpoint {
         Admission::Open
     }
 
-    async fn answer(&self, call: Call) -> Response<Bytes> {
-        let (outcome, response) = match self.token(&call).await {
-            Ok(token) => ("issued", respond(StatusCode::OK, &token)),
+    async fn answer(&self, call: Call) -> Answer {
+        let (outcome, answer) = match self.token(&call).await {
+            Ok(token) => ("issued", respond(StatusCode::OK, &token).into()),
             Err(refusal) => {
-                let mut response = refusal.response(&call);
-                if let Refusal::Client { compared: true, .. } = refusal {
-                    response.extensions_mut().insert(HeldBack);
-                }
-                (refusal.outcome(), response)
+                let answer = Answer {
+                    is_held_back: matches!(refusal, Refusal::Client { compared: true, .. }),
+                    ..refusal.response(&call).into()
+                };
+                (refusal.outcome(), answer)
             }
         };
         self.metrics.own_token_request(outcome);
-        response
+        answer
     }
 
     fn busy(&self, _request_id: uuid::Uuid) -> Response<Bytes> {

@@ -1,6 +1,7 @@
 //! `m:GetUserAvailabilityRequest`, in schema order ([MS-OXWAVLS] section 2.2.4.1, types.xsd of Exchange SE).
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::{SuggestionsOptions, View};
 use crate::codec::ews::fault::Fault;
@@ -13,7 +14,7 @@ use crate::domain::{Attendee, AttendeeRole, MailboxError, SmtpAddress};
 #[derive(Debug, Clone, PartialEq)]
 pub struct AvailabilityRequest {
     pub zone: Option<ZoneRules>,
-    pub attendees: Vec<Attendee>,
+    pub attendees: Arc<[Attendee]>,
     pub free_busy: Option<FreeBusyOptions>,
     pub suggestions: Option<SuggestionsOptions>,
 }
@@ -70,7 +71,7 @@ impl AvailabilityRequest {
     }
 }
 
-fn read_attendees(cursor: &mut Cursor<'_>) -> Result<Vec<Attendee>, Fault> {
+fn read_attendees(cursor: &mut Cursor<'_>) -> Result<Arc<[Attendee]>, Fault> {
     let mut attendees: Vec<Attendee> = Vec::new();
     let mut array = Sequence::of(cursor);
     // Programs write them all alike, but for the address.
@@ -109,7 +110,7 @@ fn read_attendees(cursor: &mut Cursor<'_>) -> Result<Vec<Attendee>, Fault> {
         attendees.push(attendee);
     }
     array.end(cursor)?;
-    Ok(attendees)
+    Ok(attendees.into())
 }
 
 /// An attendee, and its address as it is written.
@@ -222,7 +223,7 @@ impl AvailabilityRequest {
             w.raw("</TimeZone>");
         }
         w.raw("<m:MailboxDataArray>");
-        for attendee in &self.attendees {
+        for attendee in &*self.attendees {
             write_attendee(w, attendee);
         }
         w.raw("</m:MailboxDataArray>");

@@ -8,7 +8,7 @@ use super::*;
 use crate::codec::xml::Caps;
 
 /// What a list with this content says, or what is wrong with it.
-fn read(content: &str) -> Result<Vec<Attendee>, String> {
+fn read(content: &str) -> Result<Arc<[Attendee]>, String> {
     let document = format!(
         "<m:A xmlns:m=\"{}\" xmlns:t=\"{}\">{content}</m:A>",
         Ns::MESSAGES,
