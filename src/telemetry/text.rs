@@ -13,6 +13,9 @@ use tracing_subscriber::registry::{LookupSpan, Scope};
 
 use crate::codec::xml::moment::LocalText;
 
+/// Of a line, in bytes. A longer one takes more.
+const USUAL_LENGTH: usize = 384;
+
 pub(super) struct Text {
     /// Each line begins with its priority, as sd-daemon(3) has it.
     pub(super) with_priority: bool,
@@ -26,39 +29,42 @@ where
     fn format_event(
         &self,
         context: &FmtContext<'_, S, N>,
-        mut line: Writer<'_>,
+        mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
+        // The writer is called once: it may be anything, and a line has many pieces.
+        let mut line = String::with_capacity(USUAL_LENGTH);
         let metadata = event.metadata();
         if self.with_priority {
-            line.write_str(priority(*metadata.level()))?;
+            line.push_str(priority(*metadata.level()));
         }
         write_time(&mut line)?;
-        line.write_str(level(*metadata.level()))?;
+        line.push_str(level(*metadata.level()));
         let mut spans = false;
         for span in context.event_scope().into_iter().flat_map(Scope::from_root) {
             spans = true;
-            line.write_str(span.metadata().name())?;
+            line.push_str(span.metadata().name());
             let extensions = span.extensions();
             if let Some(fields) = extensions.get::<FormattedFields<N>>()
                 && !fields.is_empty()
             {
                 write!(line, "{{{fields}}}")?;
             }
-            line.write_char(':')?;
+            line.push(':');
         }
         if spans {
-            line.write_char(' ')?;
+            line.push(' ');
         }
-        line.write_str(metadata.target())?;
-        line.write_char(':')?;
+        line.push_str(metadata.target());
+        line.push(':');
         let mut fields = Fields {
             line: &mut line,
             result: Ok(()),
         };
         event.record(&mut fields);
         fields.result?;
-        line.write_char('\n')
+        line.push('\n');
+        writer.write_str(&line)
     }
 }
 
@@ -67,12 +73,13 @@ where
     clippy::disallowed_methods,
     reason = "a line tells the real time, whatever clock the gateway is tested with"
 )]
-fn write_time(line: &mut Writer<'_>) -> fmt::Result {
+fn write_time(line: &mut String) -> fmt::Result {
     let Ok(now) = SystemTime::now().duration_since(UNIX_EPOCH) else {
-        return line.write_str("<unknown time>");
+        line.push_str("<unknown time>");
+        return Ok(());
     };
     let second = LocalText::default().of(now.as_secs() as i64);
-    line.write_str(std::str::from_utf8(&second).unwrap_or_default())?;
+    line.push_str(std::str::from_utf8(&second).unwrap_or_default());
     write!(line, ".{:06}Z", now.subsec_micros())
 }
 
@@ -97,25 +104,25 @@ fn level(level: Level) -> &'static str {
     }
 }
 
-struct Fields<'a, 'w> {
-    line: &'a mut Writer<'w>,
+struct Fields<'a> {
+    line: &'a mut String,
     result: fmt::Result,
 }
 
-impl Fields<'_, '_> {
-    fn push(&mut self, field: &Field, write: impl FnOnce(&mut Harmless<'_, '_>) -> fmt::Result) {
+impl Fields<'_> {
+    fn push(&mut self, field: &Field, write: impl FnOnce(&mut Harmless<'_>) -> fmt::Result) {
         self.result = self.result.and_then(|()| {
-            self.line.write_char(' ')?;
+            self.line.push(' ');
             if field.name() != "message" {
-                self.line.write_str(field.name())?;
-                self.line.write_char('=')?;
+                self.line.push_str(field.name());
+                self.line.push('=');
             }
             write(&mut Harmless(self.line))
         });
     }
 }
 
-impl Visit for Fields<'_, '_> {
+impl Visit for Fields<'_> {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         self.push(field, |line| write!(line, "{value:?}"));
     }
@@ -129,9 +136,10 @@ impl Visit for Fields<'_, '_> {
             self.push(field, |line| line.write_str(value));
         } else if is_plain(value) {
             self.push(field, |line| {
-                line.0.write_char('"')?;
-                line.0.write_str(value)?;
-                line.0.write_char('"')
+                line.0.push('"');
+                line.0.push_str(value);
+                line.0.push('"');
+                Ok(())
             });
         } else {
             self.push(field, |line| write!(line, "{value:?}"));
@@ -146,18 +154,19 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Writes control characters that a terminal could obey as what they are called.
-struct Harmless<'a, 'w>(&'a mut Writer<'w>);
+struct Harmless<'a>(&'a mut String);
 
-impl Write for Harmless<'_, '_> {
+impl Write for Harmless<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
-            return self.0.write_str(text);
+            self.0.push_str(text);
+            return Ok(());
         }
         let is_harmful = |c: char| c.is_control() && !matches!(c, '\n' | '\t' | '\r');
         let mut rest = text;
         while let Some(at) = rest.find(is_harmful) {
             let (before, from) = rest.split_at(at);
-            self.0.write_str(before)?;
+            self.0.push_str(before);
             let mut characters = from.chars();
             if let Some(harmful) = characters.next() {
                 match u32::from(harmful) {
@@ -167,7 +176,8 @@ impl Write for Harmless<'_, '_> {
             }
             rest = characters.as_str();
         }
-        self.0.write_str(rest)
+        self.0.push_str(rest);
+        Ok(())
     }
 }
 
