@@ -12,7 +12,7 @@ use crate::domain::zone::{ZoneError, ZoneRule, ZoneRules};
 
 thread_local! {
     /// A company has few zones, and nearly every request brings the rules of one of them.
-    static ZONES: RefCell<Recalled<ZoneRules>> = const { RefCell::new(Recalled::new()) };
+    static ZONES: RefCell<Recalled<ZoneRules>> = RefCell::default();
 }
 
 /// The content of `t:TimeZone` in a request.

@@ -22,7 +22,13 @@ struct Known<T> {
     value: T,
 }
 
-impl<'a> Cursor<'a> {
+impl<T> Default for Recalled<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl Cursor<'_> {
     /// The content of the open element as `read` reads it up to its end, or as it was read before.
     pub fn recalled<T: Clone, E>(
         &mut self,
@@ -48,10 +54,6 @@ impl<'a> Cursor<'a> {
 }
 
 impl<T: Clone> Recalled<T> {
-    pub const fn new() -> Self {
-        Self(Vec::new())
-    }
-
     /// The length of the text that comes next, and what was read of it.
     fn find(&mut self, open: &Name<'_>, rest: &str) -> Option<(usize, T)> {
         let is_known = |known: &Known<T>| {
@@ -134,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_was_read_is_not_read_again() {
-        let known = &mut Numbers::new();
+        let known = &mut Numbers::default();
         check(known, "t:R", "<t:A>1</t:A></t:R>", (1, true));
         check(known, "t:R", "<t:A>1</t:A></t:R>", (1, false));
         check(known, "t:R", "<t:A>1</t:A></t:R>\n<!-- end -->", (1, false));
@@ -162,11 +164,11 @@ mod tests {
             ("t:R", "<t:A>1<!-- 2 --></t:A></t:R>"),
             ("t:R", "<t:A><![CDATA[1]]></t:A></t:R>"),
         ] {
-            let known = &mut Numbers::new();
+            let known = &mut Numbers::default();
             check(known, root, content, (1, true));
             check(known, root, content, (1, true));
         }
-        let known = &mut Numbers::new();
+        let known = &mut Numbers::default();
         let long = format!("<t:A>{}1</t:A></t:R>", " ".repeat(LONGEST));
         check(known, "t:R", &long, (1, true));
         check(known, "t:R", &long, (1, true));
@@ -174,7 +176,7 @@ mod tests {
 
     #[test]
     fn another_element_is_another_one_whatever_is_in_it() {
-        let known = &mut Numbers::new();
+        let known = &mut Numbers::default();
         check(known, "t:R", "<t:A>1</t:A></t:R>", (1, true));
         // The end tag is not that of the element which is open.
         for root in ["t:S", "u:R", "R"] {
@@ -197,7 +199,7 @@ mod tests {
 
     #[test]
     fn an_error_after_it_is_told_where_it_is() {
-        let known = &mut Numbers::new();
+        let known = &mut Numbers::default();
         for _ in 0..2 {
             let error = read(known, "t:R", "\n<t:A>1</t:A></t:R>\n x").unwrap_err();
             assert_eq!((error.line, error.column), (2, 19), "{error:?}");
@@ -207,7 +209,7 @@ mod tests {
 
     #[test]
     fn only_so_many_are_remembered_and_those_met_often_longest() {
-        let known = &mut Numbers::new();
+        let known = &mut Numbers::default();
         let content = |number: i32| format!("<t:A>{number}</t:A></t:R>");
         for number in 0..3 * MOST as i32 {
             check(known, "t:R", &content(number), (number, true));
