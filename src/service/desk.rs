@@ -157,7 +157,6 @@ impl Desk {
             };
             self.refresh(old, window, &together);
         }
-        self.count_lookups(told.iter().flatten().map(|told| told.from));
         told
     }
 
@@ -178,22 +177,18 @@ impl Desk {
             from: CacheResult::Miss,
             trip: None,
         };
-        let fetched = missing.into_iter().filter_map(|place| {
-            let slot = told.get_mut(place)?;
-            Some(slot.get_or_insert_with(unanswered).from)
-        });
-        self.count_lookups(fetched);
+        for slot in told {
+            slot.get_or_insert_with(unanswered);
+        }
     }
 
-    /// Neighbours together: all threads count in the same places.
-    fn count_lookups(&self, from: impl Iterator<Item = CacheResult>) {
-        let mut from = from.peekable();
-        while let Some(first) = from.next() {
-            let mut mailboxes = 1;
-            while from.next_if_eq(&first).is_some() {
-                mailboxes += 1;
+    /// Counts where the answers of a question came from. Neighbours together: all threads count in the same places.
+    pub(super) fn count_lookups(&self, told: &[Option<Told>]) {
+        let from = |told: &Option<Told>| told.as_ref().map(|told| told.from);
+        for alike in told.chunk_by(|one, next| from(one) == from(next)) {
+            if let Some(from) = alike.first().and_then(from) {
+                self.metrics.cache_lookups(from, alike.len());
             }
-            self.metrics.cache_lookups(first, mailboxes);
         }
     }
 

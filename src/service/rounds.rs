@@ -200,6 +200,9 @@ impl Availability {
         }
         let mut answers: Vec<_> = pending.iter().map(|_| None).collect();
         for group in groups {
+            if let Some(desk) = self.desks.get(group.endpoint) {
+                desk.count_lookups(&group.told);
+            }
             for (at, told) in group.members.into_iter().zip(group.told) {
                 if let Some(slot) = answers.get_mut(at) {
                     *slot = told;

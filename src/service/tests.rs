@@ -18,7 +18,7 @@ use crate::domain::{
     AttendeeRole, BusyStatus, CalendarEvent, Clock, DomainPattern, EventDetails, FreeBusy,
     MailDomain, MailboxPattern, TimeWindow,
 };
-use crate::metrics::CacheResult;
+use crate::metrics::{CacheResult, Metrics};
 
 mod places;
 
@@ -107,13 +107,16 @@ struct World {
     service: Availability,
     backends: Vec<Arc<Memory>>,
     clock: Arc<HandClock>,
+    metrics: Arc<Metrics>,
     id: InstanceId,
 }
 
 /// Endpoints as (domain, mailboxes).
 fn world(endpoints: &[(&str, &[&'static str])], settings: &ServiceSettings) -> World {
     let clock = Arc::new(HandClock(Mutex::new(at("2026-09-01T00:00Z"))));
-    let instance = Instance::new(clock.clone());
+    let names: Vec<_> = endpoints.iter().map(|(domain, _)| *domain).collect();
+    let metrics = Arc::new(Metrics::new(&names));
+    let instance = Instance::new(clock.clone()).counting(Arc::clone(&metrics));
     let backends: Vec<_> = endpoints
         .iter()
         .map(|(_, has)| {
@@ -141,6 +144,7 @@ fn world(endpoints: &[(&str, &[&'static str])], settings: &ServiceSettings) -> W
         service,
         backends,
         clock,
+        metrics,
         id: instance.id,
     }
 }

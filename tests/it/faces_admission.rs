@@ -77,6 +77,70 @@ async fn each_link_is_a_caller_of_its_own() {
 }
 
 #[tokio::test]
+async fn each_request_is_counted_by_what_it_asks_for() {
+    let server = start(|_| {}).await;
+    let (client, base) = client(&server);
+    let message = "text=[1,7,[anna@example.com],20260901/20260902,0,UTC]";
+    let link = format!("/freebusy/{KEY}/anna@example.com.ifb");
+    for (path, body, face, operation) in [
+        (
+            "/calendar/v3/freeBusy",
+            Some("{}"),
+            "json",
+            "freeBusy.query",
+        ),
+        ("/v1/availability", None, "json", "availability"),
+        ("/v1/openapi.json", None, "json", "openapi"),
+        (&link, None, "freebusy_link", "publish"),
+        (
+            "/lookup/ExchangeQuerier.aspx",
+            Some(message),
+            "connector",
+            "ExchangeQuerier",
+        ),
+        (
+            "/lookup/ExchangeQuerierAsIcal.aspx",
+            None,
+            "connector",
+            "ExchangeQuerierAsIcal",
+        ),
+        (
+            "/autodiscover/autodiscover.xml",
+            Some("<a/>"),
+            "autodiscover",
+            "Pox",
+        ),
+        (
+            "/autodiscover/autodiscover.svc",
+            Some("<a/>"),
+            "autodiscover",
+            "GetUserSettings",
+        ),
+        (
+            "/autodiscover/autodiscover.json/v1.0/anna@example.com?Protocol=EWS",
+            None,
+            "autodiscover",
+            "Json",
+        ),
+    ] {
+        let request = match body {
+            Some(body) => client.post(format!("{base}{path}")).body(body),
+            None => client.get(format!("{base}{path}")),
+        };
+        let labels = format!(r#"face="{face}",operation="{operation}""#);
+        let count = || {
+            let page = server.metrics.render();
+            let lines = page.lines().filter(|line| line.contains(&labels));
+            let counts = lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+            counts.sum::<u64>()
+        };
+        let before = count();
+        told(request.header("authorization", logged_in())).await;
+        assert_eq!(count(), before + 1, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn too_many_requests_are_told_in_the_form_of_the_page() {
     let server = start(|s| s.access.rate_limit = NonZeroU32::new(1)).await;
     let (client, base) = client(&server);

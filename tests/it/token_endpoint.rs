@@ -1,6 +1,7 @@
 //! The own token endpoint over a real socket: both ways to show a secret, errors, discovery, and what a token opens.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use calbridge::domain::{Caller, CallerId, Detail};
 use calbridge::server::settings::{ClientAccount, ServerSettings};
@@ -243,6 +244,28 @@ async fn discovery_takes_every_tenant_that_the_endpoint_takes() {
         let path = endpoint.replace("https://localhost", "");
         let answer = world.ask(&path, &form("google", SECRET)).send().await;
         assert_eq!(answer.unwrap().status(), 200, "{tenant}");
+    }
+}
+
+#[tokio::test]
+async fn only_a_secret_that_was_compared_is_told_late() {
+    let world = World::start().await;
+    let path = "/oauth2/v2.0/token";
+    let took = async |request: RequestBuilder| {
+        let start = Instant::now();
+        assert_eq!(request.send().await.unwrap().status(), 401);
+        start.elapsed()
+    };
+    let late = Duration::from_millis(300);
+    let wrong = world.ask(path, &form("google", "wrong"));
+    assert!(took(wrong).await >= late);
+    // A busy machine may take its time, but not each time.
+    for round in 1.. {
+        let unreadable = world.ask(path, "grant_type=client_credentials");
+        if took(unreadable.header("authorization", "Basic ?")).await < late {
+            break;
+        }
+        assert!(round < 10, "what is compared with nothing is held back");
     }
 }
 

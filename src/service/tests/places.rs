@@ -58,3 +58,47 @@ async fn what_is_dropped_may_be_called_by_the_names_of_callers() {
         }
     }
 }
+
+#[tokio::test]
+async fn only_what_the_cache_does_not_have_is_asked_for() {
+    let old = [
+        "a@old.example",
+        "b@old.example",
+        "c@old.example",
+        "d@old.example",
+    ];
+    let cloud = ["new@cloud.example"];
+    let world = world(
+        &[("old.example", &old), ("cloud.example", &cloud)],
+        &ServiceSettings::default(),
+    );
+    let known = ["c@old.example", "new@cloud.example", "a@old.example"];
+    assert_eq!(world.letters(&known, Origin::default()).await, "kkk");
+    assert_eq!((world.asked(0).len(), world.asked(1).len()), (2, 1));
+    let [a, b, c, d] = old;
+    let all = [a, b, "new@cloud.example", c, "no@old.example", d];
+    let (outcomes, explained) = world.ask(&all, Origin::default()).await;
+    let is_known: Vec<_> = outcomes.iter().map(Result::is_ok).collect();
+    assert_eq!(is_known, [true, true, true, true, false, true]);
+    let from = |explained: &Explanation| explained.asked.as_ref().unwrap().cache;
+    let (hit, miss) = (CacheResult::Hit, CacheResult::Miss);
+    assert_eq!(
+        explained.iter().map(from).collect::<Vec<_>>(),
+        [hit, miss, hit, hit, miss, miss]
+    );
+    let mut asked = world.asked(0);
+    asked.sort();
+    assert_eq!(asked, [b, d, "no@old.example"]);
+    assert!(world.asked(1).is_empty());
+    let page = world.metrics.render();
+    for (endpoint, result, mailboxes) in [
+        ("old.example", "hit", 2),
+        ("old.example", "miss", 5),
+        ("cloud.example", "hit", 1),
+        ("cloud.example", "miss", 1),
+    ] {
+        let labels = format!(r#"endpoint="{endpoint}",result="{result}""#);
+        let line = format!("calbridge_cache_lookups_total{{{labels}}} {mailboxes}\n");
+        assert!(page.contains(&line), "{line}");
+    }
+}

@@ -84,34 +84,48 @@ impl<T: Clone> Recalled<T> {
 /// Whether all tags have the prefix of the element that is open and nothing else, and the last of them ends it.
 fn is_plain(open: &Name<'_>, text: &str) -> bool {
     let prefix = &open.whole[..open.whole.len() - open.local.len()];
+    let is_word = |word: &str| word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_plain_tag = |piece: &str| {
         let name = piece.strip_prefix('/').unwrap_or(piece);
         let name = name
             .strip_prefix(prefix)
             .and_then(|name| name.split_once('>'));
-        name.is_some_and(|(local, _)| local.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+        name.is_some_and(|(local, _)| is_word(local))
     };
+    let is_plain_prefix = is_word(prefix.strip_suffix(':').unwrap_or(prefix));
     let ending = text
         .strip_suffix('>')
         .and_then(|text| text.strip_suffix(open.whole));
-    ending.is_some_and(|text| text.ends_with("</")) && text.split('<').skip(1).all(is_plain_tag)
+    is_plain_prefix
+        && ending.is_some_and(|text| text.ends_with("</"))
+        && text.split('<').skip(1).all(is_plain_tag)
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::codec::xml::{Caps, DecodeError, Sequence};
 
     type Numbers = Recalled<i32>;
 
-    /// The number in the root, which is of the types and is left behind; whether its text had to be read.
-    fn read(known: &mut Numbers, root: &str, content: &str) -> Result<(i32, bool), DecodeError> {
-        let (types, messages) = (Ns::TYPES, Ns::MESSAGES);
-        let document = format!(
-            r#"<{root} xmlns="{types}" xmlns:t="{types}" xmlns:u="{types}" xmlns:m="{messages}">{content}"#
-        );
+    const TYPES: &str = "http://schemas.microsoft.com/exchange/services/2006/types";
+
+    /// The number in the element that is opened so in a document that declares these prefixes for the types, and how many
+    /// elements follow it; whether its text had to be read.
+    fn read_in(
+        known: &mut Numbers,
+        prefixes: &[&str],
+        (open, content): (&str, &str),
+    ) -> Result<(i32, usize, bool), DecodeError> {
+        let declared = prefixes.iter().map(|prefix| format!(" {prefix}='{TYPES}'"));
+        let declared: String = declared.collect();
+        let messages = Ns::MESSAGES;
+        let document = format!("<m:D xmlns:m='{messages}'{declared}><{open}>{content}</m:D>");
         let mut cursor = Cursor::strict(&document, Caps::REQUEST)?;
         cursor.root()?;
+        cursor.child()?;
         let mut was_read = false;
         let number = cursor.recalled(known, |cursor| {
             was_read = true;
@@ -126,7 +140,18 @@ mod tests {
             end_tag.starts_with("</") && end_tag.ends_with('>'),
             "{end_tag}"
         );
+        let mut following = 0;
+        while cursor.child()?.is_some() {
+            cursor.skip()?;
+            following += 1;
+        }
         cursor.finish()?;
+        Ok((number, following, was_read))
+    }
+
+    fn read(known: &mut Numbers, open: &str, content: &str) -> Result<(i32, bool), DecodeError> {
+        let prefixes = ["xmlns", "xmlns:t", "xmlns:u"];
+        let (number, _, was_read) = read_in(known, &prefixes, (open, content))?;
         Ok((number, was_read))
     }
 
@@ -156,7 +181,7 @@ mod tests {
             ("t:R", "<A>1</A></t:R>"),
             (
                 "t:R",
-                r#"<t:A xmlns:t="http://schemas.microsoft.com/exchange/services/2006/types">1</t:A></t:R>"#,
+                "<t:A xmlns:t='http://schemas.microsoft.com/exchange/services/2006/types'>1</t:A></t:R>",
             ),
             ("t:R", "<t:A >1</t:A></t:R>"),
             ("t:R", "<t:A>1</t:A ></t:R>"),
@@ -219,5 +244,72 @@ mod tests {
         }
         assert_eq!(known.0.len(), MOST);
         assert_eq!(known.0[0].value, 0);
+    }
+    /// How the element begins, its number, how it ends, and what follows.
+    const PARTS: [&[&str]; 4] = [
+        &[
+            "t:R",
+            "R",
+            "u:R",
+            "t:R xmlns:t='http://schemas.microsoft.com/exchange/services/2006/types'",
+            "R xmlns='http://schemas.microsoft.com/exchange/services/2006/types'",
+            "t:R xmlns:t='urn:other'",
+            "t:R/",
+            "t\":R",
+        ],
+        &[
+            "<t:A>1</t:A>",
+            "<t:A>2</t:A>",
+            "<A>1</A>",
+            "<u:A>1</u:A>",
+            "<t:A/>",
+            "<t\":A>1</t\":A>",
+            "",
+        ],
+        &[
+            "</t:R>", "</R>", "</u:R>", "\n</t:R>", "</t:R >", "</t\":R>", "",
+        ],
+        &[
+            "",
+            "<t:B/>",
+            "<B/>",
+            "<u:B></u:B>",
+            "\n",
+            "x",
+            "<t:A>1</t:A></t:R>",
+        ],
+    ];
+    const DECLARED: [&[&str]; 4] = [
+        &["xmlns:t"],
+        &["xmlns", "xmlns:u"],
+        &["xmlns:u"],
+        &["xmlns:t\"", "xmlns:t"],
+    ];
+
+    fn document() -> impl Strategy<Value = (&'static [&'static str], [&'static str; 4])> {
+        let part = |place: usize| prop_oneof![2 => Just(PARTS[place][0]), 3 => prop::sample::select(PARTS[place])];
+        let parts = (part(0), part(1), part(2), part(3));
+        let declared = prop_oneof![Just(DECLARED[0]), prop::sample::select(&DECLARED[..])];
+        (
+            declared,
+            parts.prop_map(|(open, number, end, rest)| [open, number, end, rest]),
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(5_000))]
+        #[test]
+        fn what_is_recalled_is_what_would_be_read(documents in prop::collection::vec(document(), 1..8)) {
+            let known = &mut Numbers::default();
+            for (prefixes, [open, content @ ..]) in documents {
+                let content = content.concat();
+                let told = |known: &mut Numbers| {
+                    let told = read_in(known, prefixes, (open, &content));
+                    told.map(|(number, following, _)| (number, following))
+                };
+                let expect = told(&mut Numbers::default());
+                prop_assert_eq!(told(known), expect, "<{}>{}", open, content);
+            }
+        }
     }
 }
