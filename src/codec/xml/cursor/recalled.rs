@@ -93,12 +93,11 @@ fn is_plain(open: &Name<'_>, text: &str) -> bool {
         name.is_some_and(|(local, _)| is_word(local))
     };
     let is_plain_prefix = is_word(prefix.strip_suffix(':').unwrap_or(prefix));
-    let ending = text
+    // What ends the element ends the text, but white space may stand in the end tag.
+    let is_plain_end = text
         .strip_suffix('>')
-        .and_then(|text| text.strip_suffix(open.whole));
-    is_plain_prefix
-        && ending.is_some_and(|text| text.ends_with("</"))
-        && text.split('<').skip(1).all(is_plain_tag)
+        .is_some_and(|text| text.ends_with(open.whole));
+    is_plain_prefix && is_plain_end && text.split('<').skip(1).all(is_plain_tag)
 }
 
 #[cfg(test)]
