@@ -91,12 +91,22 @@ mod tests {
     }
 
     #[test]
+    fn siblings_need_nothing_between_them() {
+        let mut cursor = Cursor::strict("<R><A>1</A><A>2</A></R>", Caps::REQUEST).unwrap();
+        let form = first(&mut cursor).unwrap();
+        assert_eq!(cursor.repeated(&form), Some("2"));
+        assert_eq!(cursor.repeated(&form), None);
+    }
+
+    #[test]
     fn what_does_not_stand_there_by_itself_makes_no_form() {
         for document in [
-            "<R><A>&#49;</A></R>",
-            "<R><A>1<!----></A></R>",
-            "<R><A><![CDATA[1]]></A></R>",
-            "<R><A/></R>",
+            "<R><A>&#49;</A><A>2</A></R>",
+            "<R><A>1<!----></A><A>2</A></R>",
+            "<R><A><![CDATA[1]]></A><A>2</A></R>",
+            "<R><A/><A>2</A></R>",
+            // Nothing can follow that has it.
+            "<R><A>1</A></R>",
         ] {
             let mut cursor = Cursor::strict(document, Caps::REQUEST).unwrap();
             assert!(first(&mut cursor).is_none(), "{document}");
