@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::backend::endpoint::Endpoint;
 use crate::backend::instance::Instance;
+use crate::domain::via::Via;
 use crate::domain::{
     Attendee, Audit, AvailabilityAnswer, AvailabilityQuery, Caller, Detail, InstanceId,
     MailboxError, Origin, Outcome, SmtpAddress,
@@ -254,10 +255,15 @@ impl Availability {
         }
         let via = &query.origin.via;
         let foreign = query.origin.cross_forest && !self.answers_cross_forest(route.endpoint);
-        if foreign || via.len() > MAX_VIA || via.contains(&self.id) {
+        if foreign || self.is_loop(via) {
             return Err(MailboxError::Loop);
         }
         Ok(Pending::new(place, mailbox, &route))
+    }
+
+    /// Whether a question that came this way has been here before, or has come too far.
+    pub fn is_loop(&self, via: &Via) -> bool {
+        via.len() > MAX_VIA || via.contains(&self.id)
     }
 
     /// Whether an endpoint answers what other Exchange servers pass on.

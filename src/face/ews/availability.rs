@@ -254,7 +254,7 @@ impl Question<'_> {
 const VIA: HeaderName = HeaderName::from_static(Via::HEADER);
 
 /// The gateways that the question came through. What cannot be read is no way that one of ours has written.
-fn via(headers: &HeaderMap) -> Via {
+pub(super) fn via(headers: &HeaderMap) -> Via {
     if !headers.contains_key(VIA) {
         return Via::default();
     }

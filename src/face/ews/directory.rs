@@ -1,5 +1,6 @@
 //! GetRoomLists, GetRooms, ExpandDL and ResolveNames: from what was asked to what this caller may be told.
 
+use super::availability::via;
 use crate::codec::ews::email_address::Kind;
 use crate::codec::ews::expand_dl::{self, ExpandDlRequest};
 use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
@@ -10,6 +11,9 @@ use crate::service::Availability;
 use crate::service::directory::{DirectoryError, Resolved, ResolvedKind};
 
 pub(super) async fn room_lists(service: &Availability, call: &Call) -> Vec<u8> {
+    if is_loop(service, call) {
+        return rooms::write_lists_answer(Err(NoResult::Unavailable));
+    }
     let lists = service.room_lists(&call.caller, call.deadline).await;
     rooms::write_lists_answer(lists.as_deref().map_err(|error| no_result(*error)))
 }
@@ -35,6 +39,9 @@ async fn rooms_of(
     call: &Call,
 ) -> Result<Vec<Listed>, NoResult> {
     let list = SmtpAddress::parse(list).map_err(|_| NoResult::Unknown)?;
+    if is_loop(service, call) {
+        return Err(NoResult::Unavailable);
+    }
     let rooms = service.rooms(&call.caller, &list, call.deadline).await;
     let rooms = rooms.map_err(no_result)?.into_iter();
     Ok(rooms
@@ -57,6 +64,9 @@ pub(super) async fn resolve_names(
     if !asked.directory {
         return write(Err(NoResult::Unknown), true);
     }
+    if is_loop(service, call) {
+        return write(Err(NoResult::Unavailable), true);
+    }
     let found = service.resolve_names(&call.caller, &asked.entry, call.deadline);
     match found.await {
         Ok((found, more)) => {
@@ -65,6 +75,11 @@ pub(super) async fn resolve_names(
         }
         Err(error) => write(Err(no_result(error)), true),
     }
+}
+
+/// Whether we ask ourselves, as where an endpoint's URL is our own: what would be waited for is this very answer.
+fn is_loop(service: &Availability, call: &Call) -> bool {
+    service.is_loop(&via(&call.headers))
 }
 
 fn resolution(found: Resolved) -> Resolution {

@@ -1,6 +1,7 @@
 //! What is asked of rooms and is not known, or is no question at all.
 
 use super::*;
+use crate::world::{logged_in, request};
 
 #[tokio::test]
 async fn what_nobody_knows_gets_the_documented_error() {
@@ -74,5 +75,40 @@ async fn what_the_schema_forbids_is_refused() {
         let (status, answer) = ask(&server, broken).await;
         assert_eq!(status, 500, "{broken}");
         assert_eq!(texts(&answer, "ResponseCode"), ["ErrorSchemaValidation"]);
+    }
+}
+
+/// As where an endpoint's URL is the gateway's own: it would wait for itself.
+#[tokio::test]
+async fn a_question_that_comes_back_is_not_waited_for() {
+    let folder = folder();
+    let server = start(&folder, SharingSettings::default()).await;
+    let mut connection = server.connect().await;
+    let lists = "<m:GetRoomLists/>".to_owned();
+    let annex = "annex@example.com";
+    for body in [
+        lists,
+        get_rooms(annex),
+        expand(annex),
+        resolve("room", false),
+    ] {
+        for (via, code) in [
+            ("one, two, three", "NoError"),
+            ("one, two, three, four", "ErrorInternalServerTransientError"),
+        ] {
+            let headers = format!(
+                "Authorization: {}\r\nX-Calbridge-Via: {via}\r\n",
+                logged_in()
+            );
+            let asked = request("POST", &headers, &envelope("", &body));
+            let answer = connection.ask(asked).await;
+            let codes = texts(answer.text(), "ResponseCode");
+            let expect = if code == "NoError" && body.contains("ResolveNames") {
+                "ErrorNameResolutionMultipleResults"
+            } else {
+                code
+            };
+            assert_eq!(codes, [expect], "{via}: {body}");
+        }
     }
 }

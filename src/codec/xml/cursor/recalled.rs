@@ -244,6 +244,7 @@ mod tests {
         assert_eq!(known.0.len(), MOST);
         assert_eq!(known.0[0].value, 0);
     }
+
     /// How the element begins, its number, how it ends, and what follows.
     const PARTS: [&[&str]; 4] = [
         &[
