@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode};
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use crate::domain::via::Via;
 use crate::domain::{
     Asker, Attendee, AttendeeRole, AvailabilityQuery, Caller, Detail, MailboxError, Origin,
     SmtpAddress, TimeWindow, Trace,
@@ -66,8 +67,21 @@ impl Call {
             ..Origin::default()
         }
     }
+
+    /// The gateways that the call came through. What cannot be read is no way that one of ours has written.
+    fn via(&self) -> Via {
+        if !self.headers.contains_key(VIA) {
+            return Via::default();
+        }
+        let values = self.headers.get_all(VIA).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        Via::parse(&values.join(","))
+    }
 }
 
+const VIA: HeaderName = HeaderName::from_static(Via::HEADER);
 const TRACE: HeaderName = HeaderName::from_static(Trace::HEADER);
 const TRACE_STATE: HeaderName = HeaderName::from_static(Trace::STATE_HEADER);
 

@@ -4,7 +4,6 @@ mod suggestions;
 
 use std::sync::Arc;
 
-use http::{HeaderMap, HeaderName};
 use jiff::SignedDuration;
 
 use crate::codec::ews::availability::{
@@ -16,7 +15,6 @@ use crate::codec::ews::{Fault, Header};
 use crate::codec::xml::Moment;
 use crate::domain::freebusy::bounds::refuse_too_much;
 use crate::domain::suggestion::SuggestionOptions;
-use crate::domain::via::Via;
 use crate::domain::zone::Zone;
 use crate::domain::{
     Attendee, AttendeeRole, AvailabilityQuery, Detail, FreeBusy, Origin, Outcome, TimeWindow,
@@ -199,7 +197,7 @@ impl Question<'_> {
             window,
             detail,
             origin: Origin {
-                via: via(&self.call.headers),
+                via: self.call.via(),
                 cross_forest: self.cross_forest,
                 ..self.call.origin("ews")
             },
@@ -249,20 +247,6 @@ impl Question<'_> {
         });
         futures_util::future::join_all(known).await
     }
-}
-
-const VIA: HeaderName = HeaderName::from_static(Via::HEADER);
-
-/// The gateways that the question came through. What cannot be read is no way that one of ours has written.
-pub(super) fn via(headers: &HeaderMap) -> Via {
-    if !headers.contains_key(VIA) {
-        return Via::default();
-    }
-    let values = headers.get_all(VIA).iter();
-    let values: Vec<_> = values
-        .map(|value| String::from_utf8_lossy(value.as_bytes()))
-        .collect();
-    Via::parse(&values.join(","))
 }
 
 /// `FreeBusyViewOptions`, once its values make sense.

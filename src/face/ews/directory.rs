@@ -1,6 +1,5 @@
 //! GetRoomLists, GetRooms, ExpandDL and ResolveNames: from what was asked to what this caller may be told.
 
-use super::availability::via;
 use crate::codec::ews::email_address::Kind;
 use crate::codec::ews::expand_dl::{self, ExpandDlRequest};
 use crate::codec::ews::resolve_names::{self, Resolution, ResolveNamesRequest};
@@ -79,7 +78,7 @@ pub(super) async fn resolve_names(
 
 /// Whether we ask ourselves, as where an endpoint's URL is our own: what would be waited for is this very answer.
 fn is_loop(service: &Availability, call: &Call) -> bool {
-    service.is_loop(&via(&call.headers))
+    service.is_loop(&call.via())
 }
 
 fn resolution(found: Resolved) -> Resolution {
